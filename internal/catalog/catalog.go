@@ -1,0 +1,338 @@
+// Package catalog holds what people configure: projects, environments, flags, the details of
+// segments, access tokens, account members, and the audit entries of changing them.
+//
+// It gives the types, their validation, and the meaning of a patch. Values are immutable once
+// handed to the store: to change one, Clone it, change the clone, put the clone. It knows no
+// storage and no HTTP; the JSON of the REST API lives in package api, the JSON of the SDK data
+// model in sdkdata.go here, because the log carries it.
+package catalog
+
+import (
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"muster/internal/policy"
+	"muster/internal/segment"
+)
+
+// ID is the identity of an object that has no key of its own: 24 lower-case hexadecimal digits.
+type ID string
+
+// ProjectKey is a project's key, unique in the account, immutable.
+type ProjectKey string
+
+// EnvKey is an environment's key, unique in its project, immutable.
+type EnvKey string
+
+// FlagKey is a flag's key, unique in its project, immutable.
+type FlagKey string
+
+// Project owns flags and environments.
+type Project struct {
+	ID                        ID
+	Key                       ProjectKey
+	Name                      string
+	Tags                      []string
+	IncludeInSnippetByDefault bool
+	DefaultAvailability       Availability
+	CreatedAt                 time.Time
+	ContextKinds              []ContextKind
+}
+
+// ContextKind is a type of context that a project knows.
+type ContextKind struct {
+	Key         segment.ContextKind
+	Name        string
+	Description string
+	Version     int
+	CreatedAt   time.Time
+	ModifiedAt  time.Time
+	CreatedFrom string // "default", "auto-add" or "manual"
+	Archived    bool
+	Hidden      bool
+}
+
+// Availability says which client-side SDKs receive a flag.
+type Availability struct {
+	MobileKey     bool
+	EnvironmentID bool
+}
+
+// Environment owns segments, flag configurations and credentials.
+type Environment struct {
+	ID                 segment.EnvID
+	Project            ProjectKey
+	Key                EnvKey
+	Name               string
+	Color              string
+	DefaultTTL         int // minutes
+	SecureMode         bool
+	DefaultTrackEvents bool
+	RequireComments    bool
+	ConfirmChanges     bool
+	Critical           bool
+	Tags               []string
+	SDKKey             string
+	MobileKey          string
+	ExpiringSDKKeys    []ExpiringKey
+	CreatedAt          time.Time
+	Version            int // grows with every change
+}
+
+// ExpiringKey is a rotated SDK key that still works until Expiry.
+type ExpiringKey struct {
+	Key    string
+	Expiry time.Time
+}
+
+// Segment is what people and SDKs know of a segment beside its members.
+type Segment struct {
+	ID          ID
+	Env         segment.EnvID
+	Key         segment.Key
+	Name        string
+	Description string
+	Tags        []string
+	CreatedAt   time.Time
+	ModifiedAt  time.Time
+	Version     int // grows with settings and rules, not with big membership
+	Generation  segment.Generation
+	Salt        string
+
+	// Unbounded segments keep their members in the membership engine; the lists below are empty.
+	Unbounded bool
+	Kind      segment.ContextKind // of an unbounded segment
+
+	Included         []string
+	Excluded         []string
+	IncludedContexts []ContextTargets
+	ExcludedContexts []ContextTargets
+	Rules            []SegmentRule
+
+	// Source is set on a synced segment.
+	Source *Source
+}
+
+// Ref returns the ref under which SDKs find the segment's members.
+func (s *Segment) Ref() segment.Ref {
+	return segment.Ref{Key: s.Key, Generation: s.Generation}
+}
+
+// Source says which tool owns a synced segment and which of its details people took over.
+type Source struct {
+	Tool         string // integration key
+	ExternalID   string
+	ExternalName string // the tool's latest name, also after a manual edit
+	URL          string // link to the cohort in the tool
+	// The details that a person edited: no sync changes them any more.
+	NameEdited        bool
+	DescriptionEdited bool
+	TagsEdited        bool
+	// Drifted marks a membership that somebody else than the tool changed.
+	Drifted bool
+	// Partial marks a segment recreated by a delta: it lacks the members that the tool sent before.
+	Partial bool
+}
+
+// ContextTargets is a list of context keys of one kind.
+type ContextTargets struct {
+	Kind   segment.ContextKind
+	Values []string
+}
+
+// Clause is one condition of a rule.
+type Clause struct {
+	ID        string // UUID
+	Kind      segment.ContextKind
+	Attribute string
+	Op        string
+	Values    []ldvalue.Value
+	Negate    bool
+}
+
+// SegmentRule puts matching contexts into a segment.
+type SegmentRule struct {
+	ID          string
+	Description string
+	Clauses     []Clause
+	Weight      *int // per 100,000; nil matches all
+	BucketBy    string
+	RolloutKind segment.ContextKind
+}
+
+// Flag is a feature flag of a project with its configuration in each environment.
+type Flag struct {
+	Project          ProjectKey
+	Key              FlagKey
+	Name             string
+	Description      string
+	Variations       []Variation
+	Temporary        bool
+	Tags             []string
+	Archived         bool
+	ArchivedAt       time.Time
+	Deprecated       bool
+	DeprecatedAt     time.Time
+	MaintainerID     ID
+	Defaults         Defaults
+	Availability     Availability
+	IncludeInSnippet bool
+	CustomProperties map[string]CustomProperty
+	CreatedAt        time.Time
+	Version          int // grows with every change in any environment
+	Environments     map[EnvKey]*FlagConfig
+}
+
+// Variation is one value that a flag can serve.
+type Variation struct {
+	ID          string // UUID
+	Value       ldvalue.Value
+	Name        string
+	Description string
+}
+
+// Defaults are the variations that new environments serve.
+type Defaults struct {
+	On, Off int
+}
+
+// CustomProperty is a named list of texts on a flag.
+type CustomProperty struct {
+	Name   string
+	Values []string
+}
+
+// FlagConfig is a flag's targeting in one environment.
+type FlagConfig struct {
+	On                     bool
+	Salt                   string
+	Sel                    string
+	Version                int // what SDKs see; grows with every change SDKs can see
+	ModifiedAt             time.Time
+	Targets                []Target
+	ContextTargets         []Target
+	Rules                  []FlagRule
+	Fallthrough            Serve
+	OffVariation           *int
+	Prerequisites          []Prerequisite
+	TrackEvents            bool
+	TrackEventsFallthrough bool
+	// Fields that only the SDK data model has; kept through a raw import.
+	DebugEventsUntil     *int64 // Unix ms
+	MigrationCheckRatio  *int
+	Migration            bool
+	SamplingRatio        *int
+	ExcludeFromSummaries bool
+}
+
+// Target serves one variation to named contexts.
+type Target struct {
+	Kind      segment.ContextKind
+	Variation int
+	Values    []string
+}
+
+// FlagRule serves to contexts that match all its clauses.
+type FlagRule struct {
+	ID          string
+	Ref         string
+	Description string
+	Clauses     []Clause
+	Serve       Serve
+	TrackEvents bool
+	Disabled    bool
+}
+
+// Serve is a variation or a rollout over variations: exactly one is set.
+type Serve struct {
+	Variation *int
+	Rollout   *Rollout
+}
+
+// Rollout spreads contexts over variations.
+type Rollout struct {
+	Kind       string // "" or "rollout" or "experiment"
+	Context    segment.ContextKind
+	BucketBy   string
+	Seed       *int
+	Variations []WeightedVariation
+	// ExperimentAllocation is kept as it came; it only matters to the vendor's experiments.
+	ExperimentAllocation ldvalue.Value
+}
+
+// WeightedVariation is a share of a rollout, in 1/1000 percent.
+type WeightedVariation struct {
+	Variation int
+	Weight    int
+	Untracked bool
+}
+
+// Prerequisite is a flag that must serve a variation first.
+type Prerequisite struct {
+	Key       FlagKey
+	Variation int
+}
+
+// BaseRole is a built-in role of a token or account member.
+type BaseRole string
+
+// The built-in roles.
+const (
+	RoleReader   BaseRole = "reader"
+	RoleWriter   BaseRole = "writer"
+	RoleAdmin    BaseRole = "admin"
+	RoleOwner    BaseRole = "owner" // exactly one account member
+	RoleNoAccess BaseRole = "no_access"
+)
+
+// Token is an access token. The secret itself is never kept.
+type Token struct {
+	ID                ID
+	Owner             ID // account member
+	Name              string
+	Description       string
+	Hash              [32]byte // SHA-256 of the secret
+	Ending            string   // last four characters of the secret
+	Service           bool     // not capped by its owner's role
+	Role              BaseRole // empty when InlineRole is set
+	InlineRole        []policy.Statement
+	DefaultAPIVersion int
+	CreatedAt         time.Time
+	ModifiedAt        time.Time
+}
+
+// Member is an account member: a person.
+type Member struct {
+	ID        ID
+	Email     string
+	FirstName string
+	LastName  string
+	Role      BaseRole
+	CreatedAt time.Time
+}
+
+// AuditEntry records one change and who made it.
+type AuditEntry struct {
+	ID          ID
+	At          time.Time
+	Kind        string // "segment", "flag", "environment", "project", "token", ...
+	Name        string // of the object
+	Accesses    []Access
+	Description string // Markdown
+	Short       string // one line
+	Comment     string
+	Actor       segment.Actor
+	TitleVerb   string // "updated the name of"
+	Target      string // resource specifier of the object, "proj/web:env/test:segment/a"
+	Project     ProjectKey
+	Env         EnvKey
+	Before      []byte // JSON representation, if any
+	After       []byte
+}
+
+// Access is an action that a change used, on a concrete resource.
+type Access struct {
+	Action   policy.Action
+	Resource string
+}

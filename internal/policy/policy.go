@@ -1,0 +1,96 @@
+// Package policy is the access language: statements over actions and resources, and the one
+// evaluator that every check goes through.
+//
+// The language is that of LaunchDarkly's custom roles. The package is pure: it knows no catalog,
+// no tokens and no HTTP. Callers hand in the concrete resource with its tags and get yes or no.
+package policy
+
+// Effect is what a matching statement does.
+type Effect string
+
+// The two effects.
+const (
+	Allow Effect = "allow"
+	Deny  Effect = "deny"
+)
+
+// Statement is one element of a policy. Exactly one of Resources and NotResources, and exactly
+// one of Actions and NotActions, is set. Statements are kept and returned exactly as they came.
+type Statement struct {
+	Effect       Effect
+	Resources    []string
+	NotResources []string
+	Actions      []string
+	NotActions   []string
+}
+
+// Base is what a role grants where none of its statements matches.
+type Base string
+
+// The base permissions.
+const (
+	NoAccess Base = "no_access"
+	Reader   Base = "reader" // every action that begins with "view"
+)
+
+// Role is a base permission and a policy, evaluated together: inside one role a matching deny wins
+// over every allow.
+type Role struct {
+	Name   string
+	Base   Base
+	Policy []Statement
+}
+
+// Action is something that can be done to a resource, such as "updateIncluded".
+type Action string
+
+// The actions that muster checks today.
+const (
+	ViewProject Action = "viewProject"
+
+	CreateSegment      Action = "createSegment"
+	DeleteSegment      Action = "deleteSegment"
+	UpdateName         Action = "updateName"
+	UpdateDescription  Action = "updateDescription"
+	UpdateTags         Action = "updateTags"
+	UpdateIncluded     Action = "updateIncluded"
+	UpdateExcluded     Action = "updateExcluded"
+	UpdateRules        Action = "updateRules"
+	ViewMembers        Action = "viewMembers"
+	CreateProject      Action = "createProject"
+	DeleteProject      Action = "deleteProject"
+	CreateEnvironment  Action = "createEnvironment"
+	DeleteEnvironment  Action = "deleteEnvironment"
+	ViewSDKKey         Action = "viewSdkKey"
+	CreateFlag         Action = "createFlag"
+	DeleteFlag         Action = "deleteFlag"
+	CreateContextKind  Action = "createContextKind"
+	CreateAccessToken  Action = "createAccessToken"
+	DeleteAccessToken  Action = "deleteAccessToken"
+	UpdateOn           Action = "updateOn"
+	UpdateTargets      Action = "updateTargets"
+	UpdateFallthrough  Action = "updateFallthrough"
+	UpdateOffVariation Action = "updateOffVariation"
+)
+
+// Part is one level of a concrete resource, such as the environment in
+// "proj/web:env/production:segment/vip". Name is empty for an object whose id does not exist yet.
+type Part struct {
+	Kind     string
+	Name     string
+	Tags     []string
+	Critical bool // of an environment
+}
+
+// Resource is a concrete resource with what its levels carry at this moment.
+type Resource []Part
+
+// Principal is who asks: the roles that grant, and for a personal token the roles of its owner
+// that cap them. The zero Principal may do nothing.
+type Principal struct {
+	// Roles are united: the most permissive wins.
+	Roles []Role
+	// Owner caps Roles when Capped is true.
+	Owner  []Role
+	Capped bool
+}
