@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"muster/internal/segment"
+)
+
+// The prefixes that tell the kinds of secret credentials apart.
+const (
+	AccessTokenPrefix = "api-"
+	SDKKeyPrefix      = "sdk-"
+	MobileKeyPrefix   = "mob-"
+)
+
+const idDigits = 24
+
+// NewSecret returns a new secret credential: the prefix and 122 random bits written as a UUID.
+func NewSecret(prefix string) string { return prefix + NewUUID() }
+
+// HashSecret returns what is kept of a secret.
+func HashSecret(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }
+
+// NewUUID returns a random UUID, version 4.
+func NewUUID() string {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // never fails
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	var s [36]byte
+	hex.Encode(s[0:8], u[0:4])
+	hex.Encode(s[9:13], u[4:6])
+	hex.Encode(s[14:18], u[6:8])
+	hex.Encode(s[19:23], u[8:10])
+	hex.Encode(s[24:36], u[10:16])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+// NewID returns a new ID. IDs made in different seconds sort by time.
+func NewID() ID {
+	var b [idDigits / 2]byte
+	binary.BigEndian.PutUint32(b[:4], uint32(time.Now().Unix()))
+	_, _ = rand.Read(b[4:]) // never fails
+	return ID(hex.EncodeToString(b[:]))
+}
+
+// NewEnvID returns a new environment id, all of it random: it is also the client-side ID.
+func NewEnvID() segment.EnvID {
+	var b [idDigits / 2]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return segment.EnvID(hex.EncodeToString(b[:]))
+}
+
+// ValidEnvID reports whether id has the form of an environment id: 24 lower-case hexadecimal digits.
+func ValidEnvID(id segment.EnvID) bool { return validID(string(id)) }
+
+// ValidID reports whether id has the form of an ID: 24 lower-case hexadecimal digits.
+func ValidID(id ID) bool { return validID(string(id)) }
+
+func validID(s string) bool {
+	if len(s) != idDigits {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
