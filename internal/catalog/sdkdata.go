@@ -104,10 +104,16 @@ func withPhantoms(targets, contexts []Target) []Target {
 	if len(contexts) == 0 {
 		return nil
 	}
+	found := make(map[int]bool)
+	for _, c := range contexts {
+		if isUser(c.Kind) {
+			found[c.Variation] = true
+		}
+	}
 	var phantoms []Target
 	for _, t := range targets {
-		phantom := func(c Target) bool { return isUser(c.Kind) && c.Variation == t.Variation }
-		if !slices.ContainsFunc(contexts, phantom) && !slices.ContainsFunc(phantoms, phantom) {
+		if !found[t.Variation] {
+			found[t.Variation] = true
 			phantoms = append(phantoms, Target{Kind: segment.DefaultKind, Variation: t.Variation})
 		}
 	}
