@@ -1,10 +1,18 @@
-// Package history is the read side of membership: sizes, single members, runs.
+// Package history is the read side of membership: how large a segment is, whether one context is
+// in it, and which runs made it so.
+//
+// Answers about single members are authorised here, because a membership says something about a
+// person; sizes and runs are read by callers that already showed the segment itself. The package
+// changes nothing.
 package history
 
 import (
 	"context"
+	"fmt"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -15,15 +23,50 @@ type History struct{ store store.Store }
 // New returns the read side over a store.
 func New(s store.Store) *History { return &History{store: s} }
 
-// Size returns how many contexts an unbounded segment holds; zero for one it doesn't know.
-func (h *History) Size(env segment.EnvID, ref segment.Ref) segment.Counts { panic("not built yet") }
+// Size returns how many contexts an unbounded segment holds; zero for one that the engine does
+// not hold.
+func (h *History) Size(env segment.EnvID, ref segment.Ref) segment.Counts {
+	view, err := h.store.View(env)
+	if err != nil {
+		return segment.Counts{}
+	}
+	counts, _ := view.Counts(ref)
+	return counts
+}
 
 // LastRun returns the newest run of a segment; false if there was none.
 func (h *History) LastRun(ctx context.Context, env segment.EnvID, key segment.Key) (segment.Run, bool, error) {
-	panic("not built yet")
+	runs, _, err := h.store.Runs(ctx, env, store.RunQuery{Segment: key, Limit: 1})
+	if err != nil {
+		return segment.Run{}, false, fmt.Errorf("read the newest run of segment %s: %w", key, err)
+	}
+	if len(runs) == 0 {
+		return segment.Run{}, false, nil
+	}
+	return runs[0], true, nil
 }
 
-// Membership returns whether a segment includes or excludes a context (both are independent).
-func (h *History) Membership(ctx context.Context, who catalog.Caller, s *catalog.Segment, contextKey string) (segment.Ops, error) {
-	panic("not built yet")
+// Membership returns whether an unbounded segment includes or excludes a context; both are
+// independent. A context that the segment never held is neither.
+func (h *History) Membership(_ context.Context, who catalog.Caller, s *catalog.Segment, contextKey string) (segment.Ops, error) {
+	env, ok := h.store.Environment(s.Env)
+	if !ok {
+		return 0, fault.NotFoundf("Unknown segment key %s", s.Key)
+	}
+	project, ok := h.store.Project(env.Project)
+	if !ok || who.Check(policy.ViewProject, catalog.ProjectResource(project)) != nil {
+		return 0, fault.NotFoundf("Unknown segment key %s", s.Key)
+	}
+	if !s.Unbounded {
+		return 0, fault.Invalidf("the segment %s keeps its targets in its definition; read included and excluded there", s.Key)
+	}
+	view, err := h.store.View(s.Env)
+	if err != nil {
+		return 0, fmt.Errorf("read membership of segment %s: %w", s.Key, err)
+	}
+	state, err := view.State(s.Ref(), segment.HashOf(contextKey))
+	if err != nil {
+		return 0, fmt.Errorf("read membership of segment %s: %w", s.Key, err)
+	}
+	return state, nil
 }

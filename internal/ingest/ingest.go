@@ -1,36 +1,428 @@
 // Package ingest is the one write path for membership: it authorises, commits and records.
+//
+// Whatever changes who is in a segment passes here, a tool's push as well as an edit by hand. When
+// a method returns nil, the change is durable, visible to every reader of this node, in the
+// ledger, and in the audit log if it changed anything. When it returns an error, nothing changed.
+// The package knows no tool's format and no HTTP.
 package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"muster/internal/catalog"
+	"muster/internal/connector"
+	"muster/internal/fault"
+	"muster/internal/policy"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
 
-// Ingest changes membership.
-type Ingest struct{ store store.Store }
-
-// New returns the write path over a store.
-func New(s store.Store, now func() time.Time) *Ingest { return &Ingest{store: s} }
-
-// Edit is what a person or their automation changes by hand in an unbounded segment.
-type Edit struct {
-	Project        catalog.ProjectKey
-	Environment    catalog.EnvKey
-	Segment        segment.Key
-	AddIncluded    []string
-	RemoveIncluded []string
-	AddExcluded    []string
-	RemoveExcluded []string
-	Kind           segment.ContextKind // "" = the segment's own; else it must be that
-	Comment        string
-	UserAgent      string
+// Ingest changes membership. It is safe for concurrent use.
+type Ingest struct {
+	store store.Store
+	now   func() time.Time
+	log   *slog.Logger
 }
 
-// Edit applies an edit as one visible change and one ledger row. Removes go after adds.
-func (i *Ingest) Edit(ctx context.Context, who catalog.Caller, e Edit) (segment.Run, error) {
-	panic("not built yet")
+// New returns the write path over a store.
+func New(s store.Store, now func() time.Time, log *slog.Logger) *Ingest {
+	return &Ingest{store: s, now: now, log: log}
+}
+
+// Push is one request of a tool, parsed.
+type Push struct {
+	Tool       string // the manifest's key
+	ToolName   string // what people call the tool
+	Batch      *segment.Batch
+	Bytes      int64
+	ReceivedAt time.Time
+	Parse      time.Duration
+	UserAgent  string
+}
+
+// Receipt says what a push did. Runs stand in the order of the batch's cohorts.
+type Receipt struct {
+	Project     catalog.ProjectKey
+	Environment catalog.EnvKey
+	Revision    segment.Revision
+	Runs        []segment.Run
+}
+
+// Push applies a tool's batch: all of its cohorts in one commit, or nothing. It creates segments
+// that don't exist yet. The caller needs updateIncluded on every segment touched, and
+// createSegment on those that are new.
+func (i *Ingest) Push(ctx context.Context, who catalog.Caller, p Push) (Receipt, error) {
+	env, ok := i.store.Environment(p.Batch.Environment)
+	if !ok {
+		return Receipt{}, fault.NotFoundf("Unknown environment id; send the client-side ID of an environment of this muster")
+	}
+	project, ok := i.store.Project(env.Project)
+	if !ok {
+		return Receipt{}, fault.NotFoundf("Unknown environment id; its project was deleted")
+	}
+	receipt := Receipt{Project: project.Key, Environment: env.Key}
+	w := &push{Push: p, ingest: i, who: who, project: project, env: env}
+	if err := w.authorise(i.store); err != nil {
+		return receipt, err
+	}
+	if err := i.ensureKind(ctx, project, p.Batch.Kind); err != nil {
+		return receipt, err
+	}
+	defer w.discard()
+	if err := w.stage(ctx); err != nil {
+		return receipt, err
+	}
+	rev, err := i.store.Update(ctx, store.Scope{Env: env.ID}, w.commit)
+	if err != nil {
+		i.reject(ctx, w, err)
+		return receipt, unavailable(fmt.Errorf("commit push of %s: %w", p.Tool, err))
+	}
+	receipt.Revision = rev
+	receipt.Runs = w.runs
+	return receipt, nil
+}
+
+// push is one push on its way to the commit.
+type push struct {
+	Push
+	ingest  *Ingest
+	who     catalog.Caller
+	project *catalog.Project
+	env     *catalog.Environment
+	staged  []store.Staged
+	folded  []int // per cohort: repeats of a context that the last one decided
+	runs    []segment.Run
+}
+
+// authorise checks every segment that the push would touch as the catalog is now, before any work
+// is done for the caller. The commit checks again in order.
+func (w *push) authorise(c store.Catalog) error {
+	if len(w.Batch.Cohorts) == 0 {
+		return w.who.Check(policy.UpdateIncluded, catalog.SegmentResource(w.project, w.env, "", nil))
+	}
+	for _, cohort := range w.Batch.Cohorts {
+		if _, err := w.resolve(c, cohort); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve returns the segment of a cohort, nil if it has to be created, after checking that the
+// caller may do to it what the push wants.
+func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment, error) {
+	seg, ok := c.SegmentBySource(w.env.ID, w.Tool, cohort.ExternalID)
+	if !ok {
+		key := connector.SegmentKey(w.Tool, cohort.ExternalID)
+		resource := catalog.SegmentResource(w.project, w.env, key, nil)
+		if err := w.who.Check(policy.CreateSegment, resource); err != nil {
+			return nil, err
+		}
+		if err := w.who.Check(policy.UpdateIncluded, resource); err != nil {
+			return nil, err
+		}
+		if taken, ok := c.Segment(w.env.ID, key); ok {
+			return nil, fault.Conflictf("the segment key %s is taken by the segment %s, which this cohort does not own; delete or rename that one first", key, kindOf(taken))
+		}
+		return nil, nil
+	}
+	if err := w.who.Check(policy.UpdateIncluded, catalog.SegmentResource(w.project, w.env, seg.Key, seg.Tags)); err != nil {
+		return nil, err
+	}
+	if seg.Kind != w.Batch.Kind {
+		return nil, fault.Conflictf("the segment %s holds contexts of kind %s, not %s; a segment holds one kind", seg.Key, seg.Kind, w.Batch.Kind)
+	}
+	return seg, nil
+}
+
+// kindOf describes a segment to somebody whose sync it is in the way of.
+func kindOf(s *catalog.Segment) string {
+	switch {
+	case s.Source != nil:
+		return fmt.Sprintf("%s synced from %s", s.Key, s.Source.Tool)
+	case s.Unbounded:
+		return fmt.Sprintf("%s kept as a list", s.Key)
+	default:
+		return fmt.Sprintf("%s based on rules or targets", s.Key)
+	}
+}
+
+func (w *push) stage(ctx context.Context) error {
+	for _, cohort := range w.Batch.Cohorts {
+		w.folded = append(w.folded, cohort.Changes.Compact())
+		if cohort.Changes.Len() == 0 {
+			w.staged = append(w.staged, nil)
+			continue
+		}
+		staged, err := w.ingest.store.Stage(ctx, cohort.Changes)
+		if err != nil {
+			return unavailable(fmt.Errorf("stage push of %s: %w", w.Tool, err))
+		}
+		w.staged = append(w.staged, staged)
+	}
+	return nil
+}
+
+func (w *push) discard() {
+	for _, s := range w.staged {
+		if s != nil {
+			s.Discard()
+		}
+	}
+}
+
+// commit runs in the environment's order, perhaps more than once.
+func (w *push) commit(tx store.Tx) error {
+	w.runs = w.runs[:0]
+	if _, ok := tx.Environment(w.env.ID); !ok {
+		return fault.NotFoundf("Unknown environment id; the environment was deleted")
+	}
+	if len(w.Batch.Cohorts) == 0 {
+		run := w.run("", segment.Cohort{})
+		run.Received, run.Skipped, run.Samples = w.Batch.Received, w.Batch.Skipped, w.Batch.Samples
+		run.Note = joinNotes(run.Note, "empty: the request named no cohort and no members")
+		w.record(tx, run)
+		return nil
+	}
+	for n, cohort := range w.Batch.Cohorts {
+		seg, err := w.resolve(tx, cohort)
+		if err != nil {
+			return err
+		}
+		before := seg
+		if seg == nil {
+			seg = w.create(tx, cohort)
+			tx.PutSegment(seg)
+		} else if changed := w.follow(seg, cohort, n == 0); changed != nil {
+			seg = changed
+			tx.PutSegment(seg)
+		}
+		run := w.run(seg.Key, cohort)
+		run.Unchanged = w.folded[n]
+		if w.staged[n] != nil {
+			effect, err := tx.Apply(w.env.ID, seg.Key, w.staged[n])
+			if err != nil {
+				return fmt.Errorf("apply to segment %s: %w", seg.Key, err)
+			}
+			run.Added, run.Removed = effect.Added, effect.Removed
+			run.Unchanged += effect.Unchanged
+		}
+		if n == 0 { // skipped members belong to no cohort for certain
+			run.Skipped, run.Samples, run.Note = w.Batch.Skipped, w.Batch.Samples, w.Batch.Note
+			run.Received += w.Batch.Skipped
+		}
+		w.record(tx, run)
+		if before == nil || before != seg || run.Added+run.Removed > 0 {
+			tx.Audit(w.audit(seg, before, run))
+		}
+	}
+	return nil
+}
+
+func (w *push) record(tx store.Tx, run segment.Run) {
+	tx.Record(run)
+	w.runs = append(w.runs, run)
+}
+
+func (w *push) run(key segment.Key, cohort segment.Cohort) segment.Run {
+	return segment.Run{
+		ID:         segment.RunID(catalog.NewID()),
+		Env:        w.env.ID,
+		Segment:    key,
+		Kind:       segment.PushRun,
+		State:      segment.RunLive,
+		Mode:       w.Batch.Mode,
+		Tool:       w.Tool,
+		Received:   cohort.Received,
+		Bytes:      w.Bytes,
+		ReceivedAt: w.ReceivedAt,
+		Parse:      w.Parse,
+		Actor:      w.who.Actor,
+		UserAgent:  w.UserAgent,
+	}
+}
+
+// create returns the segment of a cohort that has none. A key that existed before goes on with the
+// next generation, so that refs in somebody's store never come back to life.
+func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
+	now := w.ingest.now()
+	key := connector.SegmentKey(w.Tool, cohort.ExternalID)
+	last := tx.LastGeneration(w.env.ID, key)
+	description := cohort.Description
+	if description == "" {
+		description = "Synced from " + w.ToolName
+	}
+	return &catalog.Segment{
+		ID:          catalog.NewID(),
+		Env:         w.env.ID,
+		Key:         key,
+		Name:        cohortName(cohort),
+		Description: cut(description, maxDescription),
+		Tags:        []string{},
+		CreatedAt:   now,
+		ModifiedAt:  now,
+		Version:     tx.LastVersion(w.env.ID, segment.SegmentDefinition, string(key)) + 1,
+		Generation:  last + 1,
+		Salt:        catalog.NewSalt(),
+		Unbounded:   true,
+		Kind:        w.Batch.Kind,
+		Source: &catalog.Source{
+			Tool:         w.Tool,
+			ExternalID:   cohort.ExternalID,
+			ExternalName: cohort.Name,
+			URL:          cohort.URL,
+			Partial:      last > 0,
+		},
+	}
+}
+
+// follow returns a changed clone if the tool's details of the cohort changed, else nil. What a
+// person edited stays; the link always follows the tool, but a link is only known of the cohort
+// that the request as a whole is about.
+func (w *push) follow(seg *catalog.Segment, cohort segment.Cohort, requestLevel bool) *catalog.Segment {
+	name := cohortName(cohort)
+	description := cut(cohort.Description, maxDescription)
+	rename := !seg.Source.NameEdited && name != seg.Name
+	redescribe := !seg.Source.DescriptionEdited && description != "" && description != seg.Description
+	relink := requestLevel && cohort.URL != "" && cohort.URL != seg.Source.URL
+	if !rename && !redescribe && !relink && cohort.Name == seg.Source.ExternalName {
+		return nil
+	}
+	seg = seg.Clone()
+	seg.Source.ExternalName = cohort.Name
+	if relink {
+		seg.Source.URL = cohort.URL
+	}
+	if rename {
+		seg.Name = name
+	}
+	if redescribe {
+		seg.Description = description
+	}
+	seg.ModifiedAt = w.ingest.now()
+	seg.Version++
+	return seg
+}
+
+func (w *push) audit(seg, before *catalog.Segment, run segment.Run) catalog.AuditEntry {
+	resource := catalog.SegmentResource(w.project, w.env, seg.Key, seg.Tags).String()
+	entry := catalog.AuditEntry{
+		ID:          catalog.NewID(),
+		At:          w.ingest.now(),
+		Kind:        "segment",
+		Name:        seg.Name,
+		Accesses:    []catalog.Access{{Action: policy.UpdateIncluded, Resource: resource}},
+		Actor:       w.who.Actor,
+		TitleVerb:   "synced the members of",
+		Short:       fmt.Sprintf("%s added %d and removed %d members", w.ToolName, run.Added, run.Removed),
+		Description: fmt.Sprintf("%s sent %d members: %d added, %d removed, %d unchanged, %d skipped. Run `%s`.", w.ToolName, run.Received, run.Added, run.Removed, run.Unchanged, run.Skipped, run.ID),
+		Target:      resource,
+		Project:     w.project.Key,
+		Env:         w.env.Key,
+	}
+	if before == nil {
+		entry.Accesses = append(entry.Accesses, catalog.Access{Action: policy.CreateSegment, Resource: resource})
+		entry.TitleVerb = "created and synced"
+	}
+	return entry
+}
+
+// reject leaves a row in the ledger for a push that the commit refused, so that whoever looks for
+// it finds out why. Failing to do so is only logged: the caller gets the refusal either way.
+func (i *Ingest) reject(ctx context.Context, w *push, cause error) {
+	f := fault.From(cause)
+	if f.Kind != fault.Conflict && f.Kind != fault.Forbidden {
+		return
+	}
+	run := w.run("", segment.Cohort{Received: w.Batch.Received})
+	if len(w.Batch.Cohorts) > 0 {
+		run.Segment = connector.SegmentKey(w.Tool, w.Batch.Cohorts[0].ExternalID)
+	}
+	run.State, run.Error = segment.RunRejected, f.Message
+	_, err := i.store.Update(ctx, store.Scope{Env: w.env.ID}, func(tx store.Tx) error {
+		tx.Record(run)
+		return nil
+	})
+	if err != nil {
+		i.log.WarnContext(ctx, "rejected push is missing in the ledger", "tool", w.Tool, "err", err)
+	}
+}
+
+// ensureKind makes the project know a context kind that a tool brings.
+func (i *Ingest) ensureKind(ctx context.Context, p *catalog.Project, kind segment.ContextKind) error {
+	if err := catalog.ValidateContextKind(kind); err != nil {
+		return err
+	}
+	if p.Knows(kind) {
+		return nil
+	}
+	_, err := i.store.Update(ctx, store.Scope{Project: p.Key}, func(tx store.Tx) error {
+		now, ok := tx.Project(p.Key)
+		if !ok {
+			return fault.NotFoundf("Unknown environment id; its project was deleted")
+		}
+		if now.Knows(kind) {
+			return nil
+		}
+		at := i.now()
+		now = now.Clone()
+		now.ContextKinds = append(now.ContextKinds, catalog.ContextKind{
+			Key: kind, Name: string(kind), Version: 1, CreatedAt: at, ModifiedAt: at, CreatedFrom: "auto-add",
+		})
+		tx.PutProject(now)
+		return nil
+	})
+	if err != nil {
+		return unavailable(fmt.Errorf("add context kind %s: %w", kind, err))
+	}
+	return nil
+}
+
+// unavailable turns the store's own troubles into "try again", the answer that no tool takes as
+// final, and leaves everything else as it is.
+func unavailable(err error) error {
+	if errors.Is(err, store.ErrClosed) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fault.Unavailablef("muster can't take the change at this moment; send it again").Because(err)
+	}
+	if errors.Is(err, store.ErrNoEnvironment) {
+		return fault.NotFoundf("Unknown environment id; the environment was deleted").Because(err)
+	}
+	return err
+}
+
+const (
+	maxName        = 256
+	maxDescription = 4096
+)
+
+func cohortName(c segment.Cohort) string {
+	name := strings.TrimSpace(c.Name)
+	if name == "" {
+		name = c.ExternalID
+	}
+	return cut(name, maxName)
+}
+
+// cut shortens a text to a number of characters.
+func cut(s string, characters int) string {
+	n := 0
+	for at := range s {
+		if n == characters {
+			return s[:at]
+		}
+		n++
+	}
+	return s
+}
+
+func joinNotes(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
 }

@@ -1,0 +1,89 @@
+// Command muster keeps segments synced from external tools and makes feature flags follow them.
+//
+// It is one process: `muster serve` opens the embedded store and serves the management API, the
+// endpoints that tools push to, the SDK endpoints, the RESP endpoint and the user interface. This
+// package only reads the configuration and wires the rooms; it decides nothing about segments.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	kongyaml "github.com/alecthomas/kong-yaml"
+)
+
+// commands is everything that muster can be told on the command line.
+type commands struct {
+	Config kong.ConfigFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
+
+	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	fmt.Println("muster " + version())
+	return nil
+}
+
+// version returns what the binary was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := strings.TrimPrefix(info.Main.Version, "v")
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	return v
+}
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("muster"),
+		kong.Description("Synced segments for feature flags, speaking LaunchDarkly's protocols."),
+		kong.UsageOnError(),
+		kong.Configuration(kongyaml.Loader, "muster.yaml"),
+		kong.Resolvers(environment(os.LookupEnv)), // after the file: the last resolver that answers wins
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "muster: the command line is broken:", err)
+		return 2
+	}
+	parsed, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		parser.FatalIfErrorf(err)
+	}
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "muster:", err)
+		return 1
+	}
+	return 0
+}
+
+// environment answers each flag from its MUSTER_ variable: --data-dir from MUSTER_DATA_DIR. It is a
+// resolver because kong lets a file win over its own environment tags, and here the order is flag,
+// variable, file.
+func environment(lookup func(string) (string, bool)) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		value, ok := lookup(variable(flag.Name))
+		if !ok {
+			return nil, nil //nolint:nilnil // kong's way to say "not known here"
+		}
+		return value, nil
+	})
+}
+
+func variable(flag string) string {
+	return "MUSTER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"muster/internal/access"
+	"muster/internal/admin"
+	"muster/internal/api"
+	"muster/internal/connector"
+	"muster/internal/delivery"
+	"muster/internal/history"
+	"muster/internal/inbound"
+	"muster/internal/ingest"
+	"muster/internal/resp"
+	"muster/internal/sdk"
+	"muster/internal/segment"
+	"muster/internal/store/engine"
+	"muster/internal/store/pebblestore"
+)
+
+// serveCommand is every setting of `muster serve`. Each flag has a MUSTER_ variable of the same
+// name and a key in muster.yaml; a flag wins over the variable, the variable over the file.
+type serveCommand struct {
+	DataDir      string        `help:"Folder of the embedded store; created if absent." default:"./muster-data" placeholder:"DIR"`
+	Listen       string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	RespListen   string        `help:"Address of the Redis-protocol endpoint for server-side SDKs; off unless given." placeholder:"HOST:PORT"`
+	AdminListen  string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
+	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
+	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB" placeholder:"SIZE"`
+	Connectors   string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
+	LogLevel     slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
+	LogFormat    string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
+
+	AdminToken   string `help:"Access token of the first start, api-…; made up and printed if absent." placeholder:"TOKEN"`
+	SDKKey       string `name:"sdk-key" help:"SDK key of production at the first start." placeholder:"KEY"`
+	MobileKey    string `help:"Mobile key of production at the first start." placeholder:"KEY"`
+	ClientSideID string `name:"client-side-id" help:"Client-side ID of production at the first start, 24 hexadecimal digits." placeholder:"ID"`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCommand) Run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := c.logger()
+	s := &server{settings: c, log: log, origin: newOrigin(log)}
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	if err := s.open(ctx); err != nil {
+		s.abandon()
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-s.failed:
+		s.abandon()
+		return err
+	}
+	stop() // a second signal ends the process at once
+	return s.drain()
+}
+
+func (c *serveCommand) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// server is one running process: what it listens on and the rooms behind.
+type server struct {
+	settings *serveCommand
+	log      *slog.Logger
+	origin   *origin
+	https    []*http.Server
+	failed   chan error
+
+	database *pebblestore.Store
+	engine   *engine.Engine
+	delivery *delivery.Delivery
+	inbound  *inbound.Inbound
+	sdk      *sdk.Server
+	resp     *resp.Server
+	respDone chan error
+}
+
+const (
+	// headerTimeout and headerBytes bound a request before any handler sees it; client-side SDKs put
+	// whole contexts into the path.
+	headerTimeout = 10 * time.Second
+	headerBytes   = 256 << 10
+	idleTimeout   = 2 * time.Minute
+)
+
+// listen takes the ports first, so that a client that comes while the store opens is told to try
+// again instead of being refused.
+func (s *server) listen(ctx context.Context) error {
+	s.failed = make(chan error, 3)
+	if err := s.serveHTTP(ctx, s.settings.Listen, "--listen", s.origin); err != nil {
+		return err
+	}
+	if s.settings.AdminListen == "" {
+		return nil
+	}
+	return s.serveHTTP(ctx, s.settings.AdminListen, "--admin-listen", s.origin.operations())
+}
+
+func (s *server) serveHTTP(ctx context.Context, address, flag string, h http.Handler) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s (%s): %w", address, flag, err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	hs := &http.Server{
+		Handler:           h,
+		Protocols:         protocols,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.https = append(s.https, hs)
+	go func() {
+		if err := hs.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve %s: %w", address, err)
+		}
+	}()
+	return nil
+}
+
+// open opens the store and puts the rooms behind the ports.
+func (s *server) open(ctx context.Context) error {
+	started := time.Now()
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	people := admin.New(s.engine, time.Now)
+	if err := s.firstStart(ctx, people); err != nil {
+		return err
+	}
+	tools, err := s.tools()
+	if err != nil {
+		return err
+	}
+	members := ingest.New(s.engine, time.Now, s.log)
+	keys := access.New(s.engine, time.Now)
+	spool := filepath.Join(s.settings.DataDir, "spool")
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return fmt.Errorf("make the spool folder: %w", err)
+	}
+	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
+	s.inbound = inbound.New(members, keys, tools, s.log, inbound.Options{
+		MaxBody: int64(s.settings.MaxBody), SpoolDir: spool, Now: time.Now,
+	})
+	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
+	management := api.New(api.Rooms{Admin: people, Ingest: members, History: history.New(s.engine), Access: keys}, s.log)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		s.inbound, newGauges(s.engine, s.delivery, s.database))
+	if err := s.serveRESP(ctx, keys); err != nil {
+		return err
+	}
+	s.origin.open(rooms{
+		inbound: s.inbound, api: management, sdk: s.sdk,
+		metrics: registry, status: newStatus(s.engine, s.delivery),
+	})
+	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.settings.RespListen, "data_dir", s.settings.DataDir, "took", time.Since(started).Round(time.Millisecond))
+	return nil
+}
+
+func (s *server) openStore(ctx context.Context) error {
+	if err := os.MkdirAll(s.settings.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder (--data-dir): %w", err)
+	}
+	var err error
+	s.database, err = pebblestore.Open(s.settings.DataDir, vfs.Default, s.log, s.fatal)
+	if err != nil {
+		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
+	}
+	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{Log: s.log, OnFatal: s.fatal})
+	if err != nil {
+		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
+	}
+	return nil
+}
+
+// fatal ends the process at once: after a failed sync nobody knows what is durable, and a start
+// from the log does.
+func (s *server) fatal(err error) {
+	s.log.Error("the store failed; ending the process so that a restart reads what is durable", "err", err)
+	os.Exit(1)
+}
+
+func (s *server) firstStart(ctx context.Context, people *admin.Admin) error {
+	given := admin.Bootstrap{
+		AdminToken: s.settings.AdminToken, SDKKey: s.settings.SDKKey, MobileKey: s.settings.MobileKey,
+		ClientSideID: segment.EnvID(s.settings.ClientSideID),
+	}
+	made, warnings, err := people.FirstStart(ctx, given)
+	if err != nil {
+		return fmt.Errorf("first start: %w", err)
+	}
+	for _, warning := range warnings {
+		s.log.WarnContext(ctx, warning)
+	}
+	if made.AdminToken != "" && given.AdminToken == "" {
+		fmt.Println("admin token: " + made.AdminToken)
+	}
+	return nil
+}
+
+func (s *server) tools() (*connector.Registry, error) {
+	tools := connector.Embedded()
+	if s.settings.Connectors == "" {
+		return tools, nil
+	}
+	if err := tools.Load(os.DirFS(s.settings.Connectors)); err != nil {
+		return nil, fmt.Errorf("load connector manifests from %s (--connectors): %w", s.settings.Connectors, err)
+	}
+	return tools, nil
+}
+
+func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
+	if s.settings.RespListen == "" {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.RespListen)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s (--resp-listen): %w", s.settings.RespListen, err)
+	}
+	s.resp = resp.New(s.delivery, keys, s.log)
+	s.respDone = make(chan error, 1)
+	go func() { s.respDone <- s.resp.Serve(listener) }()
+	return nil
+}
+
+// drain stops in the order in which clients notice least: no new work, then streams, then what
+// is under way, then the store.
+func (s *server) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.settings.DrainTimeout)
+	defer cancel()
+	s.log.Info("stopping", "drain_timeout", s.settings.DrainTimeout)
+	s.origin.drain()
+	s.inbound.Drain()
+	s.sdk.Drain()
+	for _, hs := range s.https {
+		if err := hs.Shutdown(ctx); err != nil {
+			s.log.Warn("connections cut after the drain timeout", "err", err)
+			_ = hs.Close()
+		}
+	}
+	if s.resp != nil {
+		s.resp.Close()
+		<-s.respDone
+	}
+	s.delivery.Close()
+	if err := s.closeStore(); err != nil {
+		return err
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+// abandon closes what a failed start had opened.
+func (s *server) abandon() {
+	for _, hs := range s.https {
+		_ = hs.Close()
+	}
+	if s.delivery != nil {
+		s.delivery.Close()
+	}
+	if err := s.closeStore(); err != nil {
+		s.log.Warn("close the store", "err", err)
+	}
+}
+
+func (s *server) closeStore() error {
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	if s.database == nil {
+		return nil
+	}
+	if err := s.database.Close(); err != nil {
+		return fmt.Errorf("close the store: %w", err)
+	}
+	return nil
+}
+
+// byteSize is a number of bytes, written like 256MiB.
+type byteSize int64
+
+// UnmarshalText reads a plain number of bytes or one with KiB, MiB or GiB behind it.
+func (b *byteSize) UnmarshalText(text []byte) error {
+	s := string(text)
+	shift := 0
+	for unit, bits := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+		if number, ok := strings.CutSuffix(s, unit); ok {
+			s, shift = strings.TrimSpace(number), bits
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 || n > 1<<40>>shift {
+		return fmt.Errorf("%q is not a size; write it like 256MiB", text)
+	}
+	*b = byteSize(n << shift)
+	return nil
+}
