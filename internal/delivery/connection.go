@@ -1,0 +1,275 @@
+package delivery
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"muster/internal/segment"
+)
+
+// Connection is a client-side stream: all results of its context first, then those that change.
+// Except for what the follower does to it, it is used by one goroutine, which must Close it.
+type Connection struct {
+	d      *Delivery
+	f      *follower
+	r      Request
+	hashes []segment.Hash // of the context's keys
+	ready  chan struct{}  // holds one token while something may have changed
+	slot   int            // position in audience.all, under its lock
+
+	// touched is the newest revision that changed a membership of the context. Only the follower
+	// writes it.
+	touched atomic.Uint64
+
+	opened      bool
+	at          segment.Revision // of the last evaluation
+	environment segment.Revision
+	sent        map[string]uint64 // flag key -> digest of the result that the SDK holds
+}
+
+// Connect opens a client-side stream. Its first message is due at once.
+func (d *Delivery) Connect(ctx context.Context, env segment.EnvID, r Request) (*Connection, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	c := &Connection{d: d, f: f, r: r, hashes: contextHashes(r), ready: make(chan struct{}, 1)}
+	c.environment = f.state.Load().environment
+	c.signal()
+	f.audience.join(c)
+	d.connections.Add(1)
+	return c, nil
+}
+
+func contextHashes(r Request) []segment.Hash {
+	var hashes []segment.Hash
+	for _, c := range r.Context.GetAllIndividualContexts(nil) {
+		hashes = append(hashes, segment.HashOf(c.Key()))
+	}
+	return hashes
+}
+
+// Close takes the connection out of the index.
+func (c *Connection) Close() {
+	c.f.audience.leave(c)
+	c.d.connections.Add(-1)
+}
+
+// Ready holds a token when Next may have something to say.
+func (c *Connection) Ready() <-chan struct{} { return c.ready }
+
+func (c *Connection) signal() {
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Next evaluates what may have changed and returns the events that tell the SDK, an empty message
+// if nothing did change. An error is the reason for the end of the stream.
+func (c *Connection) Next() (Message, error) {
+	st := c.f.state.Load()
+	if st.end != nil {
+		return Message{}, st.end
+	}
+	m := Message{Environment: st.environment > c.environment}
+	c.environment = st.environment
+	if c.opened && st.revision <= c.at {
+		return m, nil
+	}
+	// The state is read before the mark: a mark that is newer than the state stays above c.at, and
+	// the follower signals again once the newer state is there.
+	touched := c.touched.Load() > uint64(c.at)
+	if c.opened && !touched && st.snapshot.Revision <= c.at {
+		c.at = st.revision
+		return m, nil
+	}
+	c.d.slots <- struct{}{}
+	defer func() { <-c.d.slots }()
+	ev, err := c.d.evaluation(st, c.f.env, c.r)
+	if err != nil {
+		return Message{}, readFault(c.f.env, err)
+	}
+	if !c.opened {
+		m.Bytes = c.put(ev)
+	} else {
+		m.Bytes = c.patches(ev, touched)
+	}
+	c.opened, c.at = true, st.revision
+	if len(m.Bytes) > 0 {
+		c.d.updates.Add(1)
+	}
+	return m, nil
+}
+
+// maxPatches is how many results change at once before all of them are sent as one put.
+const maxPatches = 32
+
+var digestSeed = maphash.MakeSeed()
+
+// put returns the event that replaces all results.
+func (c *Connection) put(ev *evaluationRun) []byte {
+	c.sent = make(map[string]uint64, len(ev.st.snapshot.list))
+	b := append(make([]byte, 0, 64+160*len(ev.st.snapshot.list)), "event: put\ndata: "...)
+	b = ev.appendAll(b, func(f *flag, content []byte) {
+		c.sent[f.model.Key] = maphash.Bytes(digestSeed, content[len(f.name)+len(":{"):])
+	})
+	return append(b, "\n\n"...)
+}
+
+// patches returns the events of the results that differ from what the SDK holds.
+func (c *Connection) patches(ev *evaluationRun, touched bool) []byte {
+	var b, content []byte
+	n := 0
+	for _, f := range ev.st.snapshot.list {
+		if f.changed <= c.at && (!touched || !f.big) {
+			continue
+		}
+		_, held := c.sent[f.model.Key]
+		if !c.r.Receiver.receives(f) {
+			if held {
+				b = c.appendDelete(b, f.model.Key, ev.st.revision)
+			}
+			continue
+		}
+		content = ev.appendContent(content[:0], f)
+		sum := maphash.Bytes(digestSeed, content)
+		if held && c.sent[f.model.Key] == sum {
+			continue
+		}
+		if n++; n > maxPatches {
+			return c.put(ev)
+		}
+		c.sent[f.model.Key] = sum
+		b = append(append(b, "event: patch\ndata: {\"key\":"...), f.name...)
+		b = append(append(b, ','), content...)
+		b = append(ev.appendVersion(b), "}\n\n"...)
+	}
+	if ev.st.snapshot.deletedAt > c.at {
+		for key := range c.sent {
+			if ev.st.snapshot.flags[key] == nil {
+				b = c.appendDelete(b, key, ev.st.revision)
+			}
+		}
+	}
+	return b
+}
+
+func (c *Connection) appendDelete(b []byte, key string, rev segment.Revision) []byte {
+	delete(c.sent, key)
+	b = append(append(b, "event: delete\ndata: {\"key\":"...), quote(key)...)
+	b = appendInt(append(b, `,"version":`...), int(rev))
+	return append(b, "}\n\n"...)
+}
+
+// audience is who is connected to an environment, by context.
+type audience struct {
+	mu     sync.Mutex
+	all    []*Connection
+	byHash map[segment.Hash][]*Connection
+}
+
+func (a *audience) init() { a.byHash = map[segment.Hash][]*Connection{} }
+
+func (a *audience) join(c *Connection) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.slot = len(a.all)
+	a.all = append(a.all, c)
+	for _, h := range c.hashes {
+		a.byHash[h] = append(a.byHash[h], c)
+	}
+}
+
+func (a *audience) leave(c *Connection) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	last := len(a.all) - 1
+	a.all[c.slot] = a.all[last]
+	a.all[c.slot].slot = c.slot
+	a.all[last] = nil
+	a.all = a.all[:last]
+	for _, h := range c.hashes {
+		list := a.byHash[h]
+		for i := range list {
+			if list[i] == c {
+				list[i] = list[len(list)-1]
+				list[len(list)-1] = nil
+				list = list[:len(list)-1]
+				break
+			}
+		}
+		if len(list) == 0 {
+			delete(a.byHash, h)
+		} else {
+			a.byHash[h] = list
+		}
+	}
+}
+
+func (a *audience) wakeAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.all {
+		c.signal()
+	}
+}
+
+// touchAll marks every connection.
+func (a *audience) touchAll(rev segment.Revision) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.all {
+		c.touched.Store(uint64(rev))
+	}
+}
+
+// An evaluation costs about as much as this many look-ups of a hash; and so many look-ups are done
+// before others get a chance to connect.
+const (
+	evaluationCost = 512
+	lookupsAtOnce  = 1024
+)
+
+// touch marks the connections that a membership change names and appends them to wake. When the
+// change is so large that looking at it would cost more than evaluating everybody, or can't be
+// read, it marks everybody: nothing is sent to those for whom nothing changed.
+func (a *audience) touch(rev segment.Revision, m segment.MemberDelta, wake []*Connection) ([]*Connection, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.all) == 0 {
+		return wake, nil
+	}
+	var err error
+	if m.Len <= evaluationCost*len(a.all) {
+		n := 0
+		err = m.Each(func(ch segment.Change) bool {
+			for _, c := range a.byHash[ch.Hash] {
+				wake = c.mark(rev, wake)
+			}
+			if n++; n%lookupsAtOnce == 0 {
+				a.mu.Unlock()
+				a.mu.Lock()
+			}
+			return true
+		})
+		if err == nil {
+			return wake, nil
+		}
+	}
+	for _, c := range a.all {
+		wake = c.mark(rev, wake)
+	}
+	return wake, err
+}
+
+// mark notes that revision rev concerns the connection.
+func (c *Connection) mark(rev segment.Revision, wake []*Connection) []*Connection {
+	if c.touched.Load() < uint64(rev) {
+		c.touched.Store(uint64(rev))
+		wake = append(wake, c)
+	}
+	return wake
+}

@@ -1,0 +1,349 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// follower keeps one environment's state at the head of its log.
+type follower struct {
+	d   *Delivery
+	env segment.EnvID
+
+	start   sync.Once
+	loadErr error // written inside start only
+
+	state        atomic.Pointer[state] // written by the running goroutine only
+	failingSince atomic.Pointer[time.Time]
+	audience     audience
+
+	// The oldest change that streams may still fetch, and what is kept from there on. Owned by
+	// the running goroutine.
+	oldest      *change
+	kept        int
+	keptBytes   int
+	wake        []*Connection // scratch space
+	definitions bool          // the entries being applied changed one
+}
+
+// state is where a follower stands. It never changes, except that passed is closed when a newer
+// state is there.
+type state struct {
+	revision    segment.Revision
+	snapshot    *Snapshot
+	newest      *change // everything up to here is in the snapshot
+	environment segment.Revision
+	// visible is the newest revision that SDKs may see an effect of.
+	visible segment.Revision
+	end     error
+	passed  chan struct{}
+}
+
+// change is a link in the chain of what server-side streams have to write, shared by all of them.
+type change struct {
+	message atomic.Pointer[Message] // nil when it fell out of the window
+	next    *change                 // valid once ready is closed
+	end     error                   // likewise: nothing follows
+	ready   chan struct{}
+}
+
+// Message is what a stream does next.
+type Message struct {
+	// Bytes are to be written as they are, if there are any. They are shared.
+	Bytes []byte
+	// Environment is true when settings or credentials of the environment changed: the stream has
+	// to check its credential before it writes anything.
+	Environment bool
+}
+
+func newFollower(d *Delivery, env segment.EnvID) *follower {
+	f := &follower{d: d, env: env}
+	f.audience.init()
+	return f
+}
+
+// begin loads the first snapshot and starts to follow.
+func (f *follower) begin() {
+	snapshot, rev, err := f.load()
+	if err == nil {
+		f.oldest = &change{ready: make(chan struct{})}
+		f.state.Store(&state{
+			revision: rev, snapshot: snapshot, newest: f.oldest, visible: rev, passed: make(chan struct{}),
+		})
+		f.d.mu.Lock()
+		if f.d.closed {
+			err = ErrClosed
+		} else {
+			f.d.wait.Go(func() { f.run(f.d.ctx) })
+		}
+		f.d.mu.Unlock()
+	}
+	if err != nil {
+		f.loadErr = err
+		f.d.forget(f)
+	}
+}
+
+// load reads the environment's definitions anew.
+func (f *follower) load() (*Snapshot, segment.Revision, error) {
+	definitions, rev, err := f.d.store.Definitions(f.env)
+	if err != nil {
+		return nil, 0, err
+	}
+	b := newBuild(emptySnapshot())
+	for _, d := range definitions {
+		f.apply(b, rev, d)
+	}
+	s := b.finish()
+	s.Revision, s.deletedAt = rev, rev
+	return s, rev, nil
+}
+
+// apply reports whether the definition is one that SDKs can read. One that they can't read would
+// make all of them reconnect for ever, so it is withheld.
+func (f *follower) apply(b *build, rev segment.Revision, d segment.Definition) bool {
+	if err := b.apply(rev, d); err != nil {
+		f.d.poison.Add(1)
+		f.d.o.Log.Error("definition withheld from SDKs", "environment", f.env, "revision", rev, "key", d.Key, "error", err)
+		return false
+	}
+	return true
+}
+
+// run follows the log until ctx ends or the environment is gone.
+func (f *follower) run(ctx context.Context) {
+	pause := firstPause
+	for {
+		err := f.catchUp(ctx)
+		if err == nil {
+			f.failingSince.Store(nil)
+			pause = firstPause
+			_, err = f.d.store.Await(ctx, f.env, f.state.Load().revision)
+		}
+		if errors.Is(err, store.ErrTrimmed) {
+			err = f.reload()
+		}
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, store.ErrNoEnvironment):
+			f.finish(ErrGone)
+			return
+		case ctx.Err() != nil, errors.Is(err, store.ErrClosed):
+			f.finish(ErrClosed)
+			return
+		}
+		f.failed(err)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, lastPause)
+		case <-ctx.Done():
+			f.finish(ErrClosed)
+			return
+		}
+	}
+}
+
+// How long a follower that can't read the log waits before it tries again.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// maxEntries bounds how many entries become visible in one step.
+const maxEntries = 256
+
+func (f *follower) failed(err error) {
+	if f.failingSince.Load() == nil {
+		now := f.d.o.Now()
+		f.failingSince.Store(&now)
+	}
+	f.d.o.Log.Error("following the log failed", "environment", f.env, "revision", f.state.Load().revision, "error", err)
+}
+
+// catchUp applies the log to its present head.
+func (f *follower) catchUp(ctx context.Context) error {
+	for {
+		n, err := f.step(ctx)
+		if err != nil || n < maxEntries {
+			return err
+		}
+	}
+}
+
+// step applies the next entries and makes them visible at once. It returns how many there were.
+func (f *follower) step(ctx context.Context) (n int, err error) {
+	old := f.state.Load()
+	next := &state{revision: old.revision, environment: old.environment, visible: old.visible}
+	b := newBuild(old.snapshot)
+	tail := &chain{}
+	f.wake, f.definitions = f.wake[:0], false
+	for e, readErr := range f.d.store.Entries(ctx, f.env, old.revision) {
+		if readErr != nil {
+			err = readErr
+			break
+		}
+		f.take(b, tail, next, e)
+		if n++; n == maxEntries {
+			break
+		}
+	}
+	if n == 0 {
+		return 0, err
+	}
+	next.snapshot = old.snapshot
+	if f.definitions {
+		next.snapshot = b.finish()
+	}
+	f.publish(old, next, tail)
+	return n, err
+}
+
+// take applies one entry to the next state.
+func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
+	next.revision = e.Revision
+	var out []byte
+	for _, d := range e.Definitions {
+		if f.apply(b, e.Revision, d) {
+			out = appendChange(out, d)
+			f.definitions = true
+		}
+	}
+	for _, m := range e.Members {
+		f.touch(e.Revision, m)
+	}
+	if e.Environment {
+		next.environment = e.Revision
+	}
+	if len(e.Members) > 0 || len(out) > 0 {
+		next.visible = e.Revision
+	}
+	if len(out) > 0 || e.Environment {
+		tail.add(&Message{Bytes: out, Environment: e.Environment})
+		f.d.events.Add(1)
+	}
+}
+
+// touch notes which connections a membership change concerns.
+func (f *follower) touch(rev segment.Revision, m segment.MemberDelta) {
+	var err error
+	if f.wake, err = f.audience.touch(rev, m, f.wake); err != nil {
+		f.d.o.Log.Error("reading a membership change failed", "environment", f.env, "revision", rev, "error", err)
+	}
+}
+
+// chain is a list of changes that nobody sees yet.
+type chain struct {
+	first *change
+	tail  *change
+	n     int
+	bytes int
+}
+
+func (c *chain) add(m *Message) {
+	link := &change{ready: make(chan struct{})}
+	link.message.Store(m)
+	if c.first == nil {
+		c.first = link
+	} else {
+		c.tail.next = link
+		close(c.tail.ready)
+	}
+	c.tail = link
+	c.n++
+	c.bytes += len(m.Bytes)
+}
+
+// publish makes a state visible to new readers, then wakes those who wait.
+func (f *follower) publish(old, next *state, tail *chain) {
+	next.passed = make(chan struct{})
+	next.newest = old.newest
+	if tail.first != nil {
+		next.newest = tail.tail
+		old.newest.next = tail.first
+	}
+	f.state.Store(next)
+	if tail.first != nil {
+		close(old.newest.ready)
+		f.kept += tail.n
+		f.keptBytes += tail.bytes
+		f.shrink(next.newest)
+	}
+	close(old.passed)
+	if f.definitions || next.environment > old.environment {
+		f.audience.wakeAll()
+		return
+	}
+	for i, c := range f.wake {
+		c.signal()
+		f.wake[i] = nil
+	}
+}
+
+// shrink forgets the oldest changes while there are more than the window holds.
+func (f *follower) shrink(newest *change) {
+	for f.oldest != newest && (f.kept > f.d.o.WindowEvents || f.keptBytes > f.d.o.WindowBytes) {
+		if m := f.oldest.message.Swap(nil); m != nil {
+			f.kept--
+			f.keptBytes -= len(m.Bytes)
+		}
+		f.oldest = f.oldest.next
+	}
+}
+
+// reload starts over from the present definitions, because the log no longer reaches back.
+func (f *follower) reload() error {
+	snapshot, rev, err := f.load()
+	if err != nil {
+		return err
+	}
+	old := f.state.Load()
+	tail := &chain{}
+	tail.add(&Message{Bytes: snapshot.opening(), Environment: true})
+	f.wake, f.definitions = f.wake[:0], true
+	f.audience.touchAll(rev)
+	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev}, tail)
+	return nil
+}
+
+// finish ends every stream of the environment.
+func (f *follower) finish(why error) {
+	f.d.forget(f)
+	now := f.d.o.Now()
+	f.failingSince.CompareAndSwap(nil, &now)
+	old := f.state.Load()
+	last := *old
+	last.end, last.passed = why, make(chan struct{})
+	old.newest.end = why
+	f.state.Store(&last)
+	close(old.newest.ready)
+	close(old.passed)
+	f.audience.wakeAll()
+}
+
+// appendChange appends the server-sent event of a definition's new state.
+func appendChange(b []byte, d segment.Definition) []byte {
+	path := "/flags/"
+	if d.Kind == segment.SegmentDefinition {
+		path = "/segments/"
+	}
+	raw, err := line(d.JSON)
+	if d.JSON == nil || err != nil {
+		b = append(b, "event: delete\ndata: {\"path\":"...)
+		b = append(b, quote(path+d.Key)...)
+		b = append(b, ",\"version\":"...)
+		b = appendInt(b, d.Version)
+		return append(b, "}\n\n"...)
+	}
+	b = append(b, "event: patch\ndata: {\"path\":"...)
+	b = append(b, quote(path+d.Key)...)
+	b = append(b, ",\"data\":"...)
+	b = append(b, raw...)
+	return append(b, "}\n\n"...)
+}

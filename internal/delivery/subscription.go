@@ -1,0 +1,119 @@
+package delivery
+
+import (
+	"context"
+
+	"muster/internal/segment"
+)
+
+// Subscription is a server-side stream: the whole snapshot first, then exactly every later change,
+// in order. It needs no closing and is used by one goroutine.
+type Subscription struct {
+	d     *Delivery
+	at    *change
+	first *Message
+}
+
+// Subscribe opens a server-side stream of an environment.
+func (d *Delivery) Subscribe(ctx context.Context, env segment.EnvID) (*Subscription, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	st := f.state.Load()
+	return &Subscription{d: d, at: st.newest, first: &Message{Bytes: st.snapshot.opening()}}, nil
+}
+
+// opened is a channel that is always ready.
+var opened = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Ready is closed when Next has something to say. It must be asked for anew after each Next.
+func (s *Subscription) Ready() <-chan struct{} {
+	if s.first != nil {
+		return opened
+	}
+	return s.at.ready
+}
+
+// Next returns the next message without waiting, an empty one if there is none yet. An error is
+// the reason for the end of the stream.
+func (s *Subscription) Next() (Message, error) {
+	if s.first != nil {
+		m := *s.first
+		s.first = nil
+		return m, nil
+	}
+	select {
+	case <-s.at.ready:
+	default:
+		return Message{}, nil
+	}
+	if s.at.end != nil {
+		return Message{}, s.at.end
+	}
+	s.at = s.at.next
+	m := s.at.message.Load()
+	if m == nil {
+		s.d.slow.Add(1)
+		return Message{}, ErrSlow
+	}
+	return *m, nil
+}
+
+// Current returns the snapshot of an environment, not older than anything that was durable when
+// Current was called.
+func (d *Delivery) Current(ctx context.Context, env segment.EnvID) (*Snapshot, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return f.state.Load().snapshot, nil
+}
+
+// Pings is a stream that says only that something changed.
+type Pings struct {
+	f    *follower
+	seen *state
+}
+
+// Ping opens a stream of pings; the first one is due at once.
+func (d *Delivery) Ping(ctx context.Context, env segment.EnvID) (*Pings, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return &Pings{f: f}, nil
+}
+
+// ping must carry data: parsers drop an event without any.
+var ping = []byte("event: ping\ndata:  \n\n")
+
+// Ready is closed when Next has something to say. It must be asked for anew after each Next.
+func (p *Pings) Ready() <-chan struct{} {
+	if p.seen == nil {
+		return opened
+	}
+	return p.seen.passed
+}
+
+// Next returns a ping if anything changed that SDKs may see. However much that was, it is one.
+func (p *Pings) Next() (Message, error) {
+	st := p.f.state.Load()
+	last := p.seen
+	p.seen = st
+	switch {
+	case st.end != nil:
+		return Message{}, st.end
+	case last == nil:
+		return Message{Bytes: ping}, nil
+	}
+	m := Message{Environment: st.environment > last.environment}
+	if st.visible > last.visible {
+		m.Bytes = ping
+	}
+	return m, nil
+}
