@@ -175,7 +175,7 @@ func (s *server) open(ctx context.Context) error {
 	management := api.New(api.Rooms{Admin: people, Ingest: members, History: history.New(s.engine), Access: keys}, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery, s.database))
+		s.inbound, newGauges(s.engine, s.delivery))
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}

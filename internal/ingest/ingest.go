@@ -262,7 +262,7 @@ func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
 		Env:         w.env.ID,
 		Key:         key,
 		Name:        cohortName(cohort),
-		Description: cut(description, maxDescription),
+		Description: cut(description, catalog.MaxDescriptionLength),
 		Tags:        []string{},
 		CreatedAt:   now,
 		ModifiedAt:  now,
@@ -286,7 +286,7 @@ func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
 // that the request as a whole is about.
 func (w *push) follow(seg *catalog.Segment, cohort segment.Cohort, requestLevel bool) *catalog.Segment {
 	name := cohortName(cohort)
-	description := cut(cohort.Description, maxDescription)
+	description := cut(cohort.Description, catalog.MaxDescriptionLength)
 	rename := !seg.Source.NameEdited && name != seg.Name
 	redescribe := !seg.Source.DescriptionEdited && description != "" && description != seg.Description
 	relink := requestLevel && cohort.URL != "" && cohort.URL != seg.Source.URL
@@ -355,10 +355,10 @@ func (i *Ingest) reject(ctx context.Context, w *push, cause error) {
 
 // ensureKind makes the project know a context kind that a tool brings.
 func (i *Ingest) ensureKind(ctx context.Context, p *catalog.Project, kind segment.ContextKind) error {
-	if err := catalog.ValidateContextKind(kind); err != nil {
-		return err
+	if !catalog.ValidContextKind(kind) {
+		return fault.Invalidf("the context kind may have letters, digits, dots, underscores and hyphens, and may be neither kind nor multi")
 	}
-	if p.Knows(kind) {
+	if _, ok := p.ContextKind(kind); ok {
 		return nil
 	}
 	_, err := i.store.Update(ctx, store.Scope{Project: p.Key}, func(tx store.Tx) error {
@@ -366,7 +366,7 @@ func (i *Ingest) ensureKind(ctx context.Context, p *catalog.Project, kind segmen
 		if !ok {
 			return fault.NotFoundf("Unknown environment id; its project was deleted")
 		}
-		if now.Knows(kind) {
+		if _, ok := now.ContextKind(kind); ok {
 			return nil
 		}
 		at := i.now()
@@ -395,17 +395,12 @@ func unavailable(err error) error {
 	return err
 }
 
-const (
-	maxName        = 256
-	maxDescription = 4096
-)
-
 func cohortName(c segment.Cohort) string {
 	name := strings.TrimSpace(c.Name)
 	if name == "" {
 		name = c.ExternalID
 	}
-	return cut(name, maxName)
+	return cut(name, catalog.MaxNameLength)
 }
 
 // cut shortens a text to a number of characters.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"muster/internal/delivery"
+	"muster/internal/store"
+)
+
+// gauges reads the figures of the rooms at each scrape. An environment is named by its client-side
+// ID and its keys.
+type gauges struct {
+	store    store.Store
+	delivery *delivery.Delivery
+
+	head, members, segments                                     *prometheus.Desc
+	connections, evaluations, events, updates, slow, unservable *prometheus.Desc
+}
+
+func newGauges(s store.Store, d *delivery.Delivery) *gauges {
+	environment := []string{"environment_id", "project", "environment"}
+	desc := func(name, help string, labels []string) *prometheus.Desc {
+		return prometheus.NewDesc("muster_"+name, help, labels, nil)
+	}
+	return &gauges{
+		store: s, delivery: d,
+		head:        desc("log_revision", "Newest durable revision of the environment's log.", environment),
+		segments:    desc("segments", "Segments of the environment.", environment),
+		members:     desc("segment_members", "Contexts that the environment's unbounded segments hold, summed.", environment),
+		connections: desc("stream_connections", "Client-side streams that are open.", nil),
+		evaluations: desc("evaluations_total", "Evaluations of a context for client-side SDKs.", nil),
+		events:      desc("stream_events_total", "Revisions encoded for server-side streams.", nil),
+		updates:     desc("stream_updates_total", "Messages made for client-side streams.", nil),
+		slow:        desc("stream_slow_total", "Streams ended because their reader was too slow.", nil),
+		unservable:  desc("definitions_withheld_total", "Definitions withheld from SDKs because the SDK data model can't express them.", nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+	}
+	for _, p := range g.store.Projects() {
+		for _, e := range g.store.Environments(p.Key) {
+			labels := []string{string(e.ID), string(p.Key), string(e.Key)}
+			view, err := g.store.View(e.ID)
+			if err != nil {
+				continue // deleted between the two reads
+			}
+			segments, members := 0, int64(0)
+			for _, s := range g.store.Segments(e.ID) {
+				segments++
+				counts, _ := view.Counts(s.Ref())
+				members += counts.Included + counts.Excluded
+			}
+			gauge(g.head, float64(view.Revision()), labels...)
+			gauge(g.segments, float64(segments), labels...)
+			gauge(g.members, float64(members), labels...)
+		}
+	}
+	stats := g.delivery.Stats()
+	gauge(g.connections, float64(stats.Connections))
+	counter(g.evaluations, stats.Evaluations)
+	counter(g.events, stats.Events)
+	counter(g.updates, stats.Updates)
+	counter(g.slow, stats.Slow)
+	counter(g.unservable, stats.Poison)
+}

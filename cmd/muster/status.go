@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"muster/internal/delivery"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// status answers GET /status in the shape of LaunchDarkly's Relay Proxy, which monitoring set-ups
+// already read. It needs no credential and shows none whole.
+type status struct {
+	store    store.Store
+	delivery *delivery.Delivery
+	started  time.Time
+}
+
+func newStatus(s store.Store, d *delivery.Delivery) *status {
+	return &status{store: s, delivery: d, started: time.Now()}
+}
+
+type statusJSON struct {
+	Environments  map[string]environmentStatus `json:"environments"`
+	Status        string                       `json:"status"` // "healthy" or "degraded"
+	Version       string                       `json:"version"`
+	ClientVersion string                       `json:"clientVersion"`
+}
+
+type environmentStatus struct {
+	SDKKey           string           `json:"sdkKey"`
+	EnvID            segment.EnvID    `json:"envId"`
+	EnvKey           string           `json:"envKey"`
+	EnvName          string           `json:"envName"`
+	ProjKey          string           `json:"projKey"`
+	ProjName         string           `json:"projName"`
+	MobileKey        string           `json:"mobileKey"`
+	Status           string           `json:"status"` // "connected" or "disconnected"
+	ConnectionStatus stateStatus      `json:"connectionStatus"`
+	DataStoreStatus  storeStatus      `json:"dataStoreStatus"`
+	BigSegmentStatus bigSegmentStatus `json:"bigSegmentStatus"`
+	Revision         segment.Revision `json:"revision"`
+}
+
+type stateStatus struct {
+	State      string `json:"state"`
+	StateSince int64  `json:"stateSince"` // Unix ms
+}
+
+type storeStatus struct {
+	stateStatus
+	Database string `json:"database"`
+}
+
+type bigSegmentStatus struct {
+	Available          bool  `json:"available"`
+	PotentiallyStale   bool  `json:"potentiallyStale"`
+	LastSynchronizedOn int64 `json:"lastSynchronizedOn"` // Unix ms
+}
+
+func (s *status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	answer := statusJSON{Environments: map[string]environmentStatus{}, Status: "healthy", Version: version()}
+	for _, p := range s.store.Projects() {
+		for _, e := range s.store.Environments(p.Key) {
+			env := environmentStatus{
+				SDKKey: masked(e.SDKKey), MobileKey: masked(e.MobileKey),
+				EnvID: e.ID, EnvKey: string(e.Key), EnvName: e.Name, ProjKey: string(p.Key), ProjName: p.Name,
+				Status:           "connected",
+				ConnectionStatus: stateStatus{State: "VALID", StateSince: s.started.UnixMilli()},
+				DataStoreStatus:  storeStatus{stateStatus{"VALID", s.started.UnixMilli()}, "embedded"},
+			}
+			head, err := s.store.Head(e.ID)
+			synchronized, ok := s.delivery.SynchronizedOn(e.ID)
+			env.Revision = head
+			env.BigSegmentStatus = bigSegmentStatus{Available: ok, PotentiallyStale: !ok, LastSynchronizedOn: synchronized.UnixMilli()}
+			if err != nil || !ok {
+				env.Status, env.ConnectionStatus.State, answer.Status = "disconnected", "INTERRUPTED", "degraded"
+			}
+			answer.Environments[p.Name+" "+e.Name] = env
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(answer) // the reader is gone if this fails
+}
+
+// masked hides a credential the way the Relay Proxy does: its kind and its last five characters.
+func masked(secret string) string {
+	const shown = 5
+	if len(secret) < 2*shown {
+		return ""
+	}
+	return secret[:4] + "********-****-****-****-*******" + secret[len(secret)-shown:]
+}
