@@ -19,11 +19,14 @@ type Caller struct {
 }
 
 // Check returns nil if the caller may do the action, and otherwise an error that names the action
-// and the resource. Where the resource is below a project that the caller may not know of, the
-// caller gets NotFound instead (policy view gate).
+// and the resource. A caller that may not view a project, or from whom a policy hides it, gets
+// NotFound, as if it did not exist.
 func (c Caller) Check(action policy.Action, on policy.Resource) error {
 	if c.Principal.Allows(action, on) {
 		return nil
+	}
+	if action == policy.ViewProject || c.Principal.Hides(on) {
+		return fault.NotFoundf("%s does not exist, or this credential lacks the action %s on its project", on, policy.ViewProject)
 	}
 	return fault.Forbiddenf("this credential lacks the action %s on %s; an administrator can add it to the token's role", action, on)
 }

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"cmp"
+	"fmt"
+
 	"muster/internal/fault"
 )
 
@@ -18,50 +21,45 @@ func Validate(statements []Statement) error {
 		return fault.Invalidf("a policy has at most %d statements, this one has %d", MaxStatements, len(statements))
 	}
 	for i := range statements {
-		if problem := statements[i].problem(); problem != nil {
-			problem.Message = fault.Invalidf("statement %d: %s", i, problem.Message).Message
-			return problem
+		if problem := statements[i].problem(); problem != "" {
+			return fault.Invalidf("statement %d: %s", i, problem)
 		}
 	}
 	return nil
 }
 
-func (s *Statement) problem() *fault.Error {
+// problem says what is wrong with the statement, nothing if it is right.
+func (s *Statement) problem() string {
 	if s.Effect != Allow && s.Effect != Deny {
-		return fault.Invalidf("effect must be %q or %q", Allow, Deny)
+		return fmt.Sprintf("effect must be %q or %q", Allow, Deny)
 	}
 	if (len(s.Resources) > 0) == (len(s.NotResources) > 0) {
-		return fault.Invalidf("exactly one of resources and notResources must be given")
+		return "give exactly one of resources and notResources, and not empty"
 	}
 	if (len(s.Actions) > 0) == (len(s.NotActions) > 0) {
-		return fault.Invalidf("exactly one of actions and notActions must be given")
+		return "give exactly one of actions and notActions, and not empty"
 	}
-	for _, list := range [][]string{s.Resources, s.NotResources} {
-		if err := checkEntries("resource", list, checkSpecifier); err != nil {
-			return err
-		}
-	}
-	for _, list := range [][]string{s.Actions, s.NotActions} {
-		if err := checkEntries("action", list, checkAction); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		entryProblem("resource", s.Resources, checkSpecifier),
+		entryProblem("resource", s.NotResources, checkSpecifier),
+		entryProblem("action", s.Actions, checkAction),
+		entryProblem("action", s.NotActions, checkAction),
+	)
 }
 
-func checkEntries(what string, list []string, check func(string) error) *fault.Error {
+func entryProblem(what string, list []string, check func(string) error) string {
 	if len(list) > MaxEntries {
-		return fault.Invalidf("a list of %ss has at most %d entries, this one has %d", what, MaxEntries, len(list))
+		return fmt.Sprintf("a list of %ss has at most %d entries, this one has %d", what, MaxEntries, len(list))
 	}
 	for _, entry := range list {
 		if len(entry) > MaxEntryBytes {
-			return fault.Invalidf("a %s has at most %d bytes, one has %d", what, MaxEntryBytes, len(entry))
+			return fmt.Sprintf("a %s has at most %d bytes, one has %d", what, MaxEntryBytes, len(entry))
 		}
 		if err := check(entry); err != nil {
-			return fault.Invalidf("the %s %q %s", what, entry, err)
+			return fmt.Sprintf("the %s %q %s", what, entry, err)
 		}
 	}
-	return nil
+	return ""
 }
 
 func checkAction(action string) error {
