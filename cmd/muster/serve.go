@@ -229,7 +229,10 @@ func (s *server) firstStart(ctx context.Context, people *admin.Admin) error {
 }
 
 func (s *server) tools() (*connector.Registry, error) {
-	tools := connector.Embedded()
+	tools, err := connector.NewRegistry()
+	if err != nil {
+		return nil, fmt.Errorf("read the manifests in the binary: %w", err)
+	}
 	if s.settings.Connectors == "" {
 		return tools, nil
 	}

@@ -170,19 +170,19 @@ func (c *call) render(err error) (int, []byte) {
 	outcome := connector.Outcome{Status: http.StatusOK}
 	if err != nil {
 		f := fault.From(err)
-		outcome.Status, outcome.Code, outcome.ErrorMessage = statuses[f.Kind], string(f.Code), oneLine(f.Message)
+		outcome.Status, outcome.Code, outcome.ErrorMessage = statuses[f.Kind], f.Code, oneLine(f.Message)
 		if f.Code == fault.CodeMethod {
 			outcome.Status = http.StatusMethodNotAllowed
 		}
 	}
 	if c.tool == nil {
-		return outcome.Status, errorBody(outcome.Code, outcome.ErrorMessage)
+		return outcome.Status, errorBody(string(outcome.Code), outcome.ErrorMessage)
 	}
 	outcome.ProjectKey, outcome.EnvironmentKey = string(c.receipt.Project), string(c.receipt.Environment)
 	outcome.SegmentURL = c.page()
 	for n, run := range c.receipt.Runs {
 		if n == 0 {
-			outcome.SegmentKey, outcome.SyncID = string(run.Segment), string(run.ID)
+			outcome.SegmentKey, outcome.SyncID = run.Segment, run.ID
 		}
 		outcome.Added += run.Added
 		outcome.Removed += run.Removed

@@ -42,7 +42,7 @@ func (in *Inbound) Collect(ch chan<- prometheus.Metric) {
 func (m *metrics) observe(c *call, status int) {
 	integration := ""
 	if c.tool != nil {
-		integration = c.tool.Key
+		integration = string(c.tool.Key)
 	}
 	m.requests.WithLabelValues(integration, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(integration).Observe(c.options.Now().Sub(c.received).Seconds())

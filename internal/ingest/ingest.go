@@ -36,7 +36,7 @@ func New(s store.Store, now func() time.Time, log *slog.Logger) *Ingest {
 
 // Push is one request of a tool, parsed.
 type Push struct {
-	Tool       string // the manifest's key
+	Tool       connector.Key
 	ToolName   string // what people call the tool
 	Batch      *segment.Batch
 	Bytes      int64
@@ -116,7 +116,7 @@ func (w *push) authorise(c store.Catalog) error {
 // resolve returns the segment of a cohort, nil if it has to be created, after checking that the
 // caller may do to it what the push wants.
 func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment, error) {
-	seg, ok := c.SegmentBySource(w.env.ID, w.Tool, cohort.ExternalID)
+	seg, ok := c.SegmentBySource(w.env.ID, string(w.Tool), cohort.ExternalID)
 	if !ok {
 		key := connector.SegmentKey(w.Tool, cohort.ExternalID)
 		resource := catalog.SegmentResource(w.project, w.env, key, nil)
@@ -237,7 +237,7 @@ func (w *push) run(key segment.Key, cohort segment.Cohort) segment.Run {
 		Kind:       segment.PushRun,
 		State:      segment.RunLive,
 		Mode:       w.Batch.Mode,
-		Tool:       w.Tool,
+		Tool:       string(w.Tool),
 		Received:   cohort.Received,
 		Bytes:      w.Bytes,
 		ReceivedAt: w.ReceivedAt,
@@ -272,7 +272,7 @@ func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
 		Unbounded:   true,
 		Kind:        w.Batch.Kind,
 		Source: &catalog.Source{
-			Tool:         w.Tool,
+			Tool:         string(w.Tool),
 			ExternalID:   cohort.ExternalID,
 			ExternalName: cohort.Name,
 			URL:          cohort.URL,

@@ -1,0 +1,84 @@
+package segment_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"muster/internal/segment"
+)
+
+func TestCompactFoldsTheChangesOfAContextInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfN(rapid.StringN(1, 8, 64), 1, 12).Draw(t, "keys")
+		changes := new(segment.Changes)
+		want := map[segment.Hash]segment.Ops{}
+		steps := rapid.IntRange(0, 60).Draw(t, "steps")
+		for range steps {
+			key := rapid.SampledFrom(keys).Draw(t, "key")
+			ops := validOps().Draw(t, "ops")
+			if rapid.Bool().Draw(t, "by hash") {
+				changes.AppendHash(segment.HashOf(key), ops)
+			} else {
+				changes.Append([]byte(key), ops)
+			}
+			h := segment.HashOf(key)
+			want[h] = ops.Over(want[h])
+			if rapid.IntRange(0, 9).Draw(t, "compact now") == 0 {
+				changes.Compact()
+			}
+		}
+		changes.Compact()
+		if changes.Len() != len(want) {
+			t.Fatalf("%d changes, want %d", changes.Len(), len(want))
+		}
+		var last segment.Hash
+		for i := range changes.Len() {
+			ch := changes.At(i)
+			if i > 0 && bytes.Compare(last[:], ch.Hash[:]) >= 0 {
+				t.Fatal("changes are not in hash order")
+			}
+			last = ch.Hash
+			if want[ch.Hash] != ch.Ops {
+				t.Fatalf("ops %04b, want %04b", ch.Ops, want[ch.Hash])
+			}
+			if ch.Key != nil && segment.HashOf(ch.Key) != ch.Hash {
+				t.Fatalf("key %q does not belong to its hash", ch.Key)
+			}
+		}
+	})
+}
+
+func TestDeltaEndsWhenItsReaderHasEnough(t *testing.T) {
+	changes := new(segment.Changes)
+	for i := range 5 {
+		changes.Append(fmt.Appendf(nil, "u%d", i), segment.Include)
+	}
+	changes.Compact()
+	read := 0
+	delta := changes.Delta(segment.Ref{Key: "a", Generation: 1})
+	if err := delta.Each(func(segment.Change) bool { read++; return read < 2 }); err != nil {
+		t.Fatal(err)
+	}
+	if read != 2 || delta.Len != 5 {
+		t.Errorf("read %d of %d", read, delta.Len)
+	}
+}
+
+func BenchmarkAppendAndCompact(b *testing.B) {
+	keys := make([][]byte, 100_000)
+	for i := range keys {
+		keys[i] = fmt.Appendf(nil, "user-%07d", i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		changes := new(segment.Changes)
+		for _, key := range keys {
+			changes.Append(key, segment.Include)
+		}
+		changes.Compact()
+	}
+	b.ReportMetric(float64(len(keys))*float64(b.N)/b.Elapsed().Seconds(), "members/s")
+}
