@@ -1,0 +1,104 @@
+// Package api is the management REST API, version 2: routes, JSON shapes, and the table that turns
+// errors into status codes.
+//
+// It gives clients of LaunchDarkly's published API the same paths, members and conventions. Every
+// write goes through admin or ingest, every read through admin or history, so nothing here decides
+// who may do what. Handlers return errors and one wrapper renders them; whatever a client sends, the
+// answer is JSON and never a 5xx for something that is merely not served. The package must not know
+// how anything is stored.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"muster/internal/access"
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/history"
+	"muster/internal/ingest"
+)
+
+const prefix = "/api/v2"
+
+type server struct {
+	admin   *admin.Admin
+	ingest  *ingest.Ingest
+	history *history.History
+	access  *access.Access
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+}
+
+// New returns the handler of everything under /api/v2.
+func New(a *admin.Admin, in *ingest.Ingest, h *history.History, acc *access.Access, now func() time.Time, log *slog.Logger) http.Handler {
+	s := &server{admin: a, ingest: in, history: h, access: acc, now: now, log: log, mux: http.NewServeMux()}
+	for _, rt := range routes() {
+		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))
+	}
+	return s
+}
+
+// ServeHTTP answers one request. Whatever happens inside, the answer is well-formed JSON.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			s.log.ErrorContext(r.Context(), "request panicked", "method", r.Method, "path", r.URL.Path,
+				"panic", v, "stack", string(debug.Stack()))
+			s.writeError(w, r, fault.New(fault.Internal, fault.CodeInternal, internalMessage))
+		}
+	}()
+	allowOrigin(w, r)
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if err := overrideMethod(r); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	if !tidyPath(r) {
+		s.writeError(w, r, fault.NotFoundf("Unknown path %s", r.URL.Path))
+		return
+	}
+	if _, pattern := s.mux.Handler(r); pattern == "" {
+		s.writeError(w, r, s.unrouted(w, r))
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// wrap does what every route has in common: version and credential checks, and rendering errors.
+func (s *server) wrap(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := s.serve(rt, w, r)
+		if err != nil {
+			s.writeError(w, r, err)
+		}
+	})
+}
+
+func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {
+	beta, err := apiVersion(r)
+	if err != nil {
+		return err
+	}
+	var who catalog.Caller
+	if !rt.open {
+		if who, err = s.access.Caller(access.Credential(r.Header.Get("Authorization"))); err != nil {
+			return err
+		}
+	}
+	if rt.beta && !beta {
+		return fault.Forbiddenf("this endpoint is in beta; send the header LD-API-Version: beta to use it")
+	}
+	return rt.serve(s, w, r, who)
+}

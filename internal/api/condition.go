@@ -1,0 +1,176 @@
+package api
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"muster/internal/fault"
+)
+
+// condition is a filter in operator form, such as `tags anyOf ["a"],(unbounded equals true|query
+// equals "x")`: a comma is AND and binds closer than "|", which is OR.
+type condition struct {
+	// Either a leaf …
+	field, op string
+	value     jsontext.Value
+	// … or a combination: any when set, else all of parts.
+	any   bool
+	parts []*condition
+}
+
+const (
+	maxConditionDepth = 16
+	maxConditions     = 100
+)
+
+// parseCondition reads a filter in operator form; nil when it is empty.
+func parseCondition(text string) (*condition, error) {
+	if len(text) > maxFilterBytes {
+		return nil, fault.TooLargef("the filter is longer than %d bytes", maxFilterBytes)
+	}
+	p := conditionParser{rest: text}
+	if p.skipBlanks(); p.rest == "" {
+		return nil, nil
+	}
+	c, err := p.either(0)
+	if err != nil {
+		return nil, err
+	}
+	if p.rest != "" {
+		return nil, fault.Invalidf("the filter has %q where it should end", clip(p.rest))
+	}
+	return c, nil
+}
+
+type conditionParser struct {
+	rest   string
+	leaves int
+}
+
+func (p *conditionParser) skipBlanks() { p.rest = strings.TrimLeft(p.rest, " \t") }
+
+func (p *conditionParser) take(c byte) bool {
+	if p.skipBlanks(); p.rest != "" && p.rest[0] == c {
+		p.rest = p.rest[1:]
+		p.skipBlanks()
+		return true
+	}
+	return false
+}
+
+func (p *conditionParser) either(depth int) (*condition, error) {
+	return p.list('|', true, depth, func(depth int) (*condition, error) {
+		return p.list(',', false, depth, p.one)
+	})
+}
+
+func (p *conditionParser) list(sep byte, any bool, depth int, next func(int) (*condition, error)) (*condition, error) {
+	c, err := next(depth)
+	if err != nil {
+		return nil, err
+	}
+	all := &condition{any: any, parts: []*condition{c}}
+	for p.take(sep) {
+		if c, err = next(depth); err != nil {
+			return nil, err
+		}
+		all.parts = append(all.parts, c)
+	}
+	if len(all.parts) == 1 {
+		return all.parts[0], nil
+	}
+	return all, nil
+}
+
+func (p *conditionParser) one(depth int) (*condition, error) {
+	if p.take('(') {
+		if depth == maxConditionDepth {
+			return nil, fault.Invalidf("the filter nests deeper than %d parentheses", maxConditionDepth)
+		}
+		c, err := p.either(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		if !p.take(')') {
+			return nil, fault.Invalidf("the filter lacks a closing parenthesis")
+		}
+		return c, nil
+	}
+	if p.leaves++; p.leaves > maxConditions {
+		return nil, fault.Invalidf("the filter holds more than %d conditions", maxConditions)
+	}
+	field, op := p.word(), p.word()
+	if field == "" || op == "" {
+		return nil, fault.Invalidf("the filter is not of the form `field op value` at %q", clip(p.rest))
+	}
+	d := jsontext.NewDecoder(strings.NewReader(p.rest))
+	value, err := d.ReadValue()
+	if err != nil {
+		return nil, fault.Invalidf("the filter's value of %s is not JSON; texts need double quotes", clip(field)).Because(err)
+	}
+	c := &condition{field: field, op: op, value: value.Clone()}
+	p.rest = p.rest[d.InputOffset():]
+	p.skipBlanks()
+	return c, nil
+}
+
+func (p *conditionParser) word() string {
+	p.skipBlanks()
+	end := strings.IndexFunc(p.rest, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '.'
+	})
+	if end < 0 {
+		end = len(p.rest)
+	}
+	word := p.rest[:end]
+	p.rest = p.rest[end:]
+	p.skipBlanks()
+	return word
+}
+
+// holds evaluates the condition with the given meaning of its leaves.
+func (c *condition) holds(leaf func(*condition) (bool, error)) (bool, error) {
+	if c.parts == nil {
+		return leaf(c)
+	}
+	for _, part := range c.parts {
+		ok, err := part.holds(leaf)
+		if err != nil || ok == c.any {
+			return ok, err
+		}
+	}
+	return !c.any, nil
+}
+
+// text returns the leaf's value as a text.
+func (c *condition) text() (string, error) {
+	var v string
+	if err := json.Unmarshal(c.value, &v); err != nil {
+		return "", fault.Invalidf("the filter %s %s needs a text", c.field, c.op).Because(err)
+	}
+	return v, nil
+}
+
+// texts returns the leaf's value as a list of texts; a single one counts as a list.
+func (c *condition) texts() ([]string, error) {
+	if c.value.Kind() == '"' {
+		v, err := c.text()
+		return []string{v}, err
+	}
+	var v []string
+	if err := json.Unmarshal(c.value, &v); err != nil {
+		return nil, fault.Invalidf("the filter %s %s needs a list of texts", c.field, c.op).Because(err)
+	}
+	return v, nil
+}
+
+// truth returns the leaf's value as true or false.
+func (c *condition) truth() (bool, error) {
+	var v bool
+	if err := json.Unmarshal(c.value, &v); err != nil {
+		return false, fault.Invalidf("the filter %s %s needs true or false", c.field, c.op).Because(err)
+	}
+	return v, nil
+}

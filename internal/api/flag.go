@@ -1,0 +1,442 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/fault"
+)
+
+type flagJSON struct {
+	Name             string                        `json:"name"`
+	Kind             string                        `json:"kind"`
+	Key              string                        `json:"key"`
+	Description      string                        `json:"description,omitzero"`
+	Version          int                           `json:"_version"`
+	CreationDate     int64                         `json:"creationDate"`
+	IncludeInSnippet bool                          `json:"includeInSnippet"`
+	Availability     availabilityJSON              `json:"clientSideAvailability"`
+	Variations       []variationJSON               `json:"variations"`
+	Temporary        bool                          `json:"temporary"`
+	Tags             []string                      `json:"tags"`
+	MaintainerID     string                        `json:"maintainerId,omitzero"`
+	GoalIDs          []string                      `json:"goalIds"`
+	Experiments      experimentsJSON               `json:"experiments"`
+	CustomProperties map[string]customPropertyJSON `json:"customProperties"`
+	Archived         bool                          `json:"archived"`
+	ArchivedDate     int64                         `json:"archivedDate,omitzero"`
+	Deprecated       bool                          `json:"deprecated"`
+	DeprecatedDate   int64                         `json:"deprecatedDate,omitzero"`
+	Defaults         defaultsJSON                  `json:"defaults"`
+	Environments     map[string]flagConfigJSON     `json:"environments,omitzero"`
+	Links            links                         `json:"_links,omitzero"`
+}
+
+type variationJSON struct {
+	ID          string        `json:"_id,omitzero"`
+	Value       ldvalue.Value `json:"value"`
+	Name        string        `json:"name,omitzero"`
+	Description string        `json:"description,omitzero"`
+}
+
+type experimentsJSON struct {
+	Baseline int   `json:"baselineIdx"`
+	Items    []any `json:"items"`
+}
+
+type defaultsJSON struct {
+	On  int `json:"onVariation"`
+	Off int `json:"offVariation"`
+}
+
+type customPropertyJSON struct {
+	Name   string   `json:"name"`
+	Values []string `json:"value"`
+}
+
+func variationOf(v catalog.Variation) variationJSON {
+	return variationJSON{ID: v.ID, Value: v.Value, Name: v.Name, Description: v.Description}
+}
+
+func (j variationJSON) variation() catalog.Variation {
+	return catalog.Variation{ID: j.ID, Value: j.Value, Name: j.Name, Description: j.Description}
+}
+
+func customPropertiesFrom(m map[string]customPropertyJSON) map[string]catalog.CustomProperty {
+	properties := make(map[string]catalog.CustomProperty, len(m))
+	for key, p := range m {
+		properties[key] = catalog.CustomProperty(p)
+	}
+	return properties
+}
+
+// flagOf renders what the flag holds for all environments.
+func flagOf(f *catalog.Flag) flagJSON {
+	j := flagJSON{
+		Name:             f.Name,
+		Kind:             "multivariate",
+		Key:              string(f.Key),
+		Description:      f.Description,
+		Version:          f.Version,
+		CreationDate:     f.CreatedAt.UnixMilli(),
+		IncludeInSnippet: f.IncludeInSnippet,
+		Availability:     availabilityJSON(f.Availability),
+		Variations:       each(f.Variations, variationOf),
+		Temporary:        f.Temporary,
+		Tags:             f.Tags,
+		MaintainerID:     string(f.MaintainerID),
+		CustomProperties: make(map[string]customPropertyJSON, len(f.CustomProperties)),
+		Archived:         f.Archived,
+		ArchivedDate:     unixMilli(f.ArchivedAt),
+		Deprecated:       f.Deprecated,
+		DeprecatedDate:   unixMilli(f.DeprecatedAt),
+		Defaults:         defaultsJSON(f.Defaults),
+	}
+	if f.Boolean() {
+		j.Kind = "boolean"
+	}
+	for key, p := range f.CustomProperties {
+		j.CustomProperties[key] = customPropertyJSON(p)
+	}
+	return j
+}
+
+// patchableFlag is what a patch sees: the flag with all its configurations.
+func patchableFlag(f *catalog.Flag) flagJSON {
+	j := flagOf(f)
+	j.Environments = make(map[string]flagConfigJSON, len(f.Environments))
+	for key, c := range f.Environments {
+		j.Environments[string(key)] = flagConfigOf(f, c)
+	}
+	return j
+}
+
+// unixMilli is 0 for a time that never came.
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+var flagFields = fields[*catalog.Flag]{
+	"name":             field(func(f *catalog.Flag) *string { return &f.Name }),
+	"description":      field(func(f *catalog.Flag) *string { return &f.Description }),
+	"tags":             field(func(f *catalog.Flag) *[]string { return &f.Tags }),
+	"temporary":        field(func(f *catalog.Flag) *bool { return &f.Temporary }),
+	"archived":         field(func(f *catalog.Flag) *bool { return &f.Archived }),
+	"deprecated":       field(func(f *catalog.Flag) *bool { return &f.Deprecated }),
+	"includeInSnippet": field(func(f *catalog.Flag) *bool { return &f.IncludeInSnippet }),
+	"maintainerId":     field(func(f *catalog.Flag) *catalog.ID { return &f.MaintainerID }),
+	"clientSideAvailability": asField(func(f *catalog.Flag, v availabilityJSON) {
+		f.Availability = catalog.Availability(v)
+	}),
+	"defaults": asField(func(f *catalog.Flag, v defaultsJSON) { f.Defaults = catalog.Defaults(v) }),
+	"customProperties": asField(func(f *catalog.Flag, v map[string]customPropertyJSON) {
+		f.CustomProperties = customPropertiesFrom(v)
+	}),
+	"variations": asField(func(f *catalog.Flag, v []variationJSON) { f.Variations = each(v, variationJSON.variation) }),
+	"goalIds":    dropped[*catalog.Flag],
+	"environments": func(*catalog.Flag, jsontext.Value) error {
+		return nil // each configuration is assigned on its own
+	},
+}
+
+// editFlag applies a patch of the representation to the flag.
+func editFlag(f *catalog.Flag, p patch) error {
+	before, after, err := p.edited(patchableFlag(f))
+	if err != nil {
+		return err
+	}
+	if err := flagFields.assign(f, before, after, ""); err != nil {
+		return err
+	}
+	befores, _ := before["environments"].(map[string]any)
+	afters, _ := after["environments"].(map[string]any)
+	for key, config := range f.Environments {
+		old, _ := befores[string(key)].(map[string]any)
+		now, ok := afters[string(key)].(map[string]any)
+		if !ok {
+			return fault.Invalidf("environments/%s can't be removed from a flag", key)
+		}
+		edited := config.Clone()
+		if err := flagConfigFields.assign(edited, old, now, "environments/"+string(key)+"/"); err != nil {
+			return err
+		}
+		settleServes(config, edited)
+		f.Environments[key] = edited
+	}
+	return nil
+}
+
+func flagKey(r *http.Request) catalog.FlagKey { return catalog.FlagKey(r.PathValue("flagKey")) }
+
+// renderFlag renders a flag with the configurations that the request asks for; all of them when it
+// names none and whole is true.
+func renderFlag(query url.Values, f *catalog.Flag, names map[catalog.EnvKey]string, whole bool) flagJSON {
+	j := flagOf(f)
+	j.Links = links{
+		"self":   apiLink("/flags/" + string(f.Project) + "/" + j.Key),
+		"parent": apiLink("/flags/" + string(f.Project)),
+	}
+	wanted := query["env"]
+	if len(wanted) == 0 && !whole {
+		return j
+	}
+	summary := !whole && query.Get("summary") != "0"
+	j.Environments = make(map[string]flagConfigJSON, len(f.Environments))
+	for key, c := range f.Environments {
+		if len(wanted) > 0 && !slices.Contains(wanted, string(key)) {
+			continue
+		}
+		config := flagConfigOf(f, c)
+		if !whole {
+			config.Summary = summaryOf(f, c)
+		}
+		if summary {
+			config.Targets, config.ContextTargets, config.Rules, config.Prerequisites = nil, nil, nil, nil
+		}
+		site := flagSite(f.Project, key, f.Key)
+		config.Site, config.EnvironmentName = &site, names[key]
+		if config.EnvironmentName == "" {
+			config.EnvironmentName = string(key)
+		}
+		j.Environments[string(key)] = config
+	}
+	return j
+}
+
+func flagSite(p catalog.ProjectKey, e catalog.EnvKey, f catalog.FlagKey) link {
+	return siteLink("/projects/" + string(p) + "/environments/" + string(e) + "/flags/" + string(f))
+}
+
+// environmentNames returns the names of a project's environments; none for a caller that may not
+// view them, whose reply then shows keys.
+func (s *server) environmentNames(r *http.Request, who catalog.Caller) map[catalog.EnvKey]string {
+	envs, err := s.admin.Environments(r.Context(), who, projectKey(r))
+	if err != nil {
+		return nil
+	}
+	names := make(map[catalog.EnvKey]string, len(envs))
+	for _, e := range envs {
+		names[e.Key] = e.Name
+	}
+	return names
+}
+
+func (s *server) listFlags(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	query := r.URL.Query()
+	all, err := s.admin.Flags(r.Context(), who, projectKey(r))
+	if err != nil {
+		return err
+	}
+	if tag := query.Get("tag"); tag != "" {
+		all = selected(all, []term{{field: "tags", value: tag}}, flagMatches)
+	}
+	if !asksForArchived(query) {
+		all = selected(all, []term{{field: "state", value: "live|deprecated"}}, flagMatches)
+	}
+	p, all, err := narrowed(query, 20, all, flagMatches, flagOrders)
+	if err != nil {
+		return err
+	}
+	names := s.environmentNames(r, who)
+	return writeJSON(w, http.StatusOK, paged(r, p, all, func(f *catalog.Flag) flagJSON { return renderFlag(query, f, names, false) }))
+}
+
+func (s *server) createFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	var body struct {
+		Key                  string                        `json:"key"`
+		Name                 string                        `json:"name"`
+		Description          string                        `json:"description"`
+		Variations           []variationJSON               `json:"variations"`
+		Defaults             *defaultsJSON                 `json:"defaults"`
+		Temporary            *bool                         `json:"temporary"`
+		Tags                 []string                      `json:"tags"`
+		Availability         *availabilityJSON             `json:"clientSideAvailability"`
+		IncludeInSnippet     *bool                         `json:"includeInSnippet"`
+		CustomProperties     map[string]customPropertyJSON `json:"customProperties"`
+		MaintainerID         string                        `json:"maintainerId"`
+		InitialPrerequisites []prerequisiteJSON            `json:"initialPrerequisites"`
+		On                   bool                          `json:"isFlagOn"`
+	}
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	switch {
+	case r.URL.Query().Get("clone") != "":
+		return fault.Invalidf("a flag can't be created as a copy yet; leave clone out")
+	case len(body.InitialPrerequisites) > 0:
+		return fault.Invalidf("initialPrerequisites can't be given on creation yet; patch prerequisites afterwards")
+	}
+	f, err := s.admin.CreateFlag(r.Context(), who, projectKey(r), admin.NewFlag{
+		Key: catalog.FlagKey(body.Key), Name: body.Name, Description: body.Description,
+		Variations: each(body.Variations, variationJSON.variation), Defaults: (*catalog.Defaults)(body.Defaults),
+		Temporary: body.Temporary, Tags: body.Tags, Availability: (*catalog.Availability)(body.Availability),
+		IncludeInSnippet: body.IncludeInSnippet, CustomProperties: customPropertiesFrom(body.CustomProperties),
+		MaintainerID: catalog.ID(body.MaintainerID), On: body.On,
+	})
+	if err != nil {
+		return err
+	}
+	return s.writeFlag(w, r, who, http.StatusCreated, f)
+}
+
+func (s *server) writeFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller, status int, f *catalog.Flag) error {
+	w.Header().Set("ETag", etag(f.Version))
+	return writeJSON(w, status, renderFlag(r.URL.Query(), f, s.environmentNames(r, who), true))
+}
+
+func (s *server) getFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	f, err := s.admin.Flag(r.Context(), who, projectKey(r), flagKey(r))
+	if err != nil {
+		return err
+	}
+	return s.writeFlag(w, r, who, http.StatusOK, f)
+}
+
+func (s *server) patchFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := readPatch(w, r)
+	if err != nil {
+		return err
+	}
+	how, err := changeOf(r, p)
+	if err != nil {
+		return err
+	}
+	others, err := s.namedFlags(r, who, p)
+	if err != nil {
+		return err
+	}
+	f, err := s.admin.ChangeFlag(r.Context(), who, projectKey(r), flagKey(r), how, func(f *catalog.Flag) error {
+		if err := checkMatch(r, f.Version); err != nil {
+			return err
+		}
+		if p.edit == nil {
+			return f.InstructAmong(p.environment, p.instructions, others)
+		}
+		return editFlag(f, p)
+	})
+	if err != nil {
+		return err
+	}
+	return s.writeFlag(w, r, who, http.StatusOK, f)
+}
+
+// namedFlags returns how a semantic patch finds the flags that it names as prerequisites. It reads
+// them only for a patch that names some: the caller need not be able to view flags otherwise.
+func (s *server) namedFlags(r *http.Request, who catalog.Caller, p patch) (func(catalog.FlagKey) (*catalog.Flag, bool), error) {
+	byKey := map[catalog.FlagKey]*catalog.Flag{}
+	lookup := func(key catalog.FlagKey) (*catalog.Flag, bool) {
+		f, ok := byKey[key]
+		return f, ok
+	}
+	if !slices.ContainsFunc(p.instructions, func(in catalog.Instruction) bool {
+		return strings.Contains(strings.ToLower(in.Kind), "prerequisite")
+	}) {
+		return lookup, nil
+	}
+	all, err := s.admin.Flags(r.Context(), who, projectKey(r))
+	for _, f := range all {
+		byKey[f.Key] = f
+	}
+	return lookup, err
+}
+
+func (s *server) deleteFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	if err := s.admin.DeleteFlag(r.Context(), who, projectKey(r), flagKey(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// asksForArchived reports whether a list request says which states it wants.
+func asksForArchived(query url.Values) bool {
+	return query.Get("archived") == "true" || strings.Contains(query.Get("filter"), "state:")
+}
+
+var flagOrders = orders[*catalog.Flag]{
+	"creationDate":          func(a, b *catalog.Flag) int { return a.CreatedAt.Compare(b.CreatedAt) },
+	"key":                   func(a, b *catalog.Flag) int { return strings.Compare(string(a.Key), string(b.Key)) },
+	"maintainerId":          func(a, b *catalog.Flag) int { return strings.Compare(string(a.MaintainerID), string(b.MaintainerID)) },
+	"name":                  func(a, b *catalog.Flag) int { return byText(a.Name, b.Name) },
+	"tags":                  func(a, b *catalog.Flag) int { return slices.Compare(a.Tags, b.Tags) },
+	"targetingModifiedDate": func(a, b *catalog.Flag) int { return targetingModified(a).Compare(targetingModified(b)) },
+	"type":                  func(a, b *catalog.Flag) int { return strings.Compare(flagOf(a).Kind, flagOf(b).Kind) },
+}
+
+func targetingModified(f *catalog.Flag) time.Time {
+	var last time.Time
+	for _, c := range f.Environments {
+		if c.ModifiedAt.After(last) {
+			last = c.ModifiedAt
+		}
+	}
+	return last
+}
+
+func flagMatches(f *catalog.Flag, t term) bool {
+	switch t.field {
+	case "query":
+		return mentions(t.value, append([]string{string(f.Key), f.Name, f.Description}, f.Tags...)...)
+	case "tags":
+		return hasTags(f.Tags, t.value)
+	case "state":
+		return slices.Contains(anyOf(t.value), stateOf(f))
+	case "type":
+		return t.value == "temporary" && f.Temporary || t.value == "permanent" && !f.Temporary ||
+			slices.Contains(anyOf(t.value), flagOf(f).Kind)
+	case "maintainerId":
+		return slices.Contains(anyOf(t.value), string(f.MaintainerID))
+	case "sdkAvailability":
+		return availableTo(f, t.value)
+	case "creationDate":
+		return createdWithin(f, t.value)
+	}
+	return true
+}
+
+func stateOf(f *catalog.Flag) string {
+	switch {
+	case f.Archived:
+		return "archived"
+	case f.Deprecated:
+		return "deprecated"
+	}
+	return "live"
+}
+
+func availableTo(f *catalog.Flag, value string) bool {
+	switch value {
+	case "mobile":
+		return f.Availability.MobileKey
+	case "client":
+		return f.Availability.EnvironmentID
+	case "anyClient":
+		return f.Availability.MobileKey || f.Availability.EnvironmentID
+	}
+	return true
+}
+
+// createdWithin reports whether the flag's creation lies in a range such as {"before":1700000000000}.
+func createdWithin(f *catalog.Flag, value string) bool {
+	var span struct {
+		Before int64 `json:"before"`
+		After  int64 `json:"after"`
+	}
+	if json.Unmarshal([]byte(value), &span) != nil {
+		return true
+	}
+	at := f.CreatedAt.UnixMilli()
+	return (span.Before == 0 || at < span.Before) && (span.After == 0 || at > span.After)
+}

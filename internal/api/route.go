@@ -1,0 +1,101 @@
+package api
+
+import (
+	"net/http"
+
+	"muster/internal/catalog"
+	"muster/internal/policy"
+)
+
+// handler answers one request of a caller whose credential is known.
+type handler func(s *server, w http.ResponseWriter, r *http.Request, who catalog.Caller) error
+
+// route is one line of the API reference.
+type route struct {
+	method string
+	path   string // below /api/v2, as a pattern of net/http
+	// actions that a caller needs, for the reference; admin and ingest are what checks them.
+	actions []policy.Action
+	beta    bool // served only with LD-API-Version: beta
+	open    bool // needs no access token
+	serve   handler
+}
+
+func needs(actions ...policy.Action) []policy.Action { return actions }
+
+// routes is the whole API, in the order of its reference.
+func routes() []route {
+	const (
+		project     = "/projects/{projectKey}"
+		environment = project + "/environments/{environmentKey}"
+		segments    = "/segments/{projectKey}/{environmentKey}"
+		segment     = segments + "/{segmentKey}"
+		flags       = "/flags/{projectKey}"
+		flag        = flags + "/{flagKey}"
+	)
+	return []route{
+		{method: "GET", path: "/{$}", open: true, serve: (*server).getRoot},
+		{method: "GET", path: "", open: true, serve: (*server).getRoot},
+		{method: "GET", path: "/versions", serve: (*server).getVersions},
+		{method: "GET", path: "/caller-identity", open: true, serve: (*server).getCallerIdentity},
+		{method: "GET", path: "/account", serve: (*server).getAccount},
+		{method: "GET", path: "/limits", serve: (*server).getLimits},
+
+		{method: "GET", path: segments, actions: needs(policy.ViewProject), serve: (*server).listSegments},
+		{method: "POST", path: segments, actions: needs(policy.CreateSegment), serve: (*server).createSegment},
+		{method: "GET", path: segment, actions: needs(policy.ViewProject), serve: (*server).getSegment},
+		{
+			method: "PATCH", path: segment,
+			actions: needs(policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, policy.UpdateIncluded, policy.UpdateExcluded, policy.UpdateRules),
+			serve:   (*server).patchSegment,
+		},
+		{method: "DELETE", path: segment, actions: needs(policy.DeleteSegment), serve: (*server).deleteSegment},
+		{method: "POST", path: segment + "/contexts", actions: needs(policy.UpdateIncluded, policy.UpdateExcluded), serve: (*server).editContexts},
+		{method: "POST", path: segment + "/users", actions: needs(policy.UpdateIncluded, policy.UpdateExcluded), serve: (*server).editUsers},
+		{method: "GET", path: segment + "/contexts/{contextKey}", actions: needs(policy.ViewProject), serve: (*server).getMembership},
+		{method: "GET", path: segment + "/users/{contextKey}", actions: needs(policy.ViewProject), serve: (*server).getMembership},
+
+		{method: "GET", path: flags, actions: needs(policy.ViewProject), serve: (*server).listFlags},
+		{method: "POST", path: flags, actions: needs(policy.CreateFlag), serve: (*server).createFlag},
+		{method: "GET", path: flag, actions: needs(policy.ViewProject), serve: (*server).getFlag},
+		{
+			method: "PATCH", path: flag,
+			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough,
+				policy.UpdateOffVariation, policy.UpdateName, policy.UpdateDescription, policy.UpdateTags),
+			serve: (*server).patchFlag,
+		},
+		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},
+
+		{method: "GET", path: "/projects", actions: needs(policy.ViewProject), serve: (*server).listProjects},
+		{method: "POST", path: "/projects", actions: needs(policy.CreateProject), serve: (*server).createProject},
+		{method: "GET", path: project, actions: needs(policy.ViewProject), serve: (*server).getProject},
+		{
+			method: "PATCH", path: project,
+			actions: needs("updateProjectName", policy.UpdateTags, "updateIncludeInSnippetByDefault", "updateDefaultClientSideAvailability"),
+			serve:   (*server).patchProject,
+		},
+		{method: "DELETE", path: project, actions: needs(policy.DeleteProject), serve: (*server).deleteProject},
+		{method: "GET", path: project + "/environments", actions: needs(policy.ViewProject, policy.ViewSDKKey), serve: (*server).listEnvironments},
+		{method: "POST", path: project + "/environments", actions: needs(policy.CreateEnvironment), serve: (*server).createEnvironment},
+		{method: "GET", path: environment, actions: needs(policy.ViewProject, policy.ViewSDKKey), serve: (*server).getEnvironment},
+		{
+			method: "PATCH", path: environment,
+			actions: needs(policy.UpdateName, "updateColor", "updateTtl", "updateSecureMode", "updateDefaultTrackEvents",
+				"updateRequireComments", "updateConfirmChanges", "updateCritical", policy.UpdateTags),
+			serve: (*server).patchEnvironment,
+		},
+		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
+		{method: "GET", path: environment + "/sdk-data", serve: (*server).getSDKData},
+		{method: "PUT", path: environment + "/sdk-data", serve: (*server).putSDKData},
+
+		{method: "GET", path: "/tokens", serve: (*server).listTokens},
+		{method: "POST", path: "/tokens", actions: needs(policy.CreateAccessToken), serve: (*server).createToken},
+		{method: "GET", path: "/tokens/{tokenId}", serve: (*server).getToken},
+		{method: "DELETE", path: "/tokens/{tokenId}", actions: needs(policy.DeleteAccessToken), serve: (*server).deleteToken},
+		{method: "GET", path: "/members", serve: (*server).listMembers},
+		{method: "GET", path: "/members/{memberId}", serve: (*server).getMember},
+
+		{method: "GET", path: "/auditlog", actions: needs(policy.ViewProject), serve: (*server).listAudit},
+		{method: "GET", path: "/auditlog/{entryId}", actions: needs(policy.ViewProject), serve: (*server).getAudit},
+	}
+}

@@ -1,0 +1,428 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/segment"
+)
+
+type segmentJSON struct {
+	Key              string                `json:"key"`
+	Name             string                `json:"name"`
+	Description      string                `json:"description,omitzero"`
+	Tags             []string              `json:"tags"`
+	CreationDate     int64                 `json:"creationDate"`
+	LastModifiedDate int64                 `json:"lastModifiedDate"`
+	Version          int                   `json:"version"`
+	Generation       uint64                `json:"generation"`
+	Deleted          bool                  `json:"deleted"`
+	Included         []string              `json:"included"`
+	Excluded         []string              `json:"excluded,omitzero"`
+	IncludedContexts []contextTargetsJSON  `json:"includedContexts,omitzero"`
+	ExcludedContexts []contextTargetsJSON  `json:"excludedContexts,omitzero"`
+	Rules            []segmentRuleJSON     `json:"rules"`
+	Unbounded        bool                  `json:"unbounded"`
+	UnboundedKind    string                `json:"unboundedContextKind,omitzero"`
+	Metadata         *unboundedJSON        `json:"_unboundedMetadata,omitzero"`
+	External         string                `json:"_external,omitzero"`
+	ExternalLink     string                `json:"_externalLink,omitzero"`
+	ImportInProgress *bool                 `json:"_importInProgress,omitzero"`
+	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero"`
+	Muster           *musterJSON           `json:"_muster,omitzero"`
+	Links            links                 `json:"_links,omitzero"`
+}
+
+type segmentRuleJSON struct {
+	ID          string       `json:"_id,omitzero"`
+	Description string       `json:"description,omitzero"`
+	Clauses     []clauseJSON `json:"clauses"`
+	Weight      *int         `json:"weight,omitzero"` // 0 means nobody to SDKs, so absence matters
+	RolloutKind string       `json:"rolloutContextKind,omitzero"`
+	BucketBy    string       `json:"bucketBy,omitzero"`
+}
+
+// unboundedJSON describes the membership of an unbounded segment.
+type unboundedJSON struct {
+	EnvID         string `json:"envId"`
+	SegmentID     string `json:"segmentId"`
+	Version       int    `json:"version"`
+	IncludedCount int64  `json:"includedCount"`
+	ExcludedCount int64  `json:"excludedCount"`
+	LastModified  int64  `json:"lastModified"`
+	Deleted       bool   `json:"deleted"`
+}
+
+// flagSummaryLinkJSON is a flag that uses a segment.
+type flagSummaryLinkJSON struct {
+	Name  string `json:"name"`
+	Key   string `json:"key"`
+	Links links  `json:"_links"`
+	Site  link   `json:"_site"`
+}
+
+// musterJSON is what the vendor's API has no word for. It stands under one name of ours.
+type musterJSON struct {
+	ExternalID   string       `json:"externalId,omitzero"`
+	ExternalName string       `json:"externalName,omitzero"`
+	State        string       `json:"state"`
+	FreshAt      int64        `json:"freshAt,omitzero"`
+	Revision     uint64       `json:"revision,omitzero"`
+	Drifted      bool         `json:"drifted"`
+	LastRun      *lastRunJSON `json:"lastRun,omitzero"`
+}
+
+type lastRunJSON struct {
+	ID         string `json:"_id"`
+	State      string `json:"state"`
+	Tool       string `json:"tool,omitzero"`
+	ReceivedAt int64  `json:"receivedAt"`
+	Added      int    `json:"added"`
+	Removed    int    `json:"removed"`
+}
+
+func segmentRuleOf(r catalog.SegmentRule) segmentRuleJSON {
+	return segmentRuleJSON{
+		ID: r.ID, Description: r.Description, Clauses: each(r.Clauses, clauseOf),
+		Weight: r.Weight, RolloutKind: string(r.RolloutKind), BucketBy: r.BucketBy,
+	}
+}
+
+func (j segmentRuleJSON) rule() catalog.SegmentRule {
+	return catalog.SegmentRule{
+		ID: j.ID, Description: j.Description, Clauses: each(j.Clauses, clauseJSON.clause),
+		Weight: j.Weight, RolloutKind: segment.ContextKind(j.RolloutKind), BucketBy: j.BucketBy,
+	}
+}
+
+// segmentOf renders what the segment itself holds; it is what a patch sees.
+func segmentOf(s *catalog.Segment) segmentJSON {
+	j := segmentJSON{
+		Key:              string(s.Key),
+		Name:             s.Name,
+		Description:      s.Description,
+		Tags:             s.Tags,
+		CreationDate:     s.CreatedAt.UnixMilli(),
+		LastModifiedDate: s.ModifiedAt.UnixMilli(),
+		Version:          s.Version,
+		Generation:       uint64(s.Generation),
+		Included:         s.Included,
+		Rules:            each(s.Rules, segmentRuleOf),
+		Unbounded:        s.Unbounded,
+	}
+	if s.Unbounded {
+		j.UnboundedKind = string(s.Kind)
+		return j
+	}
+	j.Excluded = each(s.Excluded, func(key string) string { return key })
+	j.IncludedContexts = each(s.IncludedContexts, contextTargetsOf)
+	j.ExcludedContexts = each(s.ExcludedContexts, contextTargetsOf)
+	return j
+}
+
+var segmentFields = fields[*catalog.Segment]{
+	"name":        field(func(s *catalog.Segment) *string { return &s.Name }),
+	"description": field(func(s *catalog.Segment) *string { return &s.Description }),
+	"tags":        field(func(s *catalog.Segment) *[]string { return &s.Tags }),
+	"included":    field(func(s *catalog.Segment) *[]string { return &s.Included }),
+	"excluded":    field(func(s *catalog.Segment) *[]string { return &s.Excluded }),
+	"includedContexts": asField(func(s *catalog.Segment, v []contextTargetsJSON) {
+		s.IncludedContexts = each(v, contextTargetsJSON.targets)
+	}),
+	"excludedContexts": asField(func(s *catalog.Segment, v []contextTargetsJSON) {
+		s.ExcludedContexts = each(v, contextTargetsJSON.targets)
+	}),
+	"rules": asField(func(s *catalog.Segment, v []segmentRuleJSON) { s.Rules = each(v, segmentRuleJSON.rule) }),
+}
+
+// segmentPath is where a segment stands, below /api/v2 and /ui.
+type segmentPath struct {
+	project catalog.ProjectKey
+	env     catalog.EnvKey
+	key     segment.Key
+}
+
+func segmentPathOf(r *http.Request) segmentPath {
+	return segmentPath{project: projectKey(r), env: environmentKey(r), key: segment.Key(r.PathValue("segmentKey"))}
+}
+
+func (at segmentPath) links() links {
+	parent := "/segments/" + string(at.project) + "/" + string(at.env)
+	return links{
+		"self":   apiLink(parent + "/" + string(at.key)),
+		"parent": apiLink(parent),
+		"site":   siteLink("/projects/" + string(at.project) + "/environments/" + string(at.env) + "/segments/" + string(at.key)),
+	}
+}
+
+// listedSegment renders a segment as lists show it: without what costs a read for each.
+func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON {
+	at.key = seg.Key
+	j := segmentOf(seg)
+	j.Links = at.links()
+	if seg.Source != nil {
+		j.External, j.ExternalLink = seg.Source.Tool, seg.Source.URL
+	}
+	if !seg.Unbounded {
+		return j
+	}
+	size := s.history.Size(seg.Env, seg.Ref())
+	j.Metadata = &unboundedJSON{
+		EnvID: string(seg.Env), SegmentID: string(seg.ID), Version: seg.Version,
+		IncludedCount: size.Included, ExcludedCount: size.Excluded, LastModified: j.LastModifiedDate,
+	}
+	j.ImportInProgress = new(bool)
+	j.Muster = &musterJSON{State: "live"}
+	if src := seg.Source; src != nil {
+		j.Muster.ExternalID, j.Muster.ExternalName, j.Muster.Drifted = src.ExternalID, src.ExternalName, src.Drifted
+	}
+	return j
+}
+
+// segmentWithRun renders one segment with its newest run.
+func (s *server) segmentWithRun(ctx context.Context, at segmentPath, seg *catalog.Segment) (segmentJSON, error) {
+	j := s.listedSegment(at, seg)
+	if !seg.Unbounded {
+		return j, nil
+	}
+	run, ok, err := s.history.LastRun(ctx, seg.Env, seg.Key)
+	if err != nil || !ok {
+		return j, err
+	}
+	j.Muster.LastRun = &lastRunJSON{
+		ID: string(run.ID), State: string(run.State), Tool: run.Tool,
+		ReceivedAt: run.ReceivedAt.UnixMilli(), Added: run.Added, Removed: run.Removed,
+	}
+	if run.State == segment.RunLive {
+		j.Muster.FreshAt, j.Muster.Revision = run.LiveAt.UnixMilli(), uint64(run.Revision)
+		j.Metadata.LastModified = max(j.Metadata.LastModified, j.Muster.FreshAt)
+	}
+	return j, nil
+}
+
+var segmentOrders = orders[*catalog.Segment]{
+	"name":         func(a, b *catalog.Segment) int { return byText(a.Name, b.Name) },
+	"creationDate": func(a, b *catalog.Segment) int { return a.CreatedAt.Compare(b.CreatedAt) },
+	"lastModified": func(a, b *catalog.Segment) int { return a.ModifiedAt.Compare(b.ModifiedAt) },
+}
+
+func (s *server) listSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at, query := segmentPathOf(r), r.URL.Query()
+	p, err := pageOf(query, 20, maxPage)
+	if err != nil {
+		return err
+	}
+	filter, err := parseCondition(query.Get("filter"))
+	if err != nil {
+		return err
+	}
+	all, err := s.admin.Segments(r.Context(), who, at.project, at.env)
+	if err != nil {
+		return err
+	}
+	if all, err = s.matchingSegments(r.Context(), who, all, filter); err != nil {
+		return err
+	}
+	if all, err = sorted(all, query.Get("sort"), segmentOrders); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, all, func(seg *catalog.Segment) segmentJSON { return s.listedSegment(at, seg) }))
+}
+
+func (s *server) matchingSegments(ctx context.Context, who catalog.Caller, all []*catalog.Segment, filter *condition) ([]*catalog.Segment, error) {
+	if filter == nil {
+		return all, nil
+	}
+	var kept []*catalog.Segment
+	for _, seg := range all {
+		ok, err := filter.holds(func(c *condition) (bool, error) { return s.segmentMatches(ctx, who, seg, c) })
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			kept = append(kept, seg)
+		}
+	}
+	return kept, nil
+}
+
+func (s *server) segmentMatches(ctx context.Context, who catalog.Caller, seg *catalog.Segment, c *condition) (bool, error) {
+	switch c.field + " " + c.op {
+	case "query equals", "query contains":
+		v, err := c.text()
+		return mentions(v, string(seg.Key), seg.Name, seg.Description), err
+	case "tags anyOf", "tags equals", "tags contains":
+		v, err := c.texts()
+		return slices.ContainsFunc(v, func(tag string) bool { return slices.Contains(seg.Tags, tag) }), err
+	case "unbounded equals":
+		v, err := c.truth()
+		return seg.Unbounded == v, err
+	case "external exists":
+		v, err := c.truth()
+		return (seg.Source != nil) == v, err
+	case "includedKeys anyOf":
+		return s.segmentHolds(ctx, who, seg, c, segment.Include)
+	case "excludedKeys anyOf":
+		return s.segmentHolds(ctx, who, seg, c, segment.Exclude)
+	}
+	switch c.field {
+	case "query", "tags", "unbounded", "external", "includedKeys", "excludedKeys":
+		return false, fault.Invalidf("the filter can't apply %s to %s", clip(c.op), c.field)
+	}
+	return true, nil
+}
+
+// segmentHolds reports whether the segment includes or excludes any of the condition's keys.
+func (s *server) segmentHolds(ctx context.Context, who catalog.Caller, seg *catalog.Segment, c *condition, set segment.Ops) (bool, error) {
+	keys, err := c.texts()
+	if err != nil {
+		return false, err
+	}
+	plain, contexts := seg.Included, seg.IncludedContexts
+	if set == segment.Exclude {
+		plain, contexts = seg.Excluded, seg.ExcludedContexts
+	}
+	for _, key := range keys {
+		if seg.Unbounded {
+			state, err := s.history.Membership(ctx, who, seg, key)
+			if err != nil || state&set != 0 {
+				return state&set != 0, err
+			}
+			continue
+		}
+		if slices.Contains(plain, key) || slices.ContainsFunc(contexts, func(t catalog.ContextTargets) bool { return slices.Contains(t.Values, key) }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (s *server) createSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	var body struct {
+		Key         string   `json:"key"`
+		Name        string   `json:"name"`
+		Description string   `json:"description"`
+		Tags        []string `json:"tags"`
+		Unbounded   bool     `json:"unbounded"`
+		Kind        string   `json:"unboundedContextKind"`
+	}
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	seg, err := s.admin.CreateSegment(r.Context(), who, at.project, at.env, admin.NewSegment{
+		Key: segment.Key(body.Key), Name: body.Name, Description: body.Description, Tags: body.Tags,
+		Unbounded: body.Unbounded, Kind: segment.ContextKind(body.Kind),
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(seg.Version))
+	return writeJSON(w, http.StatusCreated, s.listedSegment(at, seg))
+}
+
+func (s *server) getSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	seg, err := s.admin.Segment(r.Context(), who, at.project, at.env, at.key)
+	if err != nil {
+		return err
+	}
+	j, err := s.segmentWithRun(r.Context(), at, seg)
+	if err != nil {
+		return err
+	}
+	flags, err := s.admin.SegmentFlags(r.Context(), who, at.project, at.env, at.key)
+	if err != nil {
+		return err
+	}
+	j.Flags = each(flags, func(f *catalog.Flag) flagSummaryLinkJSON {
+		return flagSummaryLinkJSON{
+			Name: f.Name, Key: string(f.Key),
+			Links: links{"self": apiLink("/flags/" + string(at.project) + "/" + string(f.Key))},
+			Site:  flagSite(at.project, at.env, f.Key),
+		}
+	})
+	w.Header().Set("ETag", etag(seg.Version))
+	return writeJSON(w, http.StatusOK, j)
+}
+
+func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	p, err := readPatch(w, r)
+	if err != nil {
+		return err
+	}
+	if p.edit == nil && p.environment != "" && p.environment != at.env {
+		return fault.Invalidf("environmentKey is %s, but the segment is in %s", clip(string(p.environment)), at.env)
+	}
+	how, err := changeOf(r, p)
+	if err != nil {
+		return err
+	}
+	seg, err := s.admin.ChangeSegment(r.Context(), who, at.project, at.env, at.key, how, func(seg *catalog.Segment) error {
+		if err := checkMatch(r, seg.Version); err != nil {
+			return err
+		}
+		if p.edit == nil {
+			return seg.Instruct(p.instructions)
+		}
+		before, after, err := p.edited(segmentOf(seg))
+		if err != nil {
+			return err
+		}
+		return segmentFields.assign(seg, before, after, "")
+	})
+	if err != nil {
+		return err
+	}
+	j, err := s.segmentWithRun(r.Context(), at, seg)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(seg.Version))
+	return writeJSON(w, http.StatusOK, j)
+}
+
+// changeOf says how a PATCH wants its change treated.
+func changeOf(r *http.Request, p patch) (admin.Change, error) {
+	how := admin.Change{Comment: p.comment}
+	if text := r.URL.Query().Get("dryRun"); text != "" {
+		dry, err := strconv.ParseBool(text)
+		if err != nil {
+			return how, fault.Invalidf("dryRun must be true or false, not %q", clip(text))
+		}
+		how.DryRun = dry
+	}
+	return how, nil
+}
+
+func etag(version int) string { return `"` + strconv.Itoa(version) + `"` }
+
+// checkMatch returns an error unless If-Match allows a change of this version.
+func checkMatch(r *http.Request, version int) error {
+	header := r.Header.Get("If-Match")
+	if header == "" {
+		return nil
+	}
+	for tag := range strings.SplitSeq(header, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag(version) {
+			return nil
+		}
+	}
+	return fault.New(fault.Conflict, fault.CodePrecondition, "the version is %d by now; read it again and repeat the change", version)
+}
+
+func (s *server) deleteSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	if err := s.admin.DeleteSegment(r.Context(), who, at.project, at.env, at.key); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
