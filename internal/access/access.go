@@ -1,0 +1,141 @@
+// Package access turns a credential into who is asking: an access token into a caller with its
+// rights, an SDK key, mobile key or client-side ID into an environment.
+//
+// It is the one place that compares secrets. Access tokens are known by their hash only, and a
+// credential is refused from memory, without touching storage. The package knows no HTTP beyond
+// the text of an Authorization header.
+package access
+
+import (
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// Access knows every credential of the account. It is safe for concurrent use.
+type Access struct {
+	catalog store.Catalog
+	now     func() time.Time
+}
+
+// New returns the access to what is in the catalog; now tells when rotated keys have expired.
+func New(c store.Catalog, now func() time.Time) *Access {
+	return &Access{catalog: c, now: now}
+}
+
+// Caller returns who holds an access token. Every other kind of credential is Unauthenticated.
+// The rights are those of this moment: a changed role counts from the next call on.
+func (a *Access) Caller(credential string) (catalog.Caller, error) {
+	hash := catalog.HashSecret(credential)
+	t, ok := a.catalog.TokenByHash(hash)
+	if !ok || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
+		return catalog.Caller{}, unknownToken(credential)
+	}
+	owner, owned := a.catalog.Member(t.Owner)
+	if !owned && !t.Service {
+		return catalog.Caller{}, unauthenticated("the account member behind this access token no longer exists")
+	}
+	return catalog.Caller{
+		Principal:   principal(t, owner),
+		Actor:       segment.Actor{Kind: "token", ID: string(t.ID), Name: t.Name},
+		Token:       t,
+		Member:      owner,
+		Administers: administers(t.Role) && (t.Service || administers(owner.Role)),
+	}, nil
+}
+
+// SDKKey returns the environment of a server-side SDK key, also of a rotated one that has not
+// expired.
+func (a *Access) SDKKey(credential string) (*catalog.Environment, error) {
+	if e, ok := a.catalog.EnvironmentBySDKKey(credential); ok {
+		if sameSecret(e.SDKKey, credential) {
+			return e, nil
+		}
+		for _, old := range e.ExpiringSDKKeys {
+			if sameSecret(old.Key, credential) && a.now().Before(old.Expiry) {
+				return e, nil
+			}
+		}
+	}
+	return nil, unauthenticated("this SDK key is not known, or has expired")
+}
+
+// MobileKey returns the environment of a mobile key.
+func (a *Access) MobileKey(credential string) (*catalog.Environment, error) {
+	if e, ok := a.catalog.EnvironmentByMobileKey(credential); ok && sameSecret(e.MobileKey, credential) {
+		return e, nil
+	}
+	return nil, unauthenticated("this mobile key is not known")
+}
+
+// ClientSideID returns the environment of a client-side ID, which is no secret.
+func (a *Access) ClientSideID(id string) (*catalog.Environment, error) {
+	if e, ok := a.catalog.Environment(segment.EnvID(id)); ok {
+		return e, nil
+	}
+	return nil, fault.NotFoundf("no environment has this client-side ID")
+}
+
+func principal(t *catalog.Token, owner *catalog.Member) policy.Principal {
+	if t.Service {
+		return policy.Principal{Roles: tokenRoles(t)}
+	}
+	own := policy.Role{Name: "own tokens", Policy: ownTokens(owner.ID)}
+	roles := tokenRoles(t)
+	if t.Role == catalog.RoleReader || t.Role == catalog.RoleWriter {
+		roles = append(roles, own)
+	}
+	return policy.Principal{Roles: roles, Owner: append(builtIn(owner.Role), own), Capped: true}
+}
+
+func tokenRoles(t *catalog.Token) []policy.Role {
+	if len(t.InlineRole) > 0 {
+		return []policy.Role{{Name: "inline", Base: policy.NoAccess, Policy: t.InlineRole}}
+	}
+	return builtIn(t.Role)
+}
+
+func builtIn(word catalog.BaseRole) []policy.Role {
+	if r, ok := policy.BuiltIn(string(word)); ok {
+		return []policy.Role{r}
+	}
+	return nil
+}
+
+// ownTokens lets every account member keep personal tokens; what those may do is capped by the
+// member's role.
+func ownTokens(member catalog.ID) []policy.Statement {
+	return []policy.Statement{{
+		Effect:    policy.Allow,
+		Actions:   []string{"*"},
+		Resources: []string{"member/" + string(member) + ":token/*"},
+	}}
+}
+
+func administers(r catalog.BaseRole) bool { return r == catalog.RoleAdmin || r == catalog.RoleOwner }
+
+// sameSecret compares without telling by its duration how much is equal. No secret equals nothing.
+func sameSecret(kept, given string) bool {
+	return kept != "" && subtle.ConstantTimeCompare([]byte(kept), []byte(given)) == 1
+}
+
+func unknownToken(credential string) error {
+	switch {
+	case credential == "":
+		return unauthenticated("this call needs an access token in the Authorization header")
+	case strings.HasPrefix(credential, catalog.SDKKeyPrefix), strings.HasPrefix(credential, catalog.MobileKeyPrefix),
+		catalog.ValidEnvID(segment.EnvID(credential)):
+		return unauthenticated("this is a credential for SDKs; the REST API takes an access token, which begins with %s", catalog.AccessTokenPrefix)
+	}
+	return unauthenticated("this access token is not known")
+}
+
+func unauthenticated(format string, args ...any) error {
+	return fault.New(fault.Unauthenticated, fault.CodeUnauthorized, format, args...)
+}
