@@ -70,6 +70,10 @@ func (c *Connection) signal() {
 // Next evaluates what may have changed and returns the events that tell the SDK, an empty message
 // if nothing did change. An error is the reason for the end of the stream.
 func (c *Connection) Next() (Message, error) {
+	select {
+	case <-c.ready: // whatever it stood for is in the state by now
+	default:
+	}
 	st := c.f.state.Load()
 	if st.end != nil {
 		return Message{}, st.end

@@ -306,3 +306,30 @@ func (s *Snapshot) GetSegment(key string) *ldmodel.Segment {
 	}
 	return nil
 }
+
+// Item is one flag or segment as SDKs receive it.
+type Item struct {
+	JSON    []byte
+	Version int
+}
+
+// Flags returns every flag as one JSON object.
+func (s *Snapshot) Flags() []byte { return s.appendFlags(nil) }
+
+// Flag returns one flag; false if there is none.
+func (s *Snapshot) Flag(key string) (Item, bool) {
+	f := s.flags[key]
+	if f == nil {
+		return Item{}, false
+	}
+	return Item{JSON: f.json, Version: f.model.Version}, true
+}
+
+// Segment returns one segment; false if there is none.
+func (s *Snapshot) Segment(key string) (Item, bool) {
+	p := s.segments[key]
+	if p == nil {
+		return Item{}, false
+	}
+	return Item{JSON: p.json, Version: p.model.Version}, true
+}
