@@ -1,0 +1,99 @@
+package sdk
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+
+	"muster/internal/delivery"
+	"muster/internal/fault"
+)
+
+// request reads what a client-side SDK wants evaluated.
+func (c *call) request(to delivery.Receiver) (delivery.Request, error) {
+	var raw []byte
+	var err error
+	if c.r.Method == report {
+		raw, err = c.reportedContext()
+	} else {
+		raw, err = decodeContext(c.params["context"], c.h.o.MaxContext)
+	}
+	if err != nil {
+		return delivery.Request{}, err
+	}
+	ctx, err := parseContext(raw)
+	if err != nil {
+		return delivery.Request{}, err
+	}
+	if err := c.checkSecureMode(ctx); err != nil {
+		return delivery.Request{}, err
+	}
+	reasons := c.r.URL.Query().Get("withReasons") == "true"
+	return delivery.Request{Context: ctx, Receiver: to, Reasons: reasons}, nil
+}
+
+// reportedContext reads the body of a REPORT.
+func (c *call) reportedContext() ([]byte, error) {
+	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return nil, fault.New(fault.Invalid, fault.CodeUnsupportedType, "the context must be sent as application/json")
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.h.o.MaxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, fault.TooLargef("the context is larger than %d bytes", c.h.o.MaxBody)
+	case err != nil:
+		return nil, fault.Invalidf("the request ended before its body did").Because(err)
+	}
+	return raw, nil
+}
+
+// decodeContext reads a context from a path: base64 of either alphabet, padded or not.
+func decodeContext(text string, maxBytes int) ([]byte, error) {
+	if len(text) > maxBytes {
+		return nil, fault.TooLargef("the context is longer than %d characters; use REPORT", maxBytes)
+	}
+	text = standardAlphabet.Replace(strings.TrimRight(text, "="))
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fault.Invalidf("the context in the path is not base64").Because(err)
+	}
+	return raw, nil
+}
+
+var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
+
+// parseContext reads a context of one kind or several, or a user in the form of older SDKs. What
+// it returns is valid and has a key.
+func parseContext(raw []byte) (ldcontext.Context, error) {
+	var ctx ldcontext.Context
+	// encoding/json bounds the depth before the context's own, recursive, parser sees the bytes.
+	if err := json.Unmarshal(raw, &ctx); err != nil {
+		return ctx, fault.Invalidf("the context can't be read: %s", shortened(err.Error())).Because(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return ctx, fault.Invalidf("the context is not valid: %s", shortened(err.Error())).Because(err)
+	}
+	for _, one := range ctx.GetAllIndividualContexts(nil) {
+		if one.Key() == "" {
+			return ctx, fault.Invalidf("the context has an empty key")
+		}
+	}
+	return ctx, nil
+}
+
+// shortened keeps what a client sent from coming back to it at length.
+func shortened(s string) string {
+	const maxBytes = 200
+	if len(s) > maxBytes {
+		return strings.ToValidUTF8(s[:maxBytes], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,178 @@
+package sdk
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+
+	"muster/internal/delivery"
+	"muster/internal/fault"
+)
+
+// latestAll answers a server-side SDK that polls.
+func (c *call) latestAll() error {
+	if err := c.checkFilter(); err != nil {
+		return err
+	}
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	if err != nil {
+		return ready(err)
+	}
+	p := s.Payload()
+	if c.unchanged(p.ETag) {
+		return nil
+	}
+	if c.acceptsGzip() {
+		c.w.Header().Set("Content-Encoding", "gzip")
+		return c.writeJSON(s.Gzip())
+	}
+	return c.writeJSON(p.JSON)
+}
+
+// checkFilter refuses the named subsets of flags that SDKs may ask for: there are none yet.
+func (c *call) checkFilter() error {
+	if f := c.r.URL.Query().Get("filter"); f != "" {
+		return fault.NotFoundf("there is no filter %q", shortened(f))
+	}
+	return nil
+}
+
+// fallBack sends SDKs that try the second protocol back to the first one.
+func (c *call) fallBack() error {
+	c.w.Header().Set("X-LD-FD-Fallback", "true")
+	return fault.NotFoundf("this server speaks the first protocol only: poll /sdk/latest-all or stream /all")
+}
+
+// flags answers the PHP SDK, which polls at every page view.
+func (c *call) flags() error {
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	if err != nil {
+		return ready(err)
+	}
+	if c.unchanged(s.Payload().ETag) {
+		return nil
+	}
+	return c.writeCompressed(s.Flags())
+}
+
+func (c *call) flag() error {
+	return c.item((*delivery.Snapshot).Flag)
+}
+
+func (c *call) segment() error {
+	return c.item((*delivery.Snapshot).Segment)
+}
+
+// item answers the PHP SDK with one flag or segment. Here 404 says only that there is none.
+func (c *call) item(find func(*delivery.Snapshot, string) (delivery.Item, bool)) error {
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	if err != nil {
+		return ready(err)
+	}
+	it, ok := find(s, c.params["key"])
+	if !ok {
+		return fault.NotFoundf("there is no %q", shortened(c.params["key"]))
+	}
+	if c.unchanged(`"muster-` + strconv.Itoa(it.Version) + `"`) {
+		return nil
+	}
+	return c.writeCompressed(it.JSON)
+}
+
+// evaluated answers a client-side SDK that polls.
+func evaluated(to delivery.Receiver) func(*call) error {
+	return func(c *call) error {
+		req, err := c.request(to)
+		if err != nil {
+			return err
+		}
+		res, err := c.h.delivery.Evaluate(c.r.Context(), c.env.ID, req)
+		if err != nil {
+			return ready(err)
+		}
+		if c.unchanged(res.ETag) {
+			return nil
+		}
+		return c.writeCompressed(res.JSON)
+	}
+}
+
+// goals answers the browser SDK, which asks for the pages and clicks to watch: there are none.
+func (c *call) goals() error {
+	c.w.Header().Set("Cache-Control", "no-cache")
+	return c.writeJSON([]byte("[]"))
+}
+
+// ready turns an error of delivery into one for a client whose credential was good a moment ago.
+func ready(err error) error {
+	if fault.KindOf(err) == fault.Unavailable {
+		return err
+	}
+	if f := fault.From(err); f.Kind == fault.NotFound {
+		// The environment was deleted since; the next attempt finds out by its credential.
+		return fault.Unavailablef("the environment is going away").Because(err)
+	}
+	return err
+}
+
+// unchanged sends the headers of a cacheable answer and reports whether the client already has it,
+// in which case it was told so. SDKs must ask every time, so the answer never counts as fresh.
+func (c *call) unchanged(etag string) bool {
+	h := c.w.Header()
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", "no-cache")
+	for held := range strings.SplitSeq(c.r.Header.Get("If-None-Match"), ",") {
+		held = strings.TrimPrefix(strings.TrimSpace(held), "W/")
+		if held == etag || held == "*" {
+			c.w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}
+
+func (c *call) acceptsGzip() bool {
+	c.w.Header().Add("Vary", "Accept-Encoding")
+	for part := range strings.SplitSeq(c.r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q := strings.TrimLeft(strings.ReplaceAll(weight, " ", ""), "q=")
+			n, err := strconv.ParseFloat(q, 64)
+			return err != nil || n > 0
+		}
+	}
+	return false
+}
+
+// worthCompressing is the least size for which compression pays.
+const worthCompressing = 1 << 10
+
+var zippers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
+	return w
+}}
+
+// writeCompressed sends JSON, compressed if that is possible and worth it.
+func (c *call) writeCompressed(body []byte) error {
+	if !c.acceptsGzip() || len(body) < worthCompressing {
+		return c.writeJSON(body)
+	}
+	c.w.Header().Set("Content-Encoding", "gzip")
+	c.w.Header().Set("Content-Type", "application/json")
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(c.w)
+	_, _ = w.Write(body) // an error here means that the client is gone
+	_ = w.Close()
+	return nil
+}
+
+func (c *call) writeJSON(body []byte) error {
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = c.w.Write(body) // an error here means that the client is gone
+	return nil
+}

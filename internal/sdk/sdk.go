@@ -1,0 +1,127 @@
+// Package sdk serves SDKs: polling, streaming, client-side results and the intake of events, the
+// way LaunchDarkly's SDKs ask for them.
+//
+// It renders what package delivery holds and decides nothing itself. Whatever an SDK sends is
+// bounded in size and time. A permanent answer (401, 404) is given only where the credential is
+// wrong: SDKs stop for good on any 4xx but a few, so whatever will pass is 503.
+//
+// Browser paths answer with CORS headers in every case, errors included. Streams end when their
+// credential does, when their reader is too slow, and with jitter when the server drains.
+package sdk
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/access"
+	"muster/internal/delivery"
+	"muster/internal/fault"
+)
+
+// Options adjusts a Handler; zero fields mean the default.
+type Options struct {
+	Heartbeat    time.Duration // between comments on an idle stream; default 30 s
+	WriteTimeout time.Duration // for 64 KiB of a stream; default 10 s
+	DrainJitter  time.Duration // over which streams end after Drain; default 5 s
+	PingPause    time.Duration // least average time between two pings of a stream; default 1 s
+	MaxContext   int           // bytes of a context in a URL, before decoding; default 64 KiB
+	MaxBody      int64         // bytes of a context in a body; default 1 MiB
+	MaxEvents    int64         // bytes of an event body, decompressed; default 10 MiB
+	Now          func() time.Time
+}
+
+func (o Options) filled() Options {
+	for d, value := range map[*time.Duration]time.Duration{
+		&o.Heartbeat: 30 * time.Second, &o.WriteTimeout: 10 * time.Second,
+		&o.DrainJitter: 5 * time.Second, &o.PingPause: time.Second,
+	} {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	if o.MaxContext <= 0 {
+		o.MaxContext = 64 << 10
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 1 << 20
+	}
+	if o.MaxEvents <= 0 {
+		o.MaxEvents = 10 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Handler is the SDK endpoints.
+type Handler struct {
+	delivery *delivery.Delivery
+	access   *access.Access
+	log      *slog.Logger
+	o        Options
+	routes   map[string][]route // by first path element
+
+	drain    chan struct{}
+	draining sync.Once
+
+	streams     [streamKinds]atomic.Int64
+	events      atomic.Uint64
+	eventsBytes atomic.Uint64
+}
+
+// New returns the SDK endpoints. They answer every path; unknown ones with 404.
+func New(d *delivery.Delivery, a *access.Access, log *slog.Logger, o Options) *Handler {
+	h := &Handler{
+		delivery: d, access: a, log: log, o: o.filled(),
+		routes: map[string][]route{}, drain: make(chan struct{}),
+	}
+	for _, r := range h.table() {
+		first := r.elements[0]
+		h.routes[first] = append(h.routes[first], r)
+	}
+	return h
+}
+
+// Drain makes all streams end within the jitter, also those that open later.
+func (h *Handler) Drain() { h.draining.Do(func() { close(h.drain) }) }
+
+// Stats is what the endpoints do and have done.
+type Stats struct {
+	ServerStreams int64 // open now
+	ClientStreams int64
+	PingStreams   int64
+	Events        uint64 // requests with events received
+	EventBytes    uint64 // their size, decompressed
+}
+
+// Stats returns the counters as of now.
+func (h *Handler) Stats() Stats {
+	return Stats{
+		ServerStreams: h.streams[serverStream].Load(), ClientStreams: h.streams[clientStream].Load(),
+		PingStreams: h.streams[pingStream].Load(),
+		Events:      h.events.Load(), EventBytes: h.eventsBytes.Load(),
+	}
+}
+
+// ServeHTTP answers a request of an SDK.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		v := recover()
+		switch {
+		case v == nil:
+		case v == http.ErrAbortHandler: //nolint:errorlint // net/http compares it this way
+			panic(v)
+		default:
+			h.log.Error("request panicked", "method", r.Method, "panic", v, "stack", string(debug.Stack()))
+			h.refuse(w, fault.New(fault.Internal, fault.CodeInternal, "internal error"))
+		}
+	}()
+	if err := h.answer(w, r); err != nil {
+		h.refuse(w, err)
+	}
+}
