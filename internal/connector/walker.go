@@ -107,13 +107,14 @@ func (w *walker) look(want *wanted) error {
 
 // end says whether the document ends here, as it must.
 func (w *walker) end() error {
+	at := w.dec.InputOffset()
 	switch _, err := w.dec.ReadToken(); {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
 		return err
 	}
-	return fault.Invalidf("the request payload goes on behind its end at byte %d", w.dec.InputOffset())
+	return fault.Invalidf("the request payload goes on behind its end at byte %d", at)
 }
 
 func (w *walker) walk(p *place) error {
