@@ -173,9 +173,19 @@ type audience struct {
 	mu     sync.Mutex
 	all    []*Connection
 	byHash map[segment.Hash][]*Connection
+
+	// The membership change being looked at, here so that looking allocates nothing: its revision,
+	// how much of it was seen, whom it concerned. Only the follower uses these.
+	rev    segment.Revision
+	seen   int
+	marked []*Connection
+	look   func(segment.Change) bool
 }
 
-func (a *audience) init() { a.byHash = map[segment.Hash][]*Connection{} }
+func (a *audience) init() {
+	a.byHash = map[segment.Hash][]*Connection{}
+	a.look = a.markChanged
+}
 
 func (a *audience) join(c *Connection) {
 	a.mu.Lock()
@@ -216,6 +226,8 @@ func (a *audience) leave(c *Connection) {
 func (a *audience) wakeAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	clear(a.marked) // they are among all
+	a.marked = a.marked[:0]
 	for _, c := range a.all {
 		c.signal()
 	}
@@ -237,43 +249,52 @@ const (
 	lookupsAtOnce  = 1024
 )
 
-// touch marks the connections that a membership change names and appends them to wake. When the
-// change is so large that looking at it would cost more than evaluating everybody, or can't be
-// read, it marks everybody: nothing is sent to those for whom nothing changed.
-func (a *audience) touch(rev segment.Revision, m segment.MemberDelta, wake []*Connection) ([]*Connection, error) {
+// touch marks the connections that a membership change names. When the change is so large that
+// looking at it would cost more than evaluating everybody, or can't be read, it marks everybody:
+// nothing is sent to those for whom nothing changed.
+func (a *audience) touch(rev segment.Revision, m segment.MemberDelta) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.all) == 0 {
-		return wake, nil
+		return nil
 	}
+	a.rev, a.seen = rev, 0
 	var err error
 	if m.Len <= evaluationCost*len(a.all) {
-		n := 0
-		err = m.Each(func(ch segment.Change) bool {
-			for _, c := range a.byHash[ch.Hash] {
-				wake = c.mark(rev, wake)
-			}
-			if n++; n%lookupsAtOnce == 0 {
-				a.mu.Unlock()
-				a.mu.Lock()
-			}
-			return true
-		})
-		if err == nil {
-			return wake, nil
+		if err = m.Each(a.look); err == nil {
+			return nil
 		}
 	}
 	for _, c := range a.all {
-		wake = c.mark(rev, wake)
+		a.mark(c)
 	}
-	return wake, err
+	return err
 }
 
-// mark notes that revision rev concerns the connection.
-func (c *Connection) mark(rev segment.Revision, wake []*Connection) []*Connection {
-	if c.touched.Load() < uint64(rev) {
-		c.touched.Store(uint64(rev))
-		wake = append(wake, c)
+func (a *audience) markChanged(ch segment.Change) bool {
+	for _, c := range a.byHash[ch.Hash] {
+		a.mark(c)
 	}
-	return wake
+	if a.seen++; a.seen%lookupsAtOnce == 0 {
+		a.mu.Unlock()
+		a.mu.Lock()
+	}
+	return true
+}
+
+// mark notes that the change being looked at concerns the connection.
+func (a *audience) mark(c *Connection) {
+	if c.touched.Load() < uint64(a.rev) {
+		c.touched.Store(uint64(a.rev))
+		a.marked = append(a.marked, c)
+	}
+}
+
+// wakeMarked signals whom touch marked since the last call.
+func (a *audience) wakeMarked() {
+	for i, c := range a.marked {
+		c.signal()
+		a.marked[i] = nil
+	}
+	a.marked = a.marked[:0]
 }

@@ -28,8 +28,7 @@ type follower struct {
 	oldest      *change
 	kept        int
 	keptBytes   int
-	wake        []*Connection // scratch space
-	definitions bool          // the entries being applied changed one
+	definitions bool // the entries being applied changed one
 }
 
 // state is where a follower stands. It never changes, except that passed is closed when a newer
@@ -183,7 +182,7 @@ func (f *follower) step(ctx context.Context) (n int, err error) {
 	next := &state{revision: old.revision, environment: old.environment, visible: old.visible}
 	b := newBuild(old.snapshot)
 	tail := &chain{}
-	f.wake, f.definitions = f.wake[:0], false
+	f.definitions = false
 	for e, readErr := range f.d.store.Entries(ctx, f.env, old.revision) {
 		if readErr != nil {
 			err = readErr
@@ -232,8 +231,7 @@ func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
 
 // touch notes which connections a membership change concerns.
 func (f *follower) touch(rev segment.Revision, m segment.MemberDelta) {
-	var err error
-	if f.wake, err = f.audience.touch(rev, m, f.wake); err != nil {
+	if err := f.audience.touch(rev, m); err != nil {
 		f.d.o.Log.Error("reading a membership change failed", "environment", f.env, "revision", rev, "error", err)
 	}
 }
@@ -278,11 +276,8 @@ func (f *follower) publish(old, next *state, tail *chain) {
 	close(old.passed)
 	if f.definitions || next.environment > old.environment {
 		f.audience.wakeAll()
-		return
-	}
-	for i, c := range f.wake {
-		c.signal()
-		f.wake[i] = nil
+	} else {
+		f.audience.wakeMarked()
 	}
 }
 
@@ -306,7 +301,7 @@ func (f *follower) reload() error {
 	old := f.state.Load()
 	tail := &chain{}
 	tail.add(&Message{Bytes: snapshot.opening(), Environment: true})
-	f.wake, f.definitions = f.wake[:0], true
+	f.definitions = true
 	f.audience.touchAll(rev)
 	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev}, tail)
 	return nil
