@@ -73,7 +73,10 @@ func Open(dir string, fs vfs.FS, logger *slog.Logger, onFatal func(error)) (*Sto
 	}
 	s.idle.L = &s.mu
 	if err := s.open(dir); err != nil {
-		return nil, errors.Join(err, s.release())
+		if s.failed() == nil {
+			err = errors.Join(err, s.release())
+		}
+		return nil, err
 	}
 	return s, nil
 }
@@ -95,16 +98,27 @@ func (s *Store) open(dir string) error {
 	if s.rosterDir, err = s.fs.OpenDir(s.rosters); err != nil {
 		return fmt.Errorf("open folder %s: %w", s.rosters, err)
 	}
-	if s.db, err = pebble.Open(database, s.options()); err != nil {
+	if err := s.openDatabase(database); err != nil {
 		return fmt.Errorf("open database %s: %w", database, err)
-	}
-	if err := s.failed(); err != nil {
-		return err
 	}
 	if err := s.recoverHeads(); err != nil {
 		return fmt.Errorf("find log heads in %s: %w", database, err)
 	}
 	return nil
+}
+
+// openDatabase opens Pebble, which panics when it can't sync its folder.
+func (s *Store) openDatabase(path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.fail(fmt.Errorf("sync of folder %s: %v", path, p))
+			err = s.failed()
+		}
+	}()
+	if s.db, err = pebble.Open(path, s.options()); err != nil {
+		return err
+	}
+	return s.failed()
 }
 
 func (s *Store) options() *pebble.Options {
@@ -142,15 +156,15 @@ func (s *Store) Close() error {
 		s.idle.Wait()
 	}
 	s.mu.Unlock()
-	return s.release()
-}
-
-func (s *Store) release() error {
 	if err := s.failed(); err != nil {
 		// Pebble may still hold its locks: closing it could wait for ever. The process is about
 		// to end, which releases everything.
 		return err
 	}
+	return s.release()
+}
+
+func (s *Store) release() error {
 	var errs []error
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
