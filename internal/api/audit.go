@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-json-experiment/json"
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
@@ -33,8 +34,8 @@ type auditJSON struct {
 	TitleVerb        string           `json:"titleVerb,omitzero"`
 	Title            string           `json:"title,omitzero"`
 	Target           *targetOfJSON    `json:"target,omitzero"`
-	PreviousVersion  jsontext.Value   `json:"previousVersion,omitzero"`
-	CurrentVersion   jsontext.Value   `json:"currentVersion,omitzero"`
+	PreviousVersion  any              `json:"previousVersion,omitzero"`
+	CurrentVersion   any              `json:"currentVersion,omitzero"`
 }
 
 type accessJSON struct {
@@ -174,7 +175,15 @@ func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Ca
 	if !catalog.ValidID(id) {
 		return fault.NotFoundf("Unknown audit entry %s", clip(string(id)))
 	}
-	entries, err := s.admin.AuditEntries(r.Context(), who, admin.AuditQuery{})
+	// An id begins with the second it was made in.
+	second, err := strconv.ParseInt(string(id[:8]), 16, 64)
+	if err != nil {
+		return err
+	}
+	made := time.Unix(second, 0)
+	entries, err := s.admin.AuditEntries(r.Context(), who, admin.AuditQuery{
+		After: made.Add(-2 * time.Second), Before: made.Add(3 * time.Second), Limit: math.MaxInt32,
+	})
 	if err != nil {
 		return err
 	}
@@ -183,9 +192,28 @@ func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Ca
 		return fault.NotFoundf("Unknown audit entry %s", id)
 	}
 	j := auditOf(entries[i])
-	// Only these two kinds hold nothing secret.
-	if e := entries[i]; e.Kind == "segment" || e.Kind == "flag" {
-		j.PreviousVersion, j.CurrentVersion = jsontext.Value(e.Before), jsontext.Value(e.After)
-	}
+	j.PreviousVersion = auditedVersion(entries[i].Kind, entries[i].Before)
+	j.CurrentVersion = auditedVersion(entries[i].Kind, entries[i].After)
 	return writeJSON(w, http.StatusOK, j)
+}
+
+// auditedVersion renders the kept value of a segment or flag as its representation. Other kinds can
+// hold secrets and are not shown.
+func auditedVersion(kind string, value []byte) any {
+	if len(value) == 0 {
+		return nil
+	}
+	switch kind {
+	case "segment":
+		var s catalog.Segment
+		if json.Unmarshal(value, &s) == nil {
+			return segmentOf(&s)
+		}
+	case "flag":
+		var f catalog.Flag
+		if json.Unmarshal(value, &f) == nil {
+			return patchableFlag(&f)
+		}
+	}
+	return nil
 }
