@@ -1,0 +1,183 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"muster/internal/catalog"
+	"muster/internal/policy"
+	"muster/internal/store"
+)
+
+// defaultAuditLimit is how many entries a query without a limit returns.
+const defaultAuditLimit = 20
+
+// done is what the audit log is told of a change.
+type done struct {
+	kind    string
+	name    string
+	verb    string
+	on      policy.Resource
+	project catalog.ProjectKey
+	env     catalog.EnvKey
+	comment string
+	// before and after are the values, nil pointers included, with secrets masked.
+	before, after any
+}
+
+// detailVerbs says what an update did when it did one thing.
+var detailVerbs = map[policy.Action]string{
+	policy.UpdateName:         "updated the name of",
+	policy.UpdateDescription:  "updated the description of",
+	policy.UpdateTags:         "updated the tags of",
+	policy.UpdateIncluded:     "updated the included targets of",
+	policy.UpdateExcluded:     "updated the excluded targets of",
+	policy.UpdateRules:        "updated the rules of",
+	policy.UpdateOn:           "toggled",
+	policy.UpdateTargets:      "updated the targets of",
+	policy.UpdateFallthrough:  "updated the default rule of",
+	policy.UpdateOffVariation: "updated the off variation of",
+	updatePrerequisites:       "updated the prerequisites of",
+	updateVariations:          "updated the variations of",
+	updateArchived:            "archived or restored",
+	updateProjectName:         "updated the name of",
+	updateAPIKey:              "rotated the SDK key of",
+	updateMobileKey:           "rotated the mobile key of",
+	updateContextKind:         "updated a context kind of",
+	policy.CreateContextKind:  "added a context kind to",
+}
+
+func (a *Admin) audit(tx store.Tx, who catalog.Caller, es effects, d done) error {
+	accesses := es.accesses()
+	verb := d.verb
+	var details []string
+	for _, e := range accesses {
+		if detail, ok := detailVerbs[e.Action]; ok {
+			details = append(details, "- "+detail+" `"+e.Resource+"`")
+			if single(es) {
+				verb = detail
+			}
+		}
+	}
+	before, err := auditJSON(d.before)
+	if err != nil {
+		return err
+	}
+	after, err := auditJSON(d.after)
+	if err != nil {
+		return err
+	}
+	tx.Audit(catalog.AuditEntry{
+		ID:          catalog.NewID(),
+		At:          a.now(),
+		Kind:        d.kind,
+		Name:        d.name,
+		Accesses:    accesses,
+		Description: strings.Join(details, "\n"),
+		Short:       verb + " " + d.name,
+		Comment:     d.comment,
+		Actor:       who.Actor,
+		TitleVerb:   verb,
+		Target:      d.on.String(),
+		Project:     d.project,
+		Env:         d.env,
+		Before:      before,
+		After:       after,
+	})
+	return nil
+}
+
+func single(es effects) bool {
+	for _, e := range es {
+		if e.action != es[0].action {
+			return false
+		}
+	}
+	return true
+}
+
+func auditJSON(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write audit entry: %w", err)
+	}
+	if string(b) == "null" {
+		return nil, nil
+	}
+	return b, nil
+}
+
+// AuditEntries returns entries whose resource the caller may view, newest first. Those that
+// concern no project are for administrators.
+func (a *Admin) AuditEntries(ctx context.Context, who catalog.Caller, q AuditQuery) ([]catalog.AuditEntry, error) {
+	var filter []policy.Statement
+	if q.Spec != "" {
+		filter = []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}
+		if err := policy.Validate(filter); err != nil {
+			return nil, err
+		}
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = defaultAuditLimit
+	}
+	visible := auditViewer(a.store, who)
+	var found []catalog.AuditEntry
+	for e, err := range a.store.AuditEntries(ctx, q.Before) {
+		if err != nil {
+			return nil, fmt.Errorf("read audit log: %w", err)
+		}
+		if !q.After.IsZero() && !e.At.After(q.After) {
+			break
+		}
+		if !visible(e) || !mentions(e, q.Text) || !concerns(e, filter) {
+			continue
+		}
+		if found = append(found, e); len(found) == limit {
+			break
+		}
+	}
+	return found, nil
+}
+
+func auditViewer(from store.Catalog, who catalog.Caller) func(catalog.AuditEntry) bool {
+	seen := map[catalog.ProjectKey]bool{}
+	return func(e catalog.AuditEntry) bool {
+		if e.Project == "" {
+			return who.Administers
+		}
+		visible, known := seen[e.Project]
+		if !known {
+			p, ok := from.Project(e.Project)
+			if !ok {
+				p = &catalog.Project{Key: e.Project}
+			}
+			visible = who.Principal.Allows(policy.ViewProject, catalog.ProjectResource(p))
+			seen[e.Project] = visible
+		}
+		return visible
+	}
+}
+
+func mentions(e catalog.AuditEntry, text string) bool {
+	if text == "" {
+		return true
+	}
+	text = strings.ToLower(text)
+	for _, field := range []string{e.Name, e.Description, e.Short, e.Comment, e.Target, e.Actor.Name} {
+		if strings.Contains(strings.ToLower(field), text) {
+			return true
+		}
+	}
+	return false
+}
+
+func concerns(e catalog.AuditEntry, filter []policy.Statement) bool {
+	if filter == nil {
+		return true
+	}
+	on, err := policy.ParseResource(e.Target)
+	return err == nil && policy.Filter(filter, on)
+}

@@ -1,0 +1,186 @@
+package admin
+
+import (
+	"maps"
+	"slices"
+
+	"muster/internal/catalog"
+	"muster/internal/policy"
+)
+
+// The actions that only this room checks.
+const (
+	updateProjectName         policy.Action = "updateProjectName"
+	updateSnippetDefault      policy.Action = "updateIncludeInSnippetByDefault"
+	updateAvailabilityDefault policy.Action = "updateDefaultClientSideAvailability"
+	updateContextKind         policy.Action = "updateContextKind"
+
+	updateColor              policy.Action = "updateColor"
+	updateTTL                policy.Action = "updateTtl"
+	updateAPIKey             policy.Action = "updateApiKey"
+	updateMobileKey          policy.Action = "updateMobileKey"
+	updateSecureMode         policy.Action = "updateSecureMode"
+	updateDefaultTrackEvents policy.Action = "updateDefaultTrackEvents"
+	updateRequireComments    policy.Action = "updateRequireComments"
+	updateConfirmChanges     policy.Action = "updateConfirmChanges"
+	updateCritical           policy.Action = "updateCritical"
+
+	updateTemporary         policy.Action = "updateTemporary"
+	updateArchived          policy.Action = "updateGlobalArchived"
+	updateDeprecated        policy.Action = "updateDeprecated"
+	updateVariations        policy.Action = "updateFlagVariations"
+	updateDefaultVariations policy.Action = "updateFlagDefaultVariations"
+	updateCustomProperties  policy.Action = "updateFlagCustomProperties"
+	updateAvailability      policy.Action = "updateClientSideFlagAvailability"
+	updateSnippet           policy.Action = "updateIncludeInSnippet"
+	updateMaintainer        policy.Action = "updateMaintainer"
+	updatePrerequisites     policy.Action = "updatePrerequisites"
+	updateTrackEvents       policy.Action = "updateTrackEvents"
+	updateFlagSalt          policy.Action = "updateFlagSalt"
+	updateMigration         policy.Action = "updateFlagConfigMigrationSettings"
+)
+
+// effect is one thing that a change does, and to what.
+type effect struct {
+	action policy.Action
+	on     policy.Resource
+}
+
+// effects is everything that a change does. An empty one changes nothing and needs no right.
+type effects []effect
+
+// when adds the action on each of the resources if the condition holds.
+func (es *effects) when(changed bool, action policy.Action, on ...policy.Resource) {
+	if !changed {
+		return
+	}
+	for _, r := range on {
+		*es = append(*es, effect{action, r})
+	}
+}
+
+// authorise refuses the whole change if one of its effects is denied.
+func (es effects) authorise(who catalog.Caller) error {
+	for _, e := range es {
+		if err := who.Check(e.action, e.on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accesses returns the effects as the audit log keeps them, each once.
+func (es effects) accesses() []catalog.Access {
+	var list []catalog.Access
+	for _, e := range es {
+		a := catalog.Access{Action: e.action, Resource: e.on.String()}
+		if !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func projectEffects(before, after *catalog.Project) effects {
+	var es effects
+	was, is := catalog.ProjectResource(before), catalog.ProjectResource(after)
+	es.when(before.Name != after.Name, updateProjectName, was)
+	// Tags decide which statements match: nobody may tag their way into a wider one.
+	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
+	es.when(before.IncludeInSnippetByDefault != after.IncludeInSnippetByDefault, updateSnippetDefault, was)
+	es.when(before.DefaultAvailability != after.DefaultAvailability, updateAvailabilityDefault, was)
+	for _, k := range after.ContextKinds {
+		old, known := before.ContextKind(k.Key)
+		on := append(slices.Clip(was), policy.Part{Kind: "context-kind", Name: string(k.Key)})
+		es.when(!known, policy.CreateContextKind, on)
+		es.when(known && old != k, updateContextKind, on)
+	}
+	return es
+}
+
+func environmentEffects(p *catalog.Project, before, after *catalog.Environment) effects {
+	var es effects
+	was, is := catalog.EnvironmentResource(p, before), catalog.EnvironmentResource(p, after)
+	es.when(before.Name != after.Name, policy.UpdateName, was)
+	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
+	es.when(before.Critical != after.Critical, updateCritical, was, is)
+	es.when(before.Color != after.Color, updateColor, was)
+	es.when(before.DefaultTTL != after.DefaultTTL, updateTTL, was)
+	es.when(before.SecureMode != after.SecureMode, updateSecureMode, was)
+	es.when(before.DefaultTrackEvents != after.DefaultTrackEvents, updateDefaultTrackEvents, was)
+	es.when(before.RequireComments != after.RequireComments, updateRequireComments, was)
+	es.when(before.ConfirmChanges != after.ConfirmChanges, updateConfirmChanges, was)
+	sameExpiring := slices.EqualFunc(before.ExpiringSDKKeys, after.ExpiringSDKKeys, func(a, b catalog.ExpiringKey) bool {
+		return a.Key == b.Key && a.Expiry.Equal(b.Expiry)
+	})
+	es.when(before.SDKKey != after.SDKKey || !sameExpiring, updateAPIKey, was)
+	es.when(before.MobileKey != after.MobileKey, updateMobileKey, was)
+	return es
+}
+
+func segmentEffects(p *catalog.Project, e *catalog.Environment, before, after *catalog.Segment) effects {
+	var es effects
+	was := catalog.SegmentResource(p, e, before.Key, before.Tags)
+	is := catalog.SegmentResource(p, e, after.Key, after.Tags)
+	es.when(before.Name != after.Name, policy.UpdateName, was)
+	es.when(before.Description != after.Description, policy.UpdateDescription, was)
+	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
+	es.when(!slices.Equal(before.Included, after.Included) ||
+		!slices.EqualFunc(before.IncludedContexts, after.IncludedContexts, catalog.ContextTargets.Equal), policy.UpdateIncluded, was)
+	es.when(!slices.Equal(before.Excluded, after.Excluded) ||
+		!slices.EqualFunc(before.ExcludedContexts, after.ExcludedContexts, catalog.ContextTargets.Equal), policy.UpdateExcluded, was)
+	es.when(!slices.EqualFunc(before.Rules, after.Rules, catalog.SegmentRule.Equal), policy.UpdateRules, was)
+	return es
+}
+
+// flagEffects checks what concerns the whole flag in every environment, targeting in its own.
+func flagEffects(p *catalog.Project, envs []*catalog.Environment, before, after *catalog.Flag) effects {
+	var es effects
+	for _, e := range envs {
+		was := catalog.FlagResource(p, e, before.Key, before.Tags)
+		is := catalog.FlagResource(p, e, after.Key, after.Tags)
+		es.wholeFlag(was, is, before, after)
+		old, now := before.Environments[e.Key], after.Environments[e.Key]
+		if old != nil && now != nil {
+			es.flagConfig(was, old, now)
+		}
+	}
+	return es
+}
+
+func (es *effects) wholeFlag(was, is policy.Resource, before, after *catalog.Flag) {
+	es.when(before.Name != after.Name, policy.UpdateName, was)
+	es.when(before.Description != after.Description, policy.UpdateDescription, was)
+	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
+	es.when(before.Temporary != after.Temporary, updateTemporary, was)
+	es.when(before.Archived != after.Archived, updateArchived, was)
+	es.when(before.Deprecated != after.Deprecated, updateDeprecated, was)
+	es.when(!slices.EqualFunc(before.Variations, after.Variations, catalog.Variation.Equal), updateVariations, was)
+	es.when(before.Defaults != after.Defaults, updateDefaultVariations, was)
+	es.when(!maps.EqualFunc(before.CustomProperties, after.CustomProperties, catalog.CustomProperty.Equal), updateCustomProperties, was)
+	es.when(before.Availability != after.Availability, updateAvailability, was)
+	es.when(before.IncludeInSnippet != after.IncludeInSnippet, updateSnippet, was)
+	es.when(before.MaintainerID != after.MaintainerID, updateMaintainer, was)
+}
+
+func (es *effects) flagConfig(on policy.Resource, before, after *catalog.FlagConfig) {
+	es.when(before.On != after.On, policy.UpdateOn, on)
+	es.when(!slices.EqualFunc(before.Targets, after.Targets, catalog.Target.Equal) ||
+		!slices.EqualFunc(before.ContextTargets, after.ContextTargets, catalog.Target.Equal), policy.UpdateTargets, on)
+	es.when(!slices.EqualFunc(before.Rules, after.Rules, catalog.FlagRule.Equal), policy.UpdateRules, on)
+	es.when(!before.Fallthrough.Equal(after.Fallthrough), policy.UpdateFallthrough, on)
+	es.when(!samePointers(before.OffVariation, after.OffVariation), policy.UpdateOffVariation, on)
+	es.when(!slices.Equal(before.Prerequisites, after.Prerequisites), updatePrerequisites, on)
+	es.when(before.TrackEvents != after.TrackEvents || before.TrackEventsFallthrough != after.TrackEventsFallthrough ||
+		before.ExcludeFromSummaries != after.ExcludeFromSummaries || !samePointers(before.DebugEventsUntil, after.DebugEventsUntil) ||
+		!samePointers(before.SamplingRatio, after.SamplingRatio), updateTrackEvents, on)
+	es.when(before.Salt != after.Salt, updateFlagSalt, on)
+	es.when(before.Migration != after.Migration || !samePointers(before.MigrationCheckRatio, after.MigrationCheckRatio), updateMigration, on)
+}
+
+func samePointers[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

@@ -1,0 +1,348 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// Flags returns the flags of a project, sorted by key.
+func (a *Admin) Flags(_ context.Context, who catalog.Caller, p catalog.ProjectKey) ([]*catalog.Flag, error) {
+	if _, err := viewProject(a.store, who, p); err != nil {
+		return nil, err
+	}
+	return a.store.Flags(p), nil
+}
+
+// Flag returns one flag.
+func (a *Admin) Flag(_ context.Context, who catalog.Caller, p catalog.ProjectKey, f catalog.FlagKey) (*catalog.Flag, error) {
+	if _, err := viewProject(a.store, who, p); err != nil {
+		return nil, err
+	}
+	return findFlag(a.store, p, f)
+}
+
+func findFlag(from store.Catalog, p catalog.ProjectKey, key catalog.FlagKey) (*catalog.Flag, error) {
+	f, ok := from.Flag(p, key)
+	if !ok {
+		return nil, fault.NotFoundf("there is no flag %q in project %s", key, p)
+	}
+	return f, nil
+}
+
+// everywhere returns an action on the flag in each environment of the project.
+func everywhere(tx store.Tx, p *catalog.Project, action policy.Action, key catalog.FlagKey, tags []string) effects {
+	var es effects
+	for _, e := range tx.Environments(p.Key) {
+		es = append(es, effect{action, catalog.FlagResource(p, e, key, tags)})
+	}
+	if len(es) == 0 { // nothing to be checked must not mean that all is allowed
+		es = append(es, effect{action, catalog.FlagResource(p, &catalog.Environment{}, key, tags)})
+	}
+	return es
+}
+
+func flagDone(verb string, p *catalog.Project, es effects, before, after *catalog.Flag) done {
+	f := cmp.Or(after, before)
+	d := done{kind: "flag", name: f.Name, verb: verb, on: es[0].on, project: p.Key, before: before, after: after}
+	env := func(e effect) string { return e.on[len(e.on)-2].Name }
+	if !slices.ContainsFunc(es, func(e effect) bool { return env(e) != env(es[0]) }) {
+		d.env = catalog.EnvKey(env(es[0]))
+	}
+	return d
+}
+
+// CreateFlag creates a flag with a configuration in every environment.
+func (a *Admin) CreateFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, n NewFlag) (*catalog.Flag, error) {
+	var result *catalog.Flag
+	err := a.update(ctx, store.Scope{Project: p}, Change{}, func(tx store.Tx) error {
+		project, err := findProject(tx, p)
+		if err != nil {
+			return err
+		}
+		es := everywhere(tx, project, policy.CreateFlag, n.Key, n.Tags)
+		if err := es.authorise(who); err != nil {
+			return err
+		}
+		f := a.newFlag(tx, project, n)
+		if err := f.Validate(); err != nil {
+			return err
+		}
+		if f.MaintainerID != "" {
+			if err := checkMaintainer(tx, f.MaintainerID); err != nil {
+				return err
+			}
+		}
+		if _, taken := tx.Flag(p, n.Key); taken {
+			return fault.Conflictf("project %s already has a flag with the key %q", p, n.Key)
+		}
+		tx.PutFlag(f)
+		result = f
+		return a.audit(tx, who, es, flagDone("created the flag", project, es, nil, f))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Flag {
+	f := &catalog.Flag{
+		Project:          p.Key,
+		Key:              n.Key,
+		Name:             n.Name,
+		Description:      n.Description,
+		Variations:       slices.Clone(n.Variations),
+		Temporary:        n.Temporary == nil || *n.Temporary,
+		Tags:             slices.Clone(n.Tags),
+		MaintainerID:     n.MaintainerID,
+		Availability:     p.DefaultAvailability,
+		IncludeInSnippet: p.IncludeInSnippetByDefault,
+		CustomProperties: maps.Clone(n.CustomProperties),
+		CreatedAt:        a.now(),
+		Version:          1,
+		Environments:     map[catalog.EnvKey]*catalog.FlagConfig{},
+	}
+	if len(f.Variations) == 0 {
+		f.Variations = []catalog.Variation{{Value: ldvalue.Bool(true)}, {Value: ldvalue.Bool(false)}}
+	}
+	f.Defaults = catalog.Defaults{On: 0, Off: len(f.Variations) - 1}
+	if n.Defaults != nil {
+		f.Defaults = *n.Defaults
+	}
+	if n.Availability != nil {
+		f.Availability = *n.Availability
+	}
+	if n.IncludeInSnippet != nil {
+		f.IncludeInSnippet = *n.IncludeInSnippet
+	}
+	for _, e := range tx.Environments(p.Key) {
+		c := f.NewConfig()
+		c.On = n.On
+		c.TrackEvents = e.DefaultTrackEvents
+		c.Version = tx.LastVersion(e.ID, segment.FlagDefinition, string(n.Key)) + 1
+		c.ModifiedAt = f.CreatedAt
+		f.Environments[e.Key] = c
+	}
+	f.Normalize()
+	return f
+}
+
+func checkMaintainer(tx store.Tx, id catalog.ID) error {
+	if _, ok := tx.Member(id); !ok {
+		return fault.Invalidf("maintainerId %s is not an account member", id)
+	}
+	return nil
+}
+
+// ChangeFlag runs change on a clone of the flag; the caller needs the action of every difference
+// it makes: in every environment for what concerns the whole flag. change may run more than once.
+func (a *Admin) ChangeFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, how Change, change func(*catalog.Flag) error) (*catalog.Flag, error) {
+	var result *catalog.Flag
+	err := a.update(ctx, store.Scope{Project: p}, how, func(tx store.Tx) error {
+		project, err := findProject(tx, p)
+		if err != nil {
+			return err
+		}
+		before, err := findFlag(tx, p, key)
+		if err != nil {
+			return err
+		}
+		after, err := changedFlag(before, change)
+		if err != nil {
+			return gate(who, project, err)
+		}
+		es := flagEffects(project, tx.Environments(p), before, after)
+		if len(es) == 0 {
+			result = before
+			return gate(who, project, nil)
+		}
+		if err := es.authorise(who); err != nil {
+			return err
+		}
+		if err := checkFlag(tx, before, after); err != nil {
+			return err
+		}
+		a.settleFlag(tx, before, after)
+		tx.PutFlag(after)
+		result = after
+		d := flagDone("updated the flag", project, es, before, after)
+		d.comment = how.Comment
+		return a.audit(tx, who, es, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// changedFlag returns what change makes of the flag, what never changes put back.
+func changedFlag(before *catalog.Flag, change func(*catalog.Flag) error) (*catalog.Flag, error) {
+	after := before.Clone()
+	if err := change(after); err != nil {
+		return nil, err
+	}
+	if after.Key != before.Key || after.Project != before.Project {
+		return nil, fault.Invalidf("the key of a flag can't be changed")
+	}
+	for env, old := range before.Environments {
+		now := after.Environments[env]
+		if now == nil {
+			return nil, fault.Invalidf("the configuration of flag %s in environment %s can't be removed", before.Key, env)
+		}
+		now.Fallthrough = chosenServe(old.Fallthrough, now.Fallthrough)
+		for i := range now.Rules {
+			if j := slices.IndexFunc(old.Rules, func(r catalog.FlagRule) bool { return r.ID == now.Rules[i].ID }); j >= 0 {
+				now.Rules[i].Serve = chosenServe(old.Rules[j].Serve, now.Rules[i].Serve)
+			}
+		}
+		now.Sel, now.Version, now.ModifiedAt = old.Sel, old.Version, old.ModifiedAt
+	}
+	for env := range after.Environments {
+		if before.Environments[env] == nil {
+			return nil, fault.Invalidf("flag %s has no environment %q", before.Key, env)
+		}
+	}
+	after.CreatedAt, after.Version = before.CreatedAt, before.Version
+	after.Normalize()
+	return after, nil
+}
+
+// chosenServe drops what was there before when a patch sets a rollout beside a variation, or a
+// variation beside a rollout.
+func chosenServe(before, after catalog.Serve) catalog.Serve {
+	if after.Variation == nil || after.Rollout == nil {
+		return after
+	}
+	switch {
+	case before.Variation != nil && before.Rollout == nil:
+		after.Variation = nil
+	case before.Rollout != nil && before.Variation == nil:
+		after.Rollout = nil
+	}
+	return after
+}
+
+func checkFlag(tx store.Tx, before, after *catalog.Flag) error {
+	if err := after.Validate(); err != nil {
+		return err
+	}
+	if after.MaintainerID != before.MaintainerID && after.MaintainerID != "" {
+		if err := checkMaintainer(tx, after.MaintainerID); err != nil {
+			return err
+		}
+	}
+	lookup := func(key catalog.FlagKey) (*catalog.Flag, bool) { return tx.Flag(after.Project, key) }
+	for env, c := range after.Environments {
+		if slices.Equal(before.Environments[env].Prerequisites, c.Prerequisites) {
+			continue
+		}
+		if err := after.CheckPrerequisites(env, lookup); err != nil {
+			return err
+		}
+	}
+	return checkDependents(tx, before, after)
+}
+
+// checkDependents refuses to take away what flags with this prerequisite rely on: the flag itself,
+// and the variation at the index that they name.
+func checkDependents(tx store.Tx, before, after *catalog.Flag) error {
+	if before.Archived == after.Archived && slices.EqualFunc(before.Variations, after.Variations, catalog.Variation.Equal) {
+		return nil
+	}
+	for _, f := range tx.Flags(before.Project) {
+		for _, env := range f.Requires(before.Key) {
+			if after.Archived && !before.Archived {
+				return fault.Conflictf("flag %s is a prerequisite of flag %s in environment %s; it can't be archived", before.Key, f.Key, env)
+			}
+			for _, p := range f.Environments[env].Prerequisites {
+				if p.Key == before.Key && movedVariation(before, after, p.Variation) {
+					return fault.Conflictf("variation %d of flag %s is required by flag %s in environment %s; it can't be removed or moved", p.Variation, before.Key, f.Key, env)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func movedVariation(before, after *catalog.Flag, i int) bool {
+	return i < len(before.Variations) && (i >= len(after.Variations) || before.Variations[i].ID != after.Variations[i].ID)
+}
+
+// settleFlag sets times and versions: one more for the flag, and one more in every environment
+// where SDKs see a difference.
+func (a *Admin) settleFlag(tx store.Tx, before, after *catalog.Flag) {
+	now := a.now()
+	after.Version++
+	after.ArchivedAt = since(before.Archived, after.Archived, before.ArchivedAt, now)
+	after.DeprecatedAt = since(before.Deprecated, after.Deprecated, before.DeprecatedAt, now)
+	for _, e := range tx.Environments(after.Project) {
+		if c := after.Environments[e.Key]; c != nil {
+			settleConfig(tx, e, before, after, now)
+		}
+	}
+}
+
+func settleConfig(tx store.Tx, e *catalog.Environment, before, after *catalog.Flag, now time.Time) {
+	old, c := before.Environments[e.Key], after.Environments[e.Key]
+	if old != nil {
+		es := effects{}
+		es.flagConfig(nil, old, c)
+		if len(es) == 0 && sameToSDKs(before, after, e.Key) {
+			return
+		}
+	}
+	c.ModifiedAt = now
+	if old == nil || !sameToSDKs(before, after, e.Key) {
+		c.Version = max(c.Version, tx.LastVersion(e.ID, segment.FlagDefinition, string(after.Key))+1)
+	}
+}
+
+func sameToSDKs(before, after *catalog.Flag, env catalog.EnvKey) bool {
+	return string(catalog.FlagDefinition(before, env).JSON) == string(catalog.FlagDefinition(after, env).JSON)
+}
+
+func since(was, is bool, at, now time.Time) time.Time {
+	switch {
+	case !is:
+		return time.Time{}
+	case !was:
+		return now
+	}
+	return at
+}
+
+// DeleteFlag deletes a flag that is no prerequisite of another.
+func (a *Admin) DeleteFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey) error {
+	return a.update(ctx, store.Scope{Project: p}, Change{}, func(tx store.Tx) error {
+		project, err := findProject(tx, p)
+		if err != nil {
+			return err
+		}
+		f, err := findFlag(tx, p, key)
+		if err != nil {
+			return err
+		}
+		es := everywhere(tx, project, policy.DeleteFlag, key, f.Tags)
+		if err := es.authorise(who); err != nil {
+			return err
+		}
+		for _, other := range tx.Flags(p) {
+			if envs := other.Requires(key); len(envs) > 0 {
+				return fault.Conflictf("flag %s is a prerequisite of flag %s in environment %s; remove it there first", key, other.Key, envs[0])
+			}
+		}
+		tx.DeleteFlag(p, key)
+		return a.audit(tx, who, es, flagDone("deleted the flag", project, es, f, nil))
+	})
+}
