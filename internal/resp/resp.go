@@ -1,0 +1,118 @@
+// Package resp is the Redis-protocol endpoint from which server-side SDKs read Big Segment
+// membership, so that one machine needs no Redis.
+//
+// It is read-only and speaks RESP2 and RESP3. AUTH with an SDK key binds a connection to its
+// environment; on a loopback listener a client-side ID in the key's prefix does so too. A key that
+// is revoked stops working on open connections as well. It knows membership only through
+// [Membership], and secrets only through package access.
+//
+// The package reads the protocol itself. Whatever a client sends is bounded in size and time: a
+// declared length is checked before anything is reserved or skipped for it, which tidwall/redcon
+// 1.6.4 does not do (one line, "$9223372036854775807", makes its reader panic).
+package resp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/access"
+	"muster/internal/segment"
+)
+
+// Membership is what the endpoint serves.
+type Membership interface {
+	// Refs returns the refs that include and that exclude a context as of now.
+	Refs(env segment.EnvID, h segment.Hash) (included, excluded []segment.Ref, err error)
+	// SynchronizedOn returns when the environment's membership was last known to be complete.
+	SynchronizedOn(env segment.EnvID) (time.Time, bool)
+}
+
+// maxConnections bounds memory: an idle connection costs about 12 KiB.
+const maxConnections = 10_000
+
+// Server answers Redis clients. One server serves any number of listeners.
+type Server struct {
+	members Membership
+	access  *access.Access
+	log     *slog.Logger
+	slots   chan struct{} // one taken by each open connection
+	lastID  atomic.Int64
+}
+
+// New returns a server of the given membership, for the credentials that a knows.
+func New(members Membership, a *access.Access, log *slog.Logger) *Server {
+	return &Server{members: members, access: a, log: log, slots: make(chan struct{}, maxConnections)}
+}
+
+// Serve answers the connections of a listener until ctx ends. Then it stops accepting, lets
+// commands that have arrived finish, closes every connection, and returns nil. It closes the
+// listener in any case.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	var open sync.WaitGroup
+	defer open.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
+	defer func() { _ = ln.Close() }()
+
+	trusted := isLoopback(ln.Addr())
+	for {
+		socket, err := ln.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = socket.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept a Redis connection: %w", err)
+		case err != nil:
+			s.log.Warn("redis connection not accepted", "error", err)
+			pause(ctx, acceptPause)
+			continue
+		}
+		select {
+		case s.slots <- struct{}{}:
+			open.Go(func() {
+				defer func() { <-s.slots }()
+				newConn(s, socket, trusted).serve(ctx)
+			})
+		default:
+			s.log.Warn("redis connection refused, too many are open", "limit", cap(s.slots))
+			refuse(socket)
+		}
+	}
+}
+
+// acceptPause keeps a process that is out of file descriptors from spinning.
+const acceptPause = 50 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func refuse(socket net.Conn) {
+	_ = socket.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = socket.Write([]byte("-ERR max number of clients reached\r\n"))
+	_ = socket.Close()
+}
+
+// isLoopback reports whether only this machine can reach the address.
+func isLoopback(addr net.Addr) bool {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
