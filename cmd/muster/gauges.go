@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"muster/internal/delivery"
+	"muster/internal/sdk"
 	"muster/internal/store"
 )
 
@@ -12,33 +13,35 @@ import (
 type gauges struct {
 	store    store.Store
 	delivery *delivery.Delivery
+	sdk      *sdk.Handler
 
-	head, members, segments                                     *prometheus.Desc
-	connections, evaluations, events, updates, slow, unservable *prometheus.Desc
+	head, members, segments                                               *prometheus.Desc
+	connections, evaluations, events, updates, slow, unservable, received *prometheus.Desc
 }
 
-func newGauges(s store.Store, d *delivery.Delivery) *gauges {
+func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 	environment := []string{"environment_id", "project", "environment"}
 	desc := func(name, help string, labels []string) *prometheus.Desc {
 		return prometheus.NewDesc("muster_"+name, help, labels, nil)
 	}
 	return &gauges{
-		store: s, delivery: d,
+		store: s, delivery: d, sdk: h,
 		head:        desc("log_revision", "Newest durable revision of the environment's log.", environment),
 		segments:    desc("segments", "Segments of the environment.", environment),
 		members:     desc("segment_members", "Contexts that the environment's unbounded segments hold, summed.", environment),
-		connections: desc("stream_connections", "Client-side streams that are open.", nil),
+		connections: desc("stream_connections", "Streams that are open, by kind.", []string{"kind"}),
 		evaluations: desc("evaluations_total", "Evaluations of a context for client-side SDKs.", nil),
 		events:      desc("stream_events_total", "Revisions encoded for server-side streams.", nil),
 		updates:     desc("stream_updates_total", "Messages made for client-side streams.", nil),
 		slow:        desc("stream_slow_total", "Streams ended because their reader was too slow.", nil),
+		received:    desc("event_requests_total", "Requests with SDK events received.", nil),
 		unservable:  desc("definitions_withheld_total", "Definitions withheld from SDKs because the SDK data model can't express them.", nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable} {
+	for _, d := range []*prometheus.Desc{g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
 		ch <- d
 	}
 }
@@ -70,7 +73,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	stats := g.delivery.Stats()
-	gauge(g.connections, float64(stats.Connections))
+	streams := g.sdk.Stats()
+	gauge(g.connections, float64(streams.ServerStreams), "server")
+	gauge(g.connections, float64(streams.ClientStreams), "client")
+	gauge(g.connections, float64(streams.PingStreams), "ping")
+	counter(g.received, streams.Events)
 	counter(g.evaluations, stats.Evaluations)
 	counter(g.events, stats.Events)
 	counter(g.updates, stats.Updates)

@@ -96,9 +96,8 @@ type server struct {
 	engine   *engine.Engine
 	delivery *delivery.Delivery
 	inbound  *inbound.Inbound
-	sdk      *sdk.Server
-	resp     *resp.Server
-	respDone chan error
+	sdk      *sdk.Handler
+	stopRESP func() // nil when there is no RESP endpoint
 }
 
 const (
@@ -172,10 +171,10 @@ func (s *server) open(ctx context.Context) error {
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: spool, Now: time.Now,
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
-	management := api.New(api.Rooms{Admin: people, Ingest: members, History: history.New(s.engine), Access: keys}, s.log)
+	management := api.New(people, members, history.New(s.engine), keys, time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery))
+		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}
@@ -250,9 +249,15 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 	if err != nil {
 		return fmt.Errorf("can't listen on %s (--resp-listen): %w", s.settings.RespListen, err)
 	}
-	s.resp = resp.New(s.delivery, keys, s.log)
-	s.respDone = make(chan error, 1)
-	go func() { s.respDone <- s.resp.Serve(listener) }()
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := resp.New(s.delivery, keys, s.log).Serve(serving, listener); err != nil {
+			s.failed <- fmt.Errorf("serve %s: %w", s.settings.RespListen, err)
+		}
+	}()
+	s.stopRESP = func() { cancel(); <-done }
 	return nil
 }
 
@@ -271,9 +276,8 @@ func (s *server) drain() error {
 			_ = hs.Close()
 		}
 	}
-	if s.resp != nil {
-		s.resp.Close()
-		<-s.respDone
+	if s.stopRESP != nil {
+		s.stopRESP()
 	}
 	s.delivery.Close()
 	if err := s.closeStore(); err != nil {
@@ -287,6 +291,9 @@ func (s *server) drain() error {
 func (s *server) abandon() {
 	for _, hs := range s.https {
 		_ = hs.Close()
+	}
+	if s.stopRESP != nil {
+		s.stopRESP()
 	}
 	if s.delivery != nil {
 		s.delivery.Close()

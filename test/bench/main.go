@@ -1,0 +1,379 @@
+// Command bench measures a built muster from outside, the way its clients meet it, and prints one
+// line per figure. It starts its own server on a new directory, on loopback, and stops it.
+//
+// Client and server share the machine's processors, so beside each rate stands what the server
+// alone used per operation, read from the operating system's accounting of its process.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	token       = "api-00000000-0000-4000-8000-000000000001"
+	environment = "64b0c9f2a1d3e4f5061728aa"
+)
+
+func main() {
+	binary := flag.String("binary", "bin/muster", "the muster to measure")
+	seconds := flag.Int("seconds", 10, "how long each rate is measured")
+	flag.Parse()
+	if err := run(*binary, time.Duration(*seconds)*time.Second); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(binary string, length time.Duration) error {
+	dir, err := os.MkdirTemp("", "muster-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{binary: binary, dir: dir, length: length}
+	if err := b.start(); err != nil {
+		return err
+	}
+	defer func() { _ = b.stop() }()
+	fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version())
+	for _, figure := range []func() error{b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart} {
+		if err := figure(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func processor() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return "unknown"
+}
+
+// bench is one server and the means to ask it.
+type bench struct {
+	binary  string
+	dir     string
+	length  time.Duration
+	url     string
+	process *exec.Cmd
+	client  *http.Client
+}
+
+func (b *bench) start() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	b.url = "http://" + address
+	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
+	b.process = exec.Command(b.binary, "serve", "--data-dir", b.dir, "--listen", address, "--log-level", "warn")
+	b.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token, "MUSTER_CLIENT_SIDE_ID="+environment)
+	b.process.Stderr = os.Stderr
+	if err := b.process.Start(); err != nil {
+		return err
+	}
+	for range 6000 {
+		resp, err := b.client.Get(b.url + "/readyz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return errors.New("the server does not become ready")
+}
+
+func (b *bench) stop() error {
+	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return b.process.Wait()
+}
+
+// cpu returns the processor time that the server used so far.
+func (b *bench) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.process.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	const ticksPerSecond = 100
+	return time.Duration(user+system) * time.Second / ticksPerSecond
+}
+
+func (b *bench) call(method, path, body string, want int) error {
+	req, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != want {
+		return fmt.Errorf("%s %s: status %d: %s", method, path, resp.StatusCode, answer)
+	}
+	return nil
+}
+
+func (b *bench) flagOn(key, segment string) error {
+	body := fmt.Sprintf(`{"key":%q,"name":%q,"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":true}}`, key, key)
+	if err := b.call(http.MethodPost, "/api/v2/flags/default", body, http.StatusCreated); err != nil {
+		return err
+	}
+	return b.call(http.MethodPatch, "/api/v2/flags/default/"+key, fmt.Sprintf(`[
+		{"op":"replace","path":"/environments/production/on","value":true},
+		{"op":"replace","path":"/environments/production/fallthrough","value":{"variation":1}},
+		{"op":"add","path":"/environments/production/rules/0","value":{"variation":0,"clauses":[{"attribute":"","op":"segmentMatch","values":[%q]}]}}
+	]`, segment), http.StatusOK)
+}
+
+func pushBody(cohort string, first, n int, add bool) []byte {
+	var list bytes.Buffer
+	for i := range n {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		fmt.Fprintf(&list, `{"id":"user-%09d"}`, first+i)
+	}
+	joined, left := list.String(), ""
+	if !add {
+		joined, left = left, joined
+	}
+	return fmt.Appendf(nil, `{"environmentId":%q,"cohortId":%q,"cohortName":"Bench","listData":{"add":[%s],"remove":[%s]}}`, environment, cohort, joined, left)
+}
+
+func (b *bench) push(body []byte) error {
+	req, err := http.NewRequest(http.MethodPost, b.url+"/api/v2/segment-targets/rudderstack", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", token)
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		answer, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("push: status %d: %s", resp.StatusCode, answer)
+	}
+	return nil
+}
+
+// flip measures from a push's answer to the event in an open client-side stream.
+func (b *bench) flip() error {
+	const rounds, member = 500, 42
+	if err := b.flagOn("flip", "rudderstack-flip"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, member))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/eval/"+environment+"/"+who, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	events := make(chan time.Time, 16)
+	go func() {
+		lines := bufio.NewScanner(resp.Body)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "data:") {
+				events <- time.Now()
+			}
+		}
+		close(events)
+	}()
+	<-events // the put that every stream starts with
+	if err := b.push(pushBody("flip", 0, 0, true)); err != nil {
+		return err
+	}
+	var answered, whole []time.Duration
+	for round := range rounds {
+		body := pushBody("flip", member, 1, round%2 == 0)
+		sent := time.Now()
+		if err := b.push(body); err != nil {
+			return err
+		}
+		done := time.Now()
+		at, ok := <-events
+		if !ok {
+			return errors.New("the stream ended")
+		}
+		answered = append(answered, max(0, at.Sub(done)))
+		whole = append(whole, at.Sub(sent))
+	}
+	report("push answered -> event in an open client-side stream", "p50 %v, p99 %v, max %v (%d pushes, idle server; an event that came before the answer counts as 0)",
+		quantile(answered, .5), quantile(answered, .99), quantile(answered, 1), rounds)
+	report("push sent -> event in an open client-side stream", "p50 %v, p99 %v, max %v", quantile(whole, .5), quantile(whole, .99), quantile(whole, 1))
+	return nil
+}
+
+// serial measures one tool that sends a request after the other.
+func (b *bench) serial() error {
+	return b.rate("1,000-member pushes, one after the other", 1, 1000, func(worker, n int) error {
+		return b.push(pushBody("serial", n*1000, 1000, true))
+	})
+}
+
+// parallel measures what a fleet of tools gets through.
+func (b *bench) parallel() error {
+	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, func(worker, n int) error {
+		return b.push(pushBody("parallel", worker*10_000_000+n*1000, 1000, true))
+	})
+}
+
+// evaluate measures the request with which client-side SDKs start.
+func (b *bench) evaluate(flags int) func() error {
+	return func() error {
+		for i := range flags - 1 {
+			if err := b.flagOn(fmt.Sprintf("extra-%03d", i), "rudderstack-flip"); err != nil {
+				return err
+			}
+		}
+		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, func(worker, n int) error {
+			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
+			resp, err := b.client.Get(b.url + "/sdk/evalx/" + environment + "/contexts/" + who)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				return err
+			}
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("evaluate: status %d", resp.StatusCode)
+			}
+			return nil
+		})
+	}
+}
+
+// rate runs do from several workers for the bench's time and reports requests, and members if each
+// request carries some.
+func (b *bench) rate(name string, workers, members int, do func(worker, n int) error) error {
+	var total atomic.Int64
+	var wg sync.WaitGroup
+	errs := make(chan error, workers)
+	latencies := make([][]time.Duration, workers)
+	before, started := b.cpu(), time.Now()
+	for worker := range workers {
+		wg.Go(func() {
+			for n := 0; time.Since(started) < b.length; n++ {
+				at := time.Now()
+				if err := do(worker, n); err != nil {
+					errs <- err
+					return
+				}
+				latencies[worker] = append(latencies[worker], time.Since(at))
+				total.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	took, used := time.Since(started), b.cpu()-before
+	select {
+	case err := <-errs:
+		return fmt.Errorf("%s: %w", name, err)
+	default:
+	}
+	n := float64(total.Load())
+	all := slices.Concat(latencies...)
+	text := fmt.Sprintf("%.0f requests/s, p50 %v, p99 %v, server %v a request", n/took.Seconds(), quantile(all, .5), quantile(all, .99), (used / time.Duration(max(1, total.Load()))).Round(time.Microsecond))
+	if members > 0 {
+		text += fmt.Sprintf("; %.0f members/s durable, server %.2f us a member", n*float64(members)/took.Seconds(), float64(used.Microseconds())/(n*float64(members)))
+	} else {
+		text += fmt.Sprintf("; %.0f requests/s per core of the server", n/used.Seconds())
+	}
+	report(name, "%s", text)
+	return nil
+}
+
+// restart measures from exec to ready with everything pushed so far.
+func (b *bench) restart() error {
+	var metrics struct{ Members string }
+	resp, err := b.client.Get(b.url + "/metrics")
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "muster_segment_members{") && strings.Contains(line, environment) {
+			metrics.Members = strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])
+		}
+	}
+	if err := b.process.Process.Kill(); err != nil {
+		return err
+	}
+	_ = b.process.Wait()
+	started := time.Now()
+	if err := b.start(); err != nil {
+		return err
+	}
+	report("kill -9, then exec to ready", "%v with %s members", time.Since(started).Round(time.Millisecond), metrics.Members)
+	return nil
+}
+
+func quantile(d []time.Duration, q float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(d))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Round(10 * time.Microsecond)
+}
+
+func report(name, format string, args ...any) {
+	fmt.Printf("%-70s %s\n", name, fmt.Sprintf(format, args...))
+}
+
