@@ -166,9 +166,6 @@ func parseGroup(b []byte, start, limit uint64) (group, error) {
 	if g.keys != start || g.index < g.keys || g.index > limit {
 		return g, corruptf("keys from %d to %d, expected from %d", g.keys, g.index, start)
 	}
-	if g.uniform != 0 && !g.uniform.Valid() {
-		return g, corruptf("operations %#x", uint8(g.uniform))
-	}
 	g.place()
 	if g.end != le.Uint64(b[56:]) || g.end > limit {
 		return g, corruptf("columns end at %d, not at %d", g.end, le.Uint64(b[56:]))

@@ -193,7 +193,7 @@ func (b *blockWriter) write(p []byte) {
 
 func (b *blockWriter) padTo(off uint64) {
 	var zeros [alignment]byte
-	if b.off < off {
+	if b.err == nil && b.off < off {
 		b.write(zeros[:off-b.off])
 	}
 }

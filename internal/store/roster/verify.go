@@ -1,0 +1,43 @@
+package roster
+
+import (
+	"bytes"
+
+	"muster/internal/segment"
+)
+
+// Verify reads the whole roster and returns an error that wraps [store.ErrCorrupt] unless every
+// checksum holds, the entries are in order and can each be found, and the counts are right.
+func (r *Roster) Verify() error {
+	if err := r.checked.bytes(0, uint64(len(r.checked.data))); err != nil {
+		return err
+	}
+	var counts segment.Counts
+	var keys, n int64
+	var last segment.Hash
+	for ch, err := range r.All(nil) {
+		if err != nil {
+			return err
+		}
+		if n > 0 && bytes.Compare(last[:], ch.Hash[:]) >= 0 {
+			return corruptf("%s comes after %s", ch.Hash, last)
+		}
+		ops, ok, err := r.Find(ch.Hash)
+		if err != nil {
+			return err
+		}
+		if !ok || ops != ch.Ops {
+			return corruptf("%s is there and can't be found", ch.Hash)
+		}
+		counts = counts.Add(ch.Ops.Settled())
+		if len(ch.Key) > 0 {
+			keys++
+		}
+		last = ch.Hash
+		n++
+	}
+	if n != r.sum.Entries || counts != r.sum.Counts || keys != r.sum.Keys {
+		return corruptf("%d entries, %+v, %d keys; the footer says %+v", n, counts, keys, r.sum)
+	}
+	return nil
+}
