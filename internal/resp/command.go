@@ -55,47 +55,39 @@ var writes = func() map[string]bool {
 	return all
 }()
 
-const (
-	longestName = 16
-	noAuth      = "NOAUTH Authentication required."
-)
+const noAuth = "NOAUTH Authentication required."
 
 // execute answers one command.
 func (c *conn) execute(args [][]byte) {
-	name, args := upper(args[0]), args[1:]
-	cmd, known := commands[name]
-	if !cmd.open && c.stranger() {
+	name, args := args[0], args[1:]
+	upperCase(name)
+	cmd, known := commands[string(name)]
+	if c.recheck(); !cmd.open && c.stranger() {
 		c.fail(noAuth)
 		return
 	}
 	switch {
-	case !known && writes[name]:
+	case !known && writes[string(name)]:
 		c.fail("READONLY You can't write against a read only replica.")
 	case !known:
 		c.unknown(name, args)
 	case len(args) < cmd.least || cmd.most >= 0 && len(args) > cmd.most:
-		c.wrongArguments(name)
-	case c.version == 2 && len(c.channels) > 0 && !duringSubscription(name):
-		c.fail("ERR Can't execute '" + strings.ToLower(name) +
+		c.wrongArguments(string(name))
+	case c.version == 2 && len(c.channels) > 0 && !duringSubscription(string(name)):
+		c.fail("ERR Can't execute '" + strings.ToLower(string(name)) +
 			"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 	default:
 		cmd.run(c, args)
 	}
 }
 
-// upper returns a name in upper case. It does not allocate for one that is so already and known.
-func upper(name []byte) string {
-	if len(name) > longestName {
-		return quote(name)
-	}
-	var b [longestName]byte
-	for i, ch := range name {
-		if 'a' <= ch && ch <= 'z' {
-			ch -= 'a' - 'A'
+// upperCase puts a name into upper case where it stands; words come in any case.
+func upperCase(name []byte) {
+	for i, b := range name {
+		if 'a' <= b && b <= 'z' {
+			name[i] = b - 'a' + 'A'
 		}
-		b[i] = ch
 	}
-	return string(b[:len(name)])
 }
 
 func duringSubscription(name string) bool {
@@ -106,10 +98,10 @@ func duringSubscription(name string) bool {
 	return false
 }
 
-func (c *conn) unknown(name string, args [][]byte) {
+func (c *conn) unknown(name []byte, args [][]byte) {
 	const shown = 8
 	var b strings.Builder
-	b.WriteString("ERR unknown command '" + quote([]byte(name)) + "', with args beginning with: ")
+	b.WriteString("ERR unknown command '" + quote(name) + "', with args beginning with: ")
 	for _, arg := range args[:min(len(args), shown)] {
 		b.WriteString("'" + quote(arg) + "' ")
 	}

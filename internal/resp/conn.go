@@ -35,7 +35,8 @@ type conn struct {
 	reply
 	in *reader
 
-	sdkKey     string // given by AUTH, empty before
+	sdkKey     string               // given by AUTH, empty before
+	env        *catalog.Environment // of sdkKey as the present command began; nil if there is none
 	name       string
 	channels   []string
 	closing    bool // after QUIT
@@ -128,36 +129,35 @@ func (c *conn) limits() limits {
 }
 
 // stranger reports whether the client still has to prove who it is.
-func (c *conn) stranger() bool { return !c.trusted && c.environment() == nil }
+func (c *conn) stranger() bool { return !c.trusted && c.env == nil }
 
 // authenticate binds the connection to the environment of an SDK key.
 func (c *conn) authenticate(sdkKey []byte) bool {
-	if _, err := c.server.access.SDKKey(string(sdkKey)); err != nil {
+	e, err := c.server.access.SDKKey(string(sdkKey))
+	if err != nil {
 		c.fail("WRONGPASS invalid username-password pair or user is disabled.")
 		return false
 	}
-	c.sdkKey = string(sdkKey)
+	c.sdkKey, c.env = string(sdkKey), e
 	return true
 }
 
-// environment returns the environment that the connection is bound to; nil if there is none, or
-// its key has been revoked.
-func (c *conn) environment() *catalog.Environment {
+// recheck looks the key up again: it may have been revoked, or the environment deleted.
+func (c *conn) recheck() {
+	c.env = nil
 	if c.sdkKey == "" {
-		return nil
+		return
 	}
-	e, err := c.server.access.SDKKey(c.sdkKey)
-	if err != nil {
-		return nil
+	if e, err := c.server.access.SDKKey(c.sdkKey); err == nil {
+		c.env = e
 	}
-	return e
 }
 
 // environmentOf returns the environment that a key speaks of: the bound one, or on a loopback
 // listener the one whose client-side ID stands in the prefix.
 func (c *conn) environmentOf(k key) (segment.EnvID, bool) {
-	if e := c.environment(); e != nil {
-		return e.ID, true
+	if c.env != nil {
+		return c.env.ID, true
 	}
 	if !c.trusted {
 		return "", false

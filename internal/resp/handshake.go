@@ -37,20 +37,20 @@ func (c *conn) hello(args [][]byte) {
 	}
 	name := c.name
 	for len(args) > 0 {
-		switch option := upper(args[0]); {
-		case option == "AUTH" && len(args) >= 3:
+		switch option := args[0]; {
+		case is(option, "AUTH") && len(args) >= 3:
 			if !c.authenticate(args[2]) {
 				return
 			}
 			args = args[3:]
-		case option == "SETNAME" && len(args) >= 2:
+		case is(option, "SETNAME") && len(args) >= 2:
 			if !validName(args[1]) {
 				c.fail(badName)
 				return
 			}
 			name, args = string(args[1]), args[2:]
 		default:
-			c.fail("ERR Syntax error in HELLO option '" + quote(args[0]) + "'")
+			c.fail("ERR Syntax error in HELLO option '" + quote(option) + "'")
 			return
 		}
 	}
@@ -87,7 +87,7 @@ func (c *conn) quit([][]byte) {
 }
 
 func (c *conn) reset([][]byte) {
-	c.sdkKey, c.name, c.channels = "", "", nil
+	c.sdkKey, c.env, c.name, c.channels = "", nil, "", nil
 	c.version = 2
 	c.status("RESET")
 }
@@ -131,7 +131,8 @@ func validName(name []byte) bool {
 }
 
 func (c *conn) client(args [][]byte) {
-	switch upper(args[0]) {
+	upperCase(args[0])
+	switch string(args[0]) {
 	case "SETNAME":
 		switch {
 		case len(args) != 2:
@@ -159,11 +160,11 @@ func (c *conn) client(args [][]byte) {
 
 // config tells the one setting that matters to clients.
 func (c *conn) config(args [][]byte) {
-	if upper(args[0]) != "GET" {
+	if !is(args[0], "GET") {
 		c.unknownSubcommand("CONFIG", args[0])
 		return
 	}
-	if !slices.ContainsFunc(args[1:], func(name []byte) bool { return strings.EqualFold(string(name), "databases") }) {
+	if !slices.ContainsFunc(args[1:], func(name []byte) bool { return is(name, "databases") }) {
 		c.pairs(0)
 		return
 	}
@@ -177,7 +178,7 @@ func (c *conn) cluster([][]byte) { c.fail("ERR This instance has cluster support
 
 // command tells redis-cli that there is no documentation of commands.
 func (c *conn) command(args [][]byte) {
-	if len(args) > 0 && upper(args[0]) == "DOCS" {
+	if len(args) > 0 && is(args[0], "DOCS") {
 		c.pairs(0)
 		return
 	}
@@ -207,12 +208,11 @@ func (c *conn) info(args [][]byte) {
 }
 
 func asksFor(arg []byte, section string) bool {
-	switch asked := strings.ToLower(quote(arg)); asked {
-	case "all", "default", "everything", section:
-		return true
-	}
-	return false
+	return is(arg, section) || is(arg, "all") || is(arg, "default") || is(arg, "everything")
 }
+
+// is compares a word of a client, which comes in any case.
+func is(arg []byte, word string) bool { return strings.EqualFold(string(arg), word) }
 
 // subscribe accepts channels on which nothing is ever said: StackExchange.Redis keeps a second
 // connection for them.
