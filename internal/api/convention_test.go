@@ -339,3 +339,27 @@ func TestContextKeysInPaths(t *testing.T) {
 		})
 	}
 }
+
+func TestTheReferenceListsEveryRoute(t *testing.T) {
+	text, err := os.ReadFile("../../docs/rest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, "|")
+		if len(cells) > 3 && strings.HasPrefix(cells[2], " `/") {
+			documented[strings.TrimSpace(cells[1])+" "+strings.Trim(cells[2], " `")] = true
+		}
+	}
+	for _, rt := range routes() {
+		name := rt.method + " " + strings.TrimSuffix(rt.path, "{$}")
+		if rt.path != "" && !documented[name] {
+			t.Errorf("docs/rest.md lacks %s", name)
+		}
+		delete(documented, name)
+	}
+	for name := range documented {
+		t.Errorf("docs/rest.md lists %s, which is not served", name)
+	}
+}

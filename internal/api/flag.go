@@ -172,7 +172,6 @@ func editFlag(f *catalog.Flag, p patch) error {
 		if err := flagConfigFields.assign(edited, old, now, "environments/"+string(key)+"/"); err != nil {
 			return err
 		}
-		settleServes(config, edited)
 		f.Environments[key] = edited
 	}
 	return nil

@@ -182,30 +182,6 @@ func (j prerequisiteJSON) prerequisite() catalog.Prerequisite {
 	return catalog.Prerequisite{Key: catalog.FlagKey(j.Key), Variation: j.Variation}
 }
 
-// settleServes lets the way of serving that a patch added win over the one that was there: clients
-// that set a rollout leave the old variation in place, and vice versa.
-func settleServes(before, after *catalog.FlagConfig) {
-	after.Fallthrough = settled(before.Fallthrough, after.Fallthrough)
-	old := make(map[string]catalog.Serve, len(before.Rules))
-	for _, r := range before.Rules {
-		old[r.ID] = r.Serve
-	}
-	for i, r := range after.Rules {
-		after.Rules[i].Serve = settled(old[r.ID], r.Serve)
-	}
-}
-
-func settled(before, after catalog.Serve) catalog.Serve {
-	switch {
-	case after.Variation == nil || after.Rollout == nil:
-	case before.Variation != nil && before.Rollout == nil:
-		after.Variation = nil
-	case before.Rollout != nil && before.Variation == nil:
-		after.Rollout = nil
-	}
-	return after
-}
-
 // summaryOf counts what serves each variation, as lists of flags show it.
 func summaryOf(f *catalog.Flag, c *catalog.FlagConfig) *flagSummaryJSON {
 	counts := make([]variationSummaryJSON, len(f.Variations))

@@ -215,12 +215,6 @@ func TestFlagPatch(t *testing.T) {
 		"a rollout as fallthrough": {`[{"op":"replace","path":"/environments/test/fallthrough","value":{"rollout":` + rolloutText + `}}]`, func(f *catalog.Flag) {
 			f.Environments["test"].Fallthrough = catalog.Serve{Rollout: rollout}
 		}},
-		"a rollout beside the variation wins": {`[{"op":"add","path":"/environments/test/fallthrough/rollout","value":` + rolloutText + `}]`, func(f *catalog.Flag) {
-			f.Environments["test"].Fallthrough = catalog.Serve{Rollout: rollout}
-		}},
-		"a rollout beside a rule's variation wins": {`[{"op":"add","path":"/environments/test/rules/0/rollout","value":` + rolloutText + `}]`, func(f *catalog.Flag) {
-			f.Environments["test"].Rules[0].Serve = catalog.Serve{Rollout: rollout}
-		}},
 		"a rule in front": {`[{"op":"add","path":"/environments/test/rules/0","value":{"variation":0,"clauses":[{"attribute":"","op":"segmentMatch","values":["big"]}]}}]`, func(f *catalog.Flag) {
 			c := f.Environments["test"]
 			c.Rules = append([]catalog.FlagRule{{Serve: catalog.Serve{Variation: new(0)}, Clauses: []catalog.Clause{{Op: "segmentMatch", Values: []ldvalue.Value{ldvalue.String("big")}}}}}, c.Rules...)

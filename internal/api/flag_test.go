@@ -1,0 +1,89 @@
+package api_test
+
+import (
+	"net/url"
+	"testing"
+)
+
+func TestFlagLifecycle(t *testing.T) {
+	a := newAccount(t)
+	const flags, f = "/flags/default", "/flags/default/new-checkout"
+	a.must(t, 404, "Error", "GET", f, "")
+	a.must(t, 201, "Flag", "POST", flags, `{"key":"new-checkout","name":"New checkout"}`).want(t,
+		"kind", `"boolean"`, "variations.0.value", `true`, "variations.1.value", `false`, "defaults", `{"onVariation":0,"offVariation":1}`,
+		"temporary", `true`, "customProperties", `{}`, "goalIds", `[]`, "experiments", `{"baselineIdx":0,"items":[]}`, "_version", `1`,
+		"clientSideAvailability", `{"usingMobileKey":true,"usingEnvironmentId":false}`,
+		"environments.production.on", `false`, "environments.production.fallthrough", `{"variation":0}`, "environments.production.offVariation", `1`,
+		"environments.test._environmentName", `"Test"`, "environments.production.targets", `[]`, "environments.production.prerequisites", `[]`)
+	a.must(t, 409, "", "POST", flags, `{"key":"new-checkout","name":"x"}`).want(t, "code", `"conflict"`)
+	a.must(t, 200, "Flag", "GET", f+"?env=test", "").want(t, "environments.production", `null`, "environments.test.on", `false`)
+
+	got := a.must(t, 200, "Flag", "PATCH", f, `[{"op":"replace","path":"/environments/production/on","value":true}]`)
+	got.want(t, "environments.production.on", `true`, "environments.production.version", `2`, "environments.test.on", `false`, "environments.test.version", `1`, "_version", `2`)
+	a.must(t, 200, "Flag", "PATCH", f, `{"comment":"Terraform","patch":[
+		{"op":"replace","path":"/environments/production/fallthough","value":{"variation":1}},
+		{"op":"replace","path":"/maintainerTeamKey","value":"x"}]}`).want(t, "_version", `2`)
+	a.must(t, 200, "Flag", "PATCH", f, `[{"op":"replace","path":"/environments/production/fallthrough/rollout","value":{"variations":[{"variation":0,"weight":30000},{"variation":1,"weight":70000}]}}]`).
+		want(t, "environments.production.fallthrough.variation", `null`, "environments.production.fallthrough.rollout.variations.1.weight", `70000`)
+	a.must(t, 200, "Flag", "PATCH", f, `[{"op":"replace","path":"/environments/production/fallthrough/variation","value":1}]`).
+		want(t, "environments.production.fallthrough", `{"variation":1}`)
+	a.must(t, 200, "Flag", "PATCH", f, `[{"op":"remove","path":"/environments/production/offVariation"}]`).
+		want(t, "environments.production.offVariation", `null`)
+	a.must(t, 400, "", "PATCH", f, `[{"op":"remove","path":"/environments/production/offVariation"}]`).want(t, "code", `"invalid_patch"`)
+	a.must(t, 400, "", "PATCH", f, `[{"op":"replace","path":"/environments/nope/on","value":true}]`).want(t, "code", `"invalid_patch"`)
+	a.must(t, 400, "", "PATCH", f, `[{"op":"replace","path":"/environments/production/fallthrough/variation","value":9}]`)
+
+	a.must(t, 200, "Flag", "PATCH", f, `{"environmentKey":"test","instructions":[{"kind":"turnFlagOn"},{"kind":"addTargets","contextKind":"user","values":["ann"],"variationId":"`+got.text1("variations.0._id")+`"}]}`, "Content-Type", semantic).
+		want(t, "environments.test.on", `true`, "environments.test.targets", `[{"contextKind":"user","values":["ann"],"variation":0}]`)
+	a.must(t, 200, "Flag", "PATCH", f+"?dryRun=true", `{"environmentKey":"test","instructions":[{"kind":"turnFlagOff"}]}`, "Content-Type", semantic).
+		want(t, "environments.test.on", `false`)
+	a.must(t, 200, "Flag", "GET", f, "").want(t, "environments.test.on", `true`)
+	a.must(t, 400, "", "PATCH", f, `{"instructions":[{"kind":"turnFlagOff"}]}`, "Content-Type", semantic)
+
+	a.must(t, 200, "Flag", "PATCH", f, `{"archived":true}`).want(t, "archived", `true`, "environments.test.archived", `true`)
+	a.must(t, 200, "Flags", "GET", flags, "").want(t, "totalCount", `0`)
+	a.must(t, 200, "Flags", "GET", flags+"?filter=state:archived", "").want(t, "totalCount", `1`)
+	a.must(t, 204, "", "DELETE", f, "null")
+	a.must(t, 404, "", "GET", f, "")
+}
+
+func TestFlagList(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"a","name":"Zeta","tags":["x","y"],"variations":[{"value":"r","name":"Red"},{"value":"g"},{"value":"b"}],"defaults":{"onVariation":2,"offVariation":0},"isFlagOn":true}`)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"b","name":"Alpha","tags":["x"],"temporary":false}`)
+	a.must(t, 200, "Flags", "GET", "/flags/default", "").want(t, "items.0.key", `"a"`, "items.0.environments", `null`, "totalCount", `2`, "items.0.kind", `"multivariate"`)
+	a.must(t, 200, "Flags", "GET", "/flags/default?env=production&env=test", "").want(t,
+		"items.0.environments.production._summary.variations.2.isFallthrough", `true`,
+		"items.0.environments.production._summary.variations.0.isOff", `true`,
+		"items.0.environments.production.rules", `null`, "items.0.environments.test.on", `true`)
+	a.must(t, 200, "Flags", "GET", "/flags/default?env=production&summary=0", "").want(t,
+		"items.0.environments.production.rules", `[]`, "items.0.environments.test", `null`)
+	for query, want := range map[string]string{
+		"sort=name":                       `"b"`,
+		"sort=-key":                       `"b"`,
+		"filter=tags:x%2By":               `"a"`,
+		"filter=tags:x+y":                 `"a"`,
+		"filter=query:alpha":              `"b"`,
+		"filter=type:permanent":           `"b"`,
+		"tag=y":                           `"a"`,
+		"filter=purpose:all%2B!(holdout)": `"a"`,
+		"filter=" + url.QueryEscape(`creationDate:{"after":1},query:alpha`): `"b"`,
+		"limit=1&offset=1": `"b"`,
+	} {
+		a.must(t, 200, "Flags", "GET", "/flags/default?"+query, "").want(t, "items.0.key", want)
+	}
+	a.must(t, 400, "", "POST", "/flags/default?clone=a", `{"key":"c","name":"C"}`)
+	a.must(t, 400, "", "POST", "/flags/default", `{"key":"bad key","name":"C"}`)
+	a.must(t, 400, "", "POST", "/flags/default", `{"key":"c","name":"C","variations":[{"value":1},{"value":"x"}]}`)
+	a.must(t, 404, "", "POST", "/flags/nope", `{"key":"c","name":"C"}`)
+}
+
+func TestPrerequisites(t *testing.T) {
+	a := newAccount(t)
+	base := a.must(t, 201, "", "POST", "/flags/default", `{"key":"base","name":"Base"}`)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"top","name":"Top"}`)
+	a.must(t, 200, "Flag", "PATCH", "/flags/default/top", `{"environmentKey":"production","instructions":[{"kind":"addPrerequisite","key":"base","variationId":"`+base.text1("variations.0._id")+`"}]}`, "Content-Type", semantic).
+		want(t, "environments.production.prerequisites", `[{"key":"base","variation":0}]`)
+	a.must(t, 409, "", "DELETE", "/flags/default/base", "")
+	a.must(t, 400, "", "PATCH", "/flags/default/base", `[{"op":"add","path":"/environments/production/prerequisites/-","value":{"key":"top","variation":0}}]`)
+}

@@ -1,0 +1,173 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"muster/internal/access"
+	"muster/internal/admin"
+	"muster/internal/api"
+	"muster/internal/history"
+	"muster/internal/ingest"
+	"muster/internal/segment"
+	"muster/internal/store/engine"
+	"muster/internal/store/pebblestore"
+)
+
+// The credentials of the project "default" that every test starts with.
+const (
+	adminToken   = "api-0b7f4c1e-52a9-4d0e-9a63-2f1d1c5e8a90"
+	sdkKey       = "sdk-1d0a6f3b-8f63-4b7f-b0a4-6f0e5a1c9d27"
+	clientSideID = "64b0c9f2a1d3e4f5061728aa"
+	semantic     = "application/json; domain-model=launchdarkly.semanticpatch"
+)
+
+// account is a whole installation in memory behind its API.
+type account struct {
+	api   http.Handler
+	log   *bytes.Buffer
+	token string
+}
+
+func newAccount(t testing.TB) *account {
+	t.Helper()
+	silent := slog.New(slog.DiscardHandler)
+	db, err := pebblestore.Open("data", vfs.NewMem(), silent, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(t.Context(), db, db, engine.Options{Log: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		e.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	rooms := admin.New(e, time.Now)
+	first := admin.Bootstrap{AdminToken: adminToken, SDKKey: sdkKey, MobileKey: "mob-7a2c9e54-0f3d-4c8b-8e15-93b6d0a4f1c8", ClientSideID: segment.EnvID(clientSideID)}
+	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	a := &account{log: new(bytes.Buffer), token: adminToken}
+	a.api = api.New(rooms, ingest.New(e, time.Now, silent), history.New(e), access.New(e, time.Now), time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
+	return a
+}
+
+// as returns the same installation for another credential.
+func (a *account) as(token string) *account {
+	return &account{api: a.api, log: a.log, token: token}
+}
+
+// reply is what the API answered.
+type reply struct {
+	status int
+	header http.Header
+	text   []byte
+	body   any
+}
+
+// call sends a request with a JSON body ("" sends none) and returns the reply, which is never a 5xx.
+func (a *account) call(t testing.TB, method, path, body string, header ...string) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, "/api/v2"+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if a.token != "" {
+		r.Header.Set("Authorization", a.token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	a.api.ServeHTTP(w, r)
+	got := reply{status: w.Code, header: w.Header(), text: w.Body.Bytes()}
+	if got.status >= 500 {
+		t.Fatalf("%s %s: %d %s\n%s", method, path, got.status, got.text, a.log)
+	}
+	if len(got.text) > 0 {
+		if err := json.Unmarshal(got.text, &got.body); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, got.text)
+		}
+	}
+	if got.status >= 400 {
+		checkRequired(t, "Error", got.body)
+	}
+	return got
+}
+
+// must is call for a request that succeeds with the given status. The reply holds every member that
+// the representation (a name in required.json, "" for none) must have.
+func (a *account) must(t testing.TB, status int, representation, method, path, body string, header ...string) reply {
+	t.Helper()
+	got := a.call(t, method, path, body, header...)
+	if got.status != status {
+		t.Fatalf("%s %s %s: %d %s, want %d", method, path, body, got.status, got.text, status)
+	}
+	if representation != "" {
+		checkRequired(t, representation, got.body)
+	}
+	return got
+}
+
+// at returns the value at a path such as "items.0.key"; nil where there is nothing.
+func (r reply) at(path string) any {
+	v := r.body
+	for name := range strings.SplitSeq(path, ".") {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[name]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(in) {
+				return nil
+			}
+			v = in[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+func (r reply) text1(path string) string {
+	s, _ := r.at(path).(string)
+	return s
+}
+
+// want checks values of a reply: pairs of path and JSON text.
+func (r reply) want(t testing.TB, pairs ...string) {
+	t.Helper()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		got, err := json.Marshal(r.at(pairs[i]), json.Deterministic(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := jsontext.Value(pairs[i+1])
+		if err := want.Canonicalize(); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is %s, want %s", pairs[i], got, want)
+		}
+	}
+}
+
+// newToken creates an access token and returns its secret.
+func (a *account) newToken(t testing.TB, body string) string {
+	t.Helper()
+	return a.must(t, 201, "Token", "POST", "/tokens", body).text1("token")
+}
