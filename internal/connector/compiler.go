@@ -129,7 +129,7 @@ func (c *compiler) optional(in *wanted, name string, pointer *string) field {
 func (c *compiler) status(ok *int) {
 	switch {
 	case ok == nil:
-	case *ok < 200 || *ok > 204:
+	case *ok < statusOK || *ok > statusNoContent:
 		c.fail(errors.New("x-muster.okStatus must be 200 to 204"))
 	default:
 		c.m.okStatus = *ok
@@ -140,7 +140,7 @@ func (c *compiler) reply(text *string) {
 	if text == nil {
 		return
 	}
-	if c.m.okStatus == 204 {
+	if c.m.okStatus == statusNoContent {
 		c.fail(errors.New("x-muster.okStatus 204 leaves no room for jsonResponseBody"))
 	}
 	t, err := parseTemplate(*text, &c.m.request)

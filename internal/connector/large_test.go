@@ -2,7 +2,6 @@ package connector
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -63,15 +62,26 @@ func (g *generated) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// amplitudeRows is a body of the boolean shape with the id of every member of the same length.
-func amplitudeRows(rows int) *generated {
-	return newGenerated(`{"environmentId":"64b0c9f2a1d3e4f5061728aa","batch":[`, `]}`, rows, func(i int, dst []byte) []byte {
-		sep := ","
+// numbered returns rows that differ in a number and in what separates the first from nothing.
+func numbered(before, behind string) func(i int, dst []byte) []byte {
+	return func(i int, dst []byte) []byte {
+		sep := byte(',')
 		if i == 0 {
-			sep = " "
+			sep = ' '
 		}
-		return fmt.Appendf(dst, `%s{"userId":"user-%09d@example.org","cohortName":"Power editors","cohortId":"q7x2m9ka","value":true}`, sep, i)
-	})
+		dst = append(append(dst, sep), before...)
+		dst = append(dst, "000000000"...)
+		for at := len(dst) - 1; i > 0; at, i = at-1, i/10 {
+			dst[at] += byte(i % 10)
+		}
+		return append(dst, behind...)
+	}
+}
+
+// amplitudeRows is a body of the boolean shape.
+func amplitudeRows(rows int) *generated {
+	return newGenerated(`{"environmentId":"64b0c9f2a1d3e4f5061728aa","batch":[`, `]}`, rows,
+		numbered(`{"userId":"user-`, `@example.org","cohortName":"Power editors","cohortId":"q7x2m9ka","value":true}`))
 }
 
 func heapNow() int64 {
@@ -137,11 +147,6 @@ func TestSkippedArraysNeedNoMemory(t *testing.T) {
 
 // listRows is a body of the two-list shape that adds every member.
 func listRows(rows int) *generated {
-	return newGenerated(`{"environmentId":"64b0c9f2a1d3e4f5061728aa","cohortId":"rs-aud-17","cohortName":"Dormant","listData":{"remove":[],"add":[`, `]}}`, rows, func(i int, dst []byte) []byte {
-		sep := ","
-		if i == 0 {
-			sep = " "
-		}
-		return fmt.Appendf(dst, `%s{"id":"user-%09d@example.org"}`, sep, i)
-	})
+	return newGenerated(`{"environmentId":"64b0c9f2a1d3e4f5061728aa","cohortId":"rs-aud-17","cohortName":"Dormant","listData":{"remove":[],"add":[`, `]}}`, rows,
+		numbered(`{"id":"user-`, `@example.org"}`))
 }

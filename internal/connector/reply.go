@@ -1,13 +1,18 @@
 package connector
 
 import (
-	"net/http"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"muster/internal/fault"
 	"muster/internal/segment"
+)
+
+const (
+	statusOK        = 200
+	statusNoContent = 204
+	firstFailure    = 400
 )
 
 // Outcome is what became of a request, in the words of reply templates. Keys that nobody got to
@@ -33,12 +38,12 @@ type Outcome struct {
 // template that gives no JSON for these values is replaced by the answer of a tool without one. The
 // request may be nil when it could not be read.
 func (m *Manifest) Reply(p *Parsed, o Outcome) (status int, body []byte) {
-	failed := o.Status >= http.StatusBadRequest
+	failed := o.Status >= firstFailure
 	if !failed {
 		o.Status, o.ErrorMessage, o.Code = m.successStatus(), "", ""
 	}
 	if failed && o.ErrorMessage == "" {
-		o.ErrorMessage = http.StatusText(o.Status) // templates take an empty message for success
+		o.ErrorMessage = "the request failed" // templates take an empty message for success
 	}
 	o.ErrorMessage = oneLine(o.ErrorMessage)
 	if m.reply != nil {
@@ -50,7 +55,7 @@ func (m *Manifest) Reply(p *Parsed, o Outcome) (status int, body []byte) {
 		return o.Status, errorBody(o)
 	}
 	if m.okStatus == 0 {
-		return http.StatusNoContent, nil
+		return statusNoContent, nil
 	}
 	return m.okStatus, nil
 }
@@ -60,9 +65,9 @@ func (m *Manifest) successStatus() int {
 	case m.okStatus != 0:
 		return m.okStatus
 	case m.reply != nil:
-		return http.StatusOK
+		return statusOK
 	}
-	return http.StatusNoContent
+	return statusNoContent
 }
 
 func errorBody(o Outcome) []byte {

@@ -3,7 +3,6 @@ package connector
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,7 +93,7 @@ func TestSamples(t *testing.T) {
 				if fault.KindOf(err) != fault.Invalid {
 					t.Fatalf("error is %v, want an invalid request for %s", err, want.Error)
 				}
-				if status, _ := m.Reply(p, Outcome{Status: http.StatusBadRequest, ErrorMessage: err.Error()}); status != want.Status {
+				if status, _ := m.Reply(p, Outcome{Status: 400, ErrorMessage: err.Error()}); status != want.Status {
 					t.Errorf("status %d, want %d", status, want.Status)
 				}
 				return

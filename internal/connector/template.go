@@ -42,9 +42,6 @@ var variables = []string{
 	"segmentKey", "segmentUrl", "added", "removed", "skipped", "syncId",
 }
 
-// Variables returns the names that a reply template may use.
-func Variables() []string { return slices.Clone(variables) }
-
 // templateParser reads a template; places of the body that it mentions are added to want.
 type templateParser struct {
 	rest string
