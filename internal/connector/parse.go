@@ -278,16 +278,13 @@ func (r *request) text(f field) (string, error) {
 }
 
 func (r *request) description() string {
-	if v := r.p.at(r.m.description); v.kind == jsontext.KindString {
-		text, _ := v.appendText(nil)
-		if d := strings.TrimSpace(string(text)); d != "" {
-			return cut(d, maxDescriptionRunes)
-		}
+	v := r.p.at(r.m.description)
+	if v.kind != jsontext.KindString {
+		return ""
 	}
-	return r.defaultDescription()
+	text, _ := v.appendText(nil)
+	return cut(strings.TrimSpace(string(text)), maxDescriptionRunes)
 }
-
-func (r *request) defaultDescription() string { return "Synced from " + r.m.Name }
 
 func (r *request) url() string {
 	v := r.p.at(r.m.url)

@@ -192,10 +192,9 @@ func (r *request) lookUpCohort(w *walker) (int, error) {
 		at = len(b.Cohorts)
 		r.rows.cohorts[id] = at
 		b.Cohorts = append(b.Cohorts, segment.Cohort{
-			ExternalID:  id,
-			Name:        cohortName(name, id),
-			Description: r.defaultDescription(),
-			Changes:     &segment.Changes{},
+			ExternalID: id,
+			Name:       cohortName(name, id),
+			Changes:    &segment.Changes{},
 		})
 	}
 	return at, nil

@@ -170,57 +170,55 @@ func TestCohortsOfARequest(t *testing.T) {
 		ID, Name, Description, URL string
 		Received, Changes          int
 	}
-	amplitude := "Synced from Amplitude"
-	rudder := "Synced from RudderStack"
 	for name, tt := range map[string]struct {
 		tool, body string
 		want       []cohort
 	}{
 		"a link belongs to the cohort of the request alone": {
 			"amplitude", rowBody(`{"userId":"u1","cohortId":"c1","cohortName":"One","cohortUrl":"https://t.example/c1","value":true},{"userId":"u1","cohortId":"c2","cohortName":"Two","cohortUrl":"https://t.example/c2","value":true}`),
-			[]cohort{{"c1", "One", amplitude, "https://t.example/c1", 1, 1}, {"c2", "Two", amplitude, "", 1, 1}},
+			[]cohort{{"c1", "One", "", "https://t.example/c1", 1, 1}, {"c2", "Two", "", "", 1, 1}},
 		},
 		"of two names of a cohort the last counts": {
 			"amplitude", rowBody(`{"userId":"u1","cohortId":"c1","cohortName":"One","value":true},{"userId":"u2","cohortId":"c1","cohortName":"Eins","value":true},{"userId":"u3","cohortId":"c1","value":true}`),
-			[]cohort{{"c1", "Eins", amplitude, "", 3, 3}},
+			[]cohort{{"c1", "Eins", "", "", 3, 3}},
 		},
 		"a row without a cohort name gives the request's to a new cohort": {
 			"amplitude", rowBody(`{"userId":"u1","cohortId":"c1","cohortName":"One","value":true},{"userId":"u2","cohortId":2,"value":true}`),
-			[]cohort{{"c1", "One", amplitude, "", 1, 1}, {"2", "One", amplitude, "", 1, 1}},
+			[]cohort{{"c1", "One", "", "", 1, 1}, {"2", "One", "", "", 1, 1}},
 		},
 		"a row with an unusable cohort belongs to the request's": {
 			"amplitude", rowBody(`{"userId":"u1","cohortId":"c1","cohortName":"One","value":true},{"userId":"u2","cohortId":[],"value":true},{"userId":"u3","cohortId":1.5,"value":true},{"userId":"u3","cohortId":"","value":true}`),
-			[]cohort{{"c1", "One", amplitude, "", 4, 4}},
+			[]cohort{{"c1", "One", "", "", 4, 4}},
 		},
 		"rows left out count for the cohort they name": {
 			"amplitude", rowBody(`{"userId":"u1","cohortId":"c1","cohortName":"One","value":true},{"userId":"u2","cohortId":"c2","cohortName":"Two","value":true},{"cohortId":"c2","value":true},{"cohortId":"c3","value":true}`),
-			[]cohort{{"c1", "One", amplitude, "", 2, 1}, {"c2", "Two", amplitude, "", 2, 1}},
+			[]cohort{{"c1", "One", "", "", 2, 1}, {"c2", "Two", "", "", 2, 1}},
 		},
 		"an empty request of a tool that names cohorts in rows names none": {
 			"amplitude", rowBody(``), nil,
 		},
 		"an empty request that names a cohort shows it": {
 			"rudderstack", listBody(`,"listData":{"add":[],"remove":[]}`),
-			[]cohort{{"c1", "Cohort", rudder, "", 0, 0}},
+			[]cohort{{"c1", "Cohort", "", "", 0, 0}},
 		},
 		"an empty request may leave out the cohort": {
 			"rudderstack", `{` + env + `,"cohortId":"c1","listData":{"add":[],"remove":[]}}`, nil,
 		},
 		"a number is a cohort id by its digits and a name by its digits": {
 			"rudderstack", `{` + env + `,"cohortId":0,"cohortName":1e2}`,
-			[]cohort{{"0", "100", rudder, "", 0, 0}},
+			[]cohort{{"0", "100", "", "", 0, 0}},
 		},
 		"a blank name is the id": {
 			"rudderstack", `{` + env + `,"cohortId":"c1","cohortName":"  "}`,
-			[]cohort{{"c1", "c1", rudder, "", 0, 0}},
+			[]cohort{{"c1", "c1", "", "", 0, 0}},
 		},
 		"a name is cut to 256 characters": {
 			"rudderstack", `{` + env + `,"cohortId":"c1","cohortName":"` + strings.Repeat("é", 300) + `"}`,
-			[]cohort{{"c1", strings.Repeat("é", 256), rudder, "", 0, 0}},
+			[]cohort{{"c1", strings.Repeat("é", 256), "", "", 0, 0}},
 		},
 		"a damaged name still names": {
 			"rudderstack", `{` + env + `,"cohortId":"c1","cohortName":"a\ud83d"}`,
-			[]cohort{{"c1", "a\ufffd", rudder, "", 0, 0}},
+			[]cohort{{"c1", "a\ufffd", "", "", 0, 0}},
 		},
 		"a description comes with the tool that has one": {
 			"zeotap", `{"action":"members","parameters":{"integration_project_id":"e","integration_cohort_id":"c1","integration_cohort_name":"One","integration_cohort_description":"No order","members":[]}}`,
@@ -228,11 +226,11 @@ func TestCohortsOfARequest(t *testing.T) {
 		},
 		"a link that is no web address is left out": {
 			"rudderstack", listBody(`,"cohortUrl":"javascript:alert(1)"`),
-			[]cohort{{"c1", "Cohort", rudder, "", 0, 0}},
+			[]cohort{{"c1", "Cohort", "", "", 0, 0}},
 		},
 		"a link that is no text is left out": {
 			"rudderstack", listBody(`,"cohortUrl":["https://t.example"]`),
-			[]cohort{{"c1", "Cohort", rudder, "", 0, 0}},
+			[]cohort{{"c1", "Cohort", "", "", 0, 0}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
