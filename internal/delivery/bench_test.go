@@ -165,3 +165,24 @@ func requireNoAllocations(b *testing.B, step func()) {
 		b.Fatalf("%v allocations a step", n)
 	}
 }
+
+// A flag changes in an environment of 5,000 flags and 10,000 segments.
+func BenchmarkLargeEnvironment(b *testing.B) {
+	l := newMemoryLog()
+	var all []segment.Definition
+	for i := range 10_000 {
+		all = append(all, bigSegment(b, fmt.Sprintf("segment-%d", i)))
+	}
+	for i := range 5_000 {
+		all = append(all, bigFlag(b, fmt.Sprintf("flag-%d", i), 1, fmt.Sprintf("segment-%d", i)))
+	}
+	l.commit(define(all...))
+	d := open(b, l, Options{})
+	b.ReportAllocs()
+	for version := 2; b.Loop(); version++ {
+		l.commit(define(bigFlag(b, "flag-7", version, "segment-8")))
+		if _, err := d.Current(b.Context(), env); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

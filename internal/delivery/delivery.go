@@ -15,6 +15,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -74,18 +75,10 @@ type Delivery struct {
 
 // New returns a delivery of what s holds. Nothing is read before an environment is asked for.
 func New(s store.Store, o Options) *Delivery {
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	if o.WindowEvents <= 0 {
-		o.WindowEvents = 1024
-	}
-	if o.WindowBytes <= 0 {
-		o.WindowBytes = 64 << 20
-	}
-	if o.Evaluations <= 0 {
-		o.Evaluations = runtime.GOMAXPROCS(0)
-	}
+	o.Log = cmp.Or(o.Log, slog.Default())
+	o.WindowEvents = cmp.Or(o.WindowEvents, 1024)
+	o.WindowBytes = cmp.Or(o.WindowBytes, 64<<20)
+	o.Evaluations = cmp.Or(o.Evaluations, runtime.GOMAXPROCS(0))
 	if o.Now == nil {
 		o.Now = time.Now
 	}

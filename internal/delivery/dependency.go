@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"slices"
+
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"muster/internal/segment"
@@ -45,65 +47,82 @@ func clauseNeeds(needs []dependency, clauses []ldmodel.Clause) []dependency {
 	return needs
 }
 
-// spread carries changes on to every flag whose result may differ because of them, and finds out
-// which flags depend on big membership. The snapshot's map of flags must be its own.
-func (s *Snapshot) spread(changed map[dependency]segment.Revision) {
-	users := s.users()
+// graph says who depends directly on what. A follower keeps one and changes it with each definition,
+// because to find it out anew would cost as much as the whole environment is large.
+type graph map[dependency][]dependency
+
+func (g graph) link(user dependency, needs []dependency) {
+	for _, n := range needs {
+		g[n] = append(g[n], user)
+	}
+}
+
+func (g graph) unlink(user dependency, needs []dependency) {
+	for _, n := range needs {
+		users := g[n]
+		if i := slices.Index(users, user); i >= 0 {
+			users[i] = users[len(users)-1]
+			users = users[:len(users)-1]
+		}
+		if len(users) == 0 {
+			delete(g, n)
+		} else {
+			g[n] = users
+		}
+	}
+}
+
+// reach calls visit for d and everything that depends on it, and goes on behind those for which
+// visit returns true. Circles are the evaluator's to report; here they end by visit's false.
+func (g graph) reach(d dependency, visit func(dependency) bool) {
+	open := []dependency{d}
+	for len(open) > 0 {
+		last := open[len(open)-1]
+		open = open[:len(open)-1]
+		if visit(last) {
+			open = append(open, g[last]...)
+		}
+	}
+}
+
+// spread carries changes on to every flag whose result may differ because of them. The snapshot's
+// map of flags must be its own.
+func (s *Snapshot) spread(g graph, changed map[dependency]segment.Revision) {
 	revs := make(map[dependency]segment.Revision, len(changed))
 	for d, rev := range changed {
-		reach(users, d, func(u dependency) bool {
-			if revs[u] >= rev {
+		g.reach(d, func(u dependency) bool {
+			if seen, ok := revs[u]; ok && seen >= rev {
 				return false
 			}
 			revs[u] = rev
 			return true
 		})
 	}
-	big := map[dependency]bool{}
-	for key, p := range s.segments {
-		if p.model.Unbounded {
-			reach(users, dependency{segment.SegmentDefinition, key}, func(u dependency) bool {
-				seen := big[u]
-				big[u] = true
-				return !seen
-			})
-		}
-	}
-	for key, f := range s.flags {
-		self := dependency{segment.FlagDefinition, key}
-		if rev := revs[self]; rev > f.changed || big[self] != f.big {
+	for d, rev := range revs {
+		if f := s.flags[d.key]; d.kind == segment.FlagDefinition && f != nil {
 			c := *f
-			c.changed, c.big = max(rev, f.changed), big[self]
-			s.flags[key] = &c
+			c.changed, c.big = max(rev, f.changed), s.asksMembership(d, map[dependency]bool{})
+			s.flags[d.key] = &c
 		}
 	}
 }
 
-// users returns who depends directly on what.
-func (s *Snapshot) users() map[dependency][]dependency {
-	users := map[dependency][]dependency{}
-	for key, f := range s.flags {
-		for _, n := range f.needs {
-			users[n] = append(users[n], dependency{segment.FlagDefinition, key})
-		}
+// asksMembership reports whether d, or anything that it depends on, is an unbounded segment.
+func (s *Snapshot) asksMembership(d dependency, seen map[dependency]bool) bool {
+	if seen[d] {
+		return false
 	}
-	for key, p := range s.segments {
-		for _, n := range p.needs {
-			users[n] = append(users[n], dependency{segment.SegmentDefinition, key})
+	seen[d] = true
+	var needs []dependency
+	if d.kind == segment.FlagDefinition {
+		if f := s.flags[d.key]; f != nil {
+			needs = f.needs
 		}
-	}
-	return users
-}
-
-// reach calls visit for d and everything that depends on it, and goes on behind those for which
-// visit returns true. Circles are the evaluator's to report; here they end by visit's false.
-func reach(users map[dependency][]dependency, d dependency, visit func(dependency) bool) {
-	open := []dependency{d}
-	for len(open) > 0 {
-		last := open[len(open)-1]
-		open = open[:len(open)-1]
-		if visit(last) {
-			open = append(open, users[last]...)
+	} else if p := s.segments[d.key]; p != nil {
+		if p.model.Unbounded {
+			return true
 		}
+		needs = p.needs
 	}
+	return slices.ContainsFunc(needs, func(n dependency) bool { return s.asksMembership(n, seen) })
 }

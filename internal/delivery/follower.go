@@ -23,6 +23,8 @@ type follower struct {
 	failingSince atomic.Pointer[time.Time]
 	audience     audience
 
+	graph graph // of the newest snapshot; owned by the running goroutine, by start before it runs
+
 	// The oldest change that streams may still fetch, and what is kept from there on. Owned by
 	// the running goroutine.
 	oldest      *change
@@ -95,7 +97,8 @@ func (f *follower) load() (*Snapshot, segment.Revision, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	b := newBuild(emptySnapshot())
+	f.graph = graph{}
+	b := newBuild(emptySnapshot(), f.graph)
 	for _, d := range definitions {
 		f.apply(b, rev, d)
 	}
@@ -180,7 +183,7 @@ func (f *follower) catchUp(ctx context.Context) error {
 func (f *follower) step(ctx context.Context) (n int, err error) {
 	old := f.state.Load()
 	next := &state{revision: old.revision, environment: old.environment, visible: old.visible}
-	b := newBuild(old.snapshot)
+	b := newBuild(old.snapshot, f.graph)
 	tail := &chain{}
 	f.definitions = false
 	for e, readErr := range f.d.store.Entries(ctx, f.env, old.revision) {

@@ -66,12 +66,14 @@ type part struct {
 // build makes the next snapshot out of one that stays as it is.
 type build struct {
 	next    *Snapshot
+	graph   graph
 	owned   [segment.SegmentDefinition + 1]bool // maps already copied
 	changed map[dependency]segment.Revision
 }
 
-func newBuild(from *Snapshot) *build {
+func newBuild(from *Snapshot, g graph) *build {
 	return &build{
+		graph: g,
 		next: &Snapshot{
 			Revision: from.Revision, flags: from.flags, segments: from.segments, list: from.list,
 			deletedAt: from.deletedAt,
@@ -104,13 +106,18 @@ func (b *build) applyFlag(rev segment.Revision, d segment.Definition) error {
 	if !b.owned[segment.FlagDefinition] {
 		b.next.flags, b.owned[segment.FlagDefinition] = maps.Clone(b.next.flags), true
 	}
+	self := dependency{d.Kind, d.Key}
+	if old := b.next.flags[d.Key]; old != nil {
+		b.graph.unlink(self, old.needs)
+	}
 	if f == nil || f.model.Deleted {
 		delete(b.next.flags, d.Key)
 		b.next.deletedAt = rev
 	} else {
 		b.next.flags[d.Key] = f
+		b.graph.link(self, f.needs)
 	}
-	b.mark(rev, dependency{d.Kind, d.Key})
+	b.mark(rev, self)
 	return nil
 }
 
@@ -125,12 +132,17 @@ func (b *build) applySegment(rev segment.Revision, d segment.Definition) error {
 	if !b.owned[segment.SegmentDefinition] {
 		b.next.segments, b.owned[segment.SegmentDefinition] = maps.Clone(b.next.segments), true
 	}
+	self := dependency{d.Kind, d.Key}
+	if old := b.next.segments[d.Key]; old != nil {
+		b.graph.unlink(self, old.needs)
+	}
 	if p == nil || p.model.Deleted {
 		delete(b.next.segments, d.Key)
 	} else {
 		b.next.segments[d.Key] = p
+		b.graph.link(self, p.needs)
 	}
-	b.mark(rev, dependency{d.Kind, d.Key})
+	b.mark(rev, self)
 	return nil
 }
 
@@ -147,11 +159,25 @@ func (b *build) finish() *Snapshot {
 	if !b.owned[segment.FlagDefinition] {
 		b.next.flags = maps.Clone(b.next.flags)
 	}
-	b.next.spread(b.changed)
-	b.next.list = slices.SortedFunc(maps.Values(b.next.flags), func(x, y *flag) int {
+	b.next.spread(b.graph, b.changed)
+	b.next.list = b.flagsInOrder()
+	return b.next
+}
+
+// flagsInOrder returns the flags by key. Sorting is only needed when one came or went.
+func (b *build) flagsInOrder() []*flag {
+	list := make([]*flag, 0, len(b.next.flags))
+	for _, f := range b.next.list {
+		if now := b.next.flags[f.model.Key]; now != nil {
+			list = append(list, now)
+		}
+	}
+	if len(list) == len(b.next.flags) {
+		return list
+	}
+	return slices.SortedFunc(maps.Values(b.next.flags), func(x, y *flag) int {
 		return strings.Compare(x.model.Key, y.model.Key)
 	})
-	return b.next
 }
 
 // emptySnapshot is the start of a first load.

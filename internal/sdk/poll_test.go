@@ -248,6 +248,17 @@ func TestDeletedEnvironmentIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatWillPassIs503(t *testing.T) {
+	w := plainWorld(t)
+	w.delivery.Close()
+	for _, path := range []string{"/sdk/latest-all", "/all", "/sdk/flags", "/sdk/evalx/contexts/" + contextPath("u1"), "/ping/" + string(envID), "/eval/" + string(envID) + "/" + contextPath("u1")} {
+		res, body := w.ask("GET", path, "", "Authorization", sdkKey)
+		if res.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("%s answered %s: %s", path, res.Status, body)
+		}
+	}
+}
+
 func (w *world) deleteEnvironment() {
 	w.t.Helper()
 	w.update(store.Scope{Project: project}, func(tx store.Tx) error {

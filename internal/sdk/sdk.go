@@ -10,6 +10,7 @@
 package sdk
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -35,23 +36,13 @@ type Options struct {
 }
 
 func (o Options) filled() Options {
-	for d, value := range map[*time.Duration]time.Duration{
-		&o.Heartbeat: 30 * time.Second, &o.WriteTimeout: 10 * time.Second,
-		&o.DrainJitter: 5 * time.Second, &o.PingPause: time.Second,
-	} {
-		if *d <= 0 {
-			*d = value
-		}
-	}
-	if o.MaxContext <= 0 {
-		o.MaxContext = 64 << 10
-	}
-	if o.MaxBody <= 0 {
-		o.MaxBody = 1 << 20
-	}
-	if o.MaxEvents <= 0 {
-		o.MaxEvents = 10 << 20
-	}
+	o.Heartbeat = cmp.Or(o.Heartbeat, 30*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
+	o.DrainJitter = cmp.Or(o.DrainJitter, 5*time.Second)
+	o.PingPause = cmp.Or(o.PingPause, time.Second)
+	o.MaxContext = cmp.Or(o.MaxContext, 64<<10)
+	o.MaxBody = cmp.Or(o.MaxBody, 1<<20)
+	o.MaxEvents = cmp.Or(o.MaxEvents, 10<<20)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -115,7 +115,7 @@ func TestStreamEndsWithItsCredential(t *testing.T) {
 }
 
 func TestStreamsEndWithTheirEnvironment(t *testing.T) {
-	w := plainWorld(t)
+	w := newWorld(t, delivery.Options{}, sdk.Options{PingPause: time.Nanosecond})
 	streams := []*listener{
 		w.listen("GET", "/all", "", "Authorization", sdkKey),
 		w.listen("GET", "/eval/"+string(envID)+"/"+contextPath("u1"), ""),

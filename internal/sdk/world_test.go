@@ -41,10 +41,11 @@ const (
 
 // world is a server over the real engine on a file system in memory.
 type world struct {
-	t       testing.TB
-	store   *engine.Engine
-	handler *sdk.Handler
-	url     string
+	t        testing.TB
+	store    *engine.Engine
+	delivery *delivery.Delivery
+	handler  *sdk.Handler
+	url      string
 }
 
 func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
@@ -60,7 +61,7 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	}
 	do.Log = log
 	d := delivery.New(s, do)
-	w := &world{t: t, store: s, handler: sdk.New(d, access.New(s, time.Now), log, so)}
+	w := &world{t: t, store: s, delivery: d, handler: sdk.New(d, access.New(s, time.Now), log, so)}
 	server := httptest.NewServer(w.handler)
 	w.url = server.URL
 	t.Cleanup(func() {
