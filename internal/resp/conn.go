@@ -63,8 +63,8 @@ func (c *conn) serve(ctx context.Context) {
 	for !c.closing && c.writeFault == nil {
 		c.begun, c.timed = c.in.waiting(), false
 		args, err := c.in.next(c.limits())
-		if errors.Is(err, errProtocol) {
-			c.fail("ERR " + err.Error())
+		if broken, ok := errors.AsType[brokenProtocol](err); ok {
+			c.fail("ERR " + broken.Error())
 			break
 		}
 		if err != nil {

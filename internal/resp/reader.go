@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -26,9 +25,11 @@ const (
 	keptArgs        = 64
 )
 
-// errProtocol is wrapped by what a client is told before its connection is closed: after it, the
-// bytes that follow can't be told apart.
-var errProtocol = errors.New("Protocol error") //nolint:staticcheck // the text is Redis's
+// brokenProtocol is what a client is told before its connection is closed: the bytes that follow
+// can't be told apart any more.
+type brokenProtocol string
+
+func (b brokenProtocol) Error() string { return "Protocol error: " + string(b) }
 
 // reader takes commands from a stream of bytes.
 type reader struct {
@@ -47,21 +48,21 @@ func (r *reader) waiting() bool { return r.in.Buffered() > 0 }
 
 // next returns the arguments of the next command; they are valid until the following call. An
 // empty command has none.
-func (r *reader) next(max limits) ([][]byte, error) {
+func (r *reader) next(within limits) ([][]byte, error) {
 	r.forget()
 	line, err := r.line()
 	if err != nil {
 		return nil, err
 	}
 	if len(line) == 0 || line[0] != '*' {
-		return r.inline(line, max)
+		return r.inline(line, within)
 	}
 	n, ok := parseLength(line[1:])
-	if !ok || n > max.args {
-		return nil, fmt.Errorf("%w: invalid multibulk length", errProtocol)
+	if !ok || n > within.args {
+		return nil, brokenProtocol("invalid multibulk length")
 	}
 	for range n {
-		if err := r.bulk(max.bytes - len(r.buf)); err != nil {
+		if err := r.bulk(within.bytes - len(r.buf)); err != nil {
 			return nil, err
 		}
 	}
@@ -83,7 +84,7 @@ func (r *reader) forget() {
 func (r *reader) line() ([]byte, error) {
 	line, err := r.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		return nil, fmt.Errorf("%w: too big inline request", errProtocol)
+		return nil, brokenProtocol("too big inline request")
 	}
 	if err != nil {
 		return nil, err
@@ -92,10 +93,10 @@ func (r *reader) line() ([]byte, error) {
 }
 
 // inline reads a command that a person or a probe typed: words between blanks.
-func (r *reader) inline(line []byte, max limits) ([][]byte, error) {
+func (r *reader) inline(line []byte, within limits) ([][]byte, error) {
 	for word := range bytes.FieldsSeq(line) {
-		if len(r.ends) == max.args {
-			return nil, fmt.Errorf("%w: too big inline request", errProtocol)
+		if len(r.ends) == within.args {
+			return nil, brokenProtocol("too big inline request")
 		}
 		r.buf = append(r.buf, word...)
 		r.ends = append(r.ends, len(r.buf))
@@ -110,11 +111,11 @@ func (r *reader) bulk(room int) error {
 		return err
 	}
 	if len(line) == 0 || line[0] != '$' {
-		return fmt.Errorf("%w: expected '$'", errProtocol)
+		return brokenProtocol("expected '$'")
 	}
 	size, ok := parseLength(line[1:])
 	if !ok || size > room {
-		return fmt.Errorf("%w: invalid bulk length", errProtocol)
+		return brokenProtocol("invalid bulk length")
 	}
 	start := len(r.buf)
 	r.buf = append(r.buf, make([]byte, size)...)
@@ -127,7 +128,7 @@ func (r *reader) bulk(room int) error {
 		return err
 	}
 	if end != [2]byte{'\r', '\n'} {
-		return fmt.Errorf("%w: expected the end of an argument", errProtocol)
+		return brokenProtocol("expected the end of an argument")
 	}
 	return nil
 }

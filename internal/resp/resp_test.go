@@ -112,7 +112,7 @@ func (wide) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero, Port: 6380} 
 // listen serves until the test ends and returns where.
 func (h *house) listen(tb testing.TB, loopback bool) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -120,11 +120,9 @@ func (h *house) listen(tb testing.TB, loopback bool) string {
 	if !loopback {
 		ln = wide{ln}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- h.Serve(ctx, ln) }()
+	go func() { done <- h.Serve(tb.Context(), ln) }()
 	tb.Cleanup(func() {
-		cancel()
 		if err := <-done; err != nil {
 			tb.Error(err)
 		}
@@ -141,7 +139,7 @@ type client struct {
 
 func dial(tb testing.TB, at string) *client {
 	tb.Helper()
-	c, err := net.Dial("tcp", at) //nolint:noctx // bounded by the deadline
+	c, err := net.Dial("tcp", at)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -478,7 +476,7 @@ func TestTooManyConnections(t *testing.T) {
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -498,7 +496,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 }
 
 func TestServeReportsALostListener(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
