@@ -1,0 +1,226 @@
+// Package engine is the store: catalog, membership, ledger and audit over a [store.Log] and
+// [store.Files].
+//
+// Each environment has one log, and the log is the write-ahead log; everything else is a view of
+// it. One committer per environment gathers waiting updates, writes them as one durable step and
+// only then makes them visible. Members lie in a table in memory until a fold writes them into
+// immutable rosters in the background; a view of both is read by one atomic load and never waits.
+//
+// The package knows rows, entries and rosters. It does not know what driver keeps them, and no
+// HTTP. docs/format/log.md describes what it writes.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/fault"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+var _ store.Store = (*Engine)(nil)
+
+// Options are what an engine may be told. Zero fields mean the defaults.
+type Options struct {
+	// Now is the clock, [time.Now] by default.
+	Now func() time.Time
+	// Logger gets what nobody else can be told, [slog.Default] by default.
+	Logger *slog.Logger
+	// OnFatal is called once when the log failed and nothing can be written any more.
+	OnFatal func(error)
+	// InlineChanges is how many changes of one list stay in memory and in the log entry; longer
+	// lists become rosters first. Default 65,536.
+	InlineChanges int
+	// SegmentPending and TotalPending are how many changes may wait in the table of one segment
+	// and in all of them before they are folded. Defaults 65,536 and 1,000,000.
+	SegmentPending int
+	TotalPending   int
+	// IdleFold is after how long without changes a segment is folded whatever its size. Default
+	// one minute.
+	IdleFold time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.OnFatal == nil {
+		o.OnFatal = func(error) {}
+	}
+	if o.InlineChanges == 0 {
+		o.InlineChanges = 1 << 16
+	}
+	if o.SegmentPending == 0 {
+		o.SegmentPending = 1 << 16
+	}
+	if o.TotalPending == 0 {
+		o.TotalPending = 1_000_000
+	}
+	if o.IdleFold == 0 {
+		o.IdleFold = time.Minute
+	}
+	return o
+}
+
+// Engine implements [store.Store]. The catalog's read side is the embedded reading.
+type Engine struct {
+	reading
+	log   store.Log
+	files store.Files
+	o     Options
+
+	ctx     context.Context // ends when the engine closes
+	stop    context.CancelFunc
+	writing context.Context // never ends: a write that began is finished
+	running sync.WaitGroup
+
+	// wide is held by updates of more than one environment and by whatever adds or removes
+	// environments.
+	wide         sync.Mutex
+	environments atomic.Pointer[map[segment.EnvID]*environment] // replaced under wide, or before serving
+	dropped      sync.Map                                       // segment.EnvID of environments whose rows are not gone yet
+
+	closed        atomic.Bool
+	failure       atomic.Pointer[error] // set once
+	ledger        ledger
+	unsynced      unsynced
+	auditSequence atomic.Uint64
+
+	pendingChanges atomic.Int64 // in tables of all environments
+	foldNow        chan struct{}
+}
+
+// usable returns why nothing can be written, nil if it can.
+func (e *Engine) usable() error {
+	if e.closed.Load() {
+		return store.ErrClosed
+	}
+	if err := e.failure.Load(); err != nil {
+		return fault.Unavailablef("muster can't write to its disk any more and must be restarted").Because(*err)
+	}
+	return nil
+}
+
+// fail stops all writing and returns err.
+func (e *Engine) fail(err error) error {
+	if e.failure.CompareAndSwap(nil, &err) {
+		e.o.Logger.Error("the log failed, nothing is written any more", "error", err)
+		e.o.OnFatal(err)
+	}
+	return err
+}
+
+// environment returns the running part of an environment, nil if there is none.
+func (e *Engine) environment(id segment.EnvID) *environment { return (*e.environments.Load())[id] }
+
+// membership returns the membership of a ref, nil if there is none.
+func (e *Engine) membership(id refID) *membership {
+	env := e.environment(id.env)
+	if env == nil {
+		return nil
+	}
+	return env.view.Load().refs.find(id.ref)
+}
+
+// ensureEnvironment returns an environment, which begins to run if it is new.
+func (e *Engine) ensureEnvironment(id segment.EnvID) *environment {
+	if env := e.environment(id); env != nil {
+		return env
+	}
+	env := newEnvironment(e, id)
+	all := maps.Clone(*e.environments.Load())
+	all[id] = env
+	e.environments.Store(&all)
+	e.running.Go(env.serve)
+	return env
+}
+
+// removeEnvironment ends an environment: everybody who waits for it is told.
+func (e *Engine) removeEnvironment(id segment.EnvID) {
+	env := e.environment(id)
+	if env == nil {
+		return
+	}
+	e.dropped.Store(id, nil)
+	all := maps.Clone(*e.environments.Load())
+	delete(all, id)
+	e.environments.Store(&all)
+	env.view.Load().refs.each(func(m *membership) bool {
+		e.pendingChanges.Add(-int64(m.layers.Load().tables()))
+		return true
+	})
+	env.end(fmt.Errorf("environment %s was deleted: %w", id, store.ErrNoEnvironment))
+}
+
+func (e *Engine) dropping(id segment.EnvID) bool {
+	_, ok := e.dropped.Load(id)
+	return ok
+}
+
+// Close ends the engine: waiting updates get [store.ErrClosed], a step that is being written is
+// finished. Log and files stay open; views stay usable.
+func (e *Engine) Close() error {
+	if !e.closed.CompareAndSwap(false, true) {
+		return nil
+	}
+	e.stop()
+	for _, env := range *e.environments.Load() {
+		env.end(store.ErrClosed)
+	}
+	e.running.Wait()
+	e.wide.Lock() // a wide update may be at work in its caller's goroutine
+	defer e.wide.Unlock()
+	return nil
+}
+
+// Update runs fn and commits what it staged.
+func (e *Engine) Update(ctx context.Context, scope store.Scope, fn func(store.Tx) error) (segment.Revision, error) {
+	if err := errors.Join(ctx.Err(), e.usable()); err != nil {
+		return 0, firstError(ctx.Err(), e.usable())
+	}
+	if scope.Env == "" {
+		return 0, e.updateWide(scope, fn)
+	}
+	env := e.environment(scope.Env)
+	if env == nil {
+		return 0, fmt.Errorf("update environment %s: %w", scope.Env, store.ErrNoEnvironment)
+	}
+	return env.update(ctx, fn)
+}
+
+// updateWide commits one update of a project or the account while all environments concerned rest.
+func (e *Engine) updateWide(scope store.Scope, fn func(store.Tx) error) error {
+	started := e.o.Now()
+	e.wide.Lock()
+	defer e.wide.Unlock()
+	for _, env := range e.concerned(scope) {
+		env.commit.Lock()
+		defer env.commit.Unlock()
+	}
+	if err := e.usable(); err != nil {
+		return err
+	}
+	s := e.newStep()
+	if _, err := s.run(scope, started, fn); err != nil {
+		return err
+	}
+	if err := s.commit(); err != nil {
+		return err
+	}
+	for id, v := range s.over.environments {
+		if v == nil {
+			e.purge(id)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// entry is a log entry as it is kept. docs/format/log.md describes the bytes.
+type entry struct {
+	at          time.Time
+	environment bool
+	definitions []segment.Definition
+	deltas      []*delta
+}
+
+// delta is the change of one ref's membership: a list of changes in hash order, or a file of them.
+type delta struct {
+	ref    segment.Ref
+	change segment.Counts // by how much the size of the membership changes
+	hashes []segment.Hash
+	ops    []segment.Ops
+	file   *fileDelta
+
+	// What is not part of the entry.
+	m        *membership
+	revision segment.Revision
+	keys     []byte   // for each change the length of its key and the key
+	offs     []uint32 // where in keys
+	counts   segment.Counts
+}
+
+// fileDelta is a partial roster with changes that are too many for an entry.
+type fileDelta struct {
+	id   store.FileID
+	n    int64
+	open *file
+}
+
+const (
+	entryFormat = 1
+
+	entryEnvironment = 1 << 0
+
+	deltaInline = 0
+	deltaFile   = 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encode returns the bytes of an entry.
+func (e *entry) encode() []byte {
+	size := 64
+	for _, d := range e.definitions {
+		size += len(d.Key) + len(d.JSON) + 16
+	}
+	for _, d := range e.deltas {
+		size += len(d.ref.Key) + 64 + len(d.hashes)*(len(segment.Hash{})+1)
+	}
+	b := make([]byte, 0, size)
+	b = append(b, entryFormat)
+	var flags byte
+	if e.environment {
+		flags |= entryEnvironment
+	}
+	b = append(b, flags)
+	b = binary.AppendVarint(b, e.at.UnixNano())
+	b = binary.AppendUvarint(b, uint64(len(e.definitions)))
+	for _, d := range e.definitions {
+		b = append(b, byte(d.Kind))
+		b = appendText(b, d.Key)
+		b = binary.AppendUvarint(b, uint64(d.Version))
+		if d.JSON == nil {
+			b = binary.AppendUvarint(b, 0)
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(len(d.JSON))+1)
+		b = append(b, d.JSON...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(e.deltas)))
+	for _, d := range e.deltas {
+		b = d.appendTo(b)
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func (d *delta) appendTo(b []byte) []byte {
+	b = appendText(b, string(d.ref.Key))
+	b = binary.AppendUvarint(b, uint64(d.ref.Generation))
+	b = binary.AppendVarint(b, d.change.Included)
+	b = binary.AppendVarint(b, d.change.Excluded)
+	if d.file != nil {
+		b = append(b, deltaFile)
+		b = append(b, d.file.id[:]...)
+		return binary.AppendUvarint(b, uint64(d.file.n))
+	}
+	b = append(b, deltaInline)
+	b = binary.AppendUvarint(b, uint64(len(d.hashes)))
+	for i := range d.hashes {
+		b = append(b, d.hashes[i][:]...)
+	}
+	for i := 0; i < len(d.ops); i += 2 {
+		pair := byte(d.ops[i])
+		if i+1 < len(d.ops) {
+			pair |= byte(d.ops[i+1]) << 4
+		}
+		b = append(b, pair)
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// decodeEntry reads the bytes of an entry and keeps none of them. The error wraps
+// [store.ErrCorrupt].
+func decodeEntry(b []byte) (*entry, error) {
+	if len(b) < crc32.Size {
+		return nil, fmt.Errorf("entry of %d bytes: %w", len(b), store.ErrCorrupt)
+	}
+	body := b[:len(b)-crc32.Size]
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(body):]) {
+		return nil, fmt.Errorf("entry fails its checksum: %w", store.ErrCorrupt)
+	}
+	d := decoder{b: body}
+	e := d.entry()
+	if d.broken || len(d.b) > 0 {
+		return nil, fmt.Errorf("entry of %d bytes is malformed: %w", len(b), store.ErrCorrupt)
+	}
+	return e, nil
+}
+
+// decoder reads from the front of b. Once broken it stays so and yields zeros.
+type decoder struct {
+	b      []byte
+	broken bool
+}
+
+func (d *decoder) fail() {
+	d.broken = true
+	d.b = nil
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return nil
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) octet() byte {
+	if v := d.take(1); v != nil {
+		return v[0]
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) text() string { return string(d.take(d.uvarint())) }
+
+// count reads a number of things that take at least size bytes each.
+func (d *decoder) count(size uint64) int {
+	n := d.uvarint()
+	if n > uint64(len(d.b))/size {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) entry() *entry {
+	if d.octet() != entryFormat {
+		d.fail()
+	}
+	flags := d.octet()
+	if flags&^entryEnvironment != 0 {
+		d.fail()
+	}
+	e := &entry{environment: flags&entryEnvironment != 0}
+	e.at = time.Unix(0, d.varint()).UTC()
+	for range d.count(4) {
+		e.definitions = append(e.definitions, d.definition())
+	}
+	for range d.count(5) {
+		e.deltas = append(e.deltas, d.delta())
+	}
+	return e
+}
+
+func (d *decoder) definition() segment.Definition {
+	def := segment.Definition{Kind: segment.DefinitionKind(d.octet()), Key: d.text(), Version: int(d.uvarint())}
+	if def.Kind != segment.FlagDefinition && def.Kind != segment.SegmentDefinition {
+		d.fail()
+	}
+	if n := d.uvarint(); n > 0 {
+		def.JSON = append([]byte{}, d.take(n-1)...)
+	}
+	return def
+}
+
+func (d *decoder) delta() *delta {
+	v := &delta{ref: segment.Ref{Key: segment.Key(d.text()), Generation: segment.Generation(d.uvarint())}}
+	v.change = segment.Counts{Included: d.varint(), Excluded: d.varint()}
+	switch d.octet() {
+	case deltaInline:
+		d.changes(v)
+	case deltaFile:
+		v.file = &fileDelta{}
+		copy(v.file.id[:], d.take(uint64(len(v.file.id))))
+		v.file.n = int64(d.uvarint())
+		if v.file.n < 0 {
+			d.fail()
+		}
+	default:
+		d.fail()
+	}
+	return v
+}
+
+func (d *decoder) changes(v *delta) {
+	n := d.count(uint64(len(segment.Hash{})))
+	raw := d.take(uint64(n * len(segment.Hash{})))
+	pairs := d.take(uint64(n+1) / 2)
+	if d.broken {
+		return
+	}
+	v.hashes = make([]segment.Hash, n)
+	v.ops = make([]segment.Ops, n)
+	for i := range n {
+		copy(v.hashes[i][:], raw[i*len(segment.Hash{}):])
+		v.ops[i] = segment.Ops(pairs[i/2]>>(4*(i%2))) & 15
+		if !v.ops[i].Valid() {
+			d.fail()
+		}
+	}
+}
+
+// memberDelta returns the delta as readers of the log see it.
+func (d *delta) memberDelta() segment.MemberDelta {
+	return segment.MemberDelta{Ref: d.ref, Len: len(d.hashes), Each: func(yield func(segment.Change) bool) error {
+		for i := range d.hashes {
+			if !yield(segment.Change{Hash: d.hashes[i], Ops: d.ops[i]}) {
+				return nil
+			}
+		}
+		return nil
+	}}
+}

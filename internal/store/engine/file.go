@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/roster"
+)
+
+// file is an open roster. The garbage collector closes it once no view holds it any more.
+type file struct {
+	id     store.FileID
+	roster *roster.Roster
+	logged bool // an entry of the log names it too
+}
+
+// openFile opens a roster.
+func (e *Engine) openFile(ctx context.Context, id store.FileID) (*file, error) {
+	f, err := e.files.Open(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("open roster %x: %w", id, err)
+	}
+	r, err := roster.Open(f.Bytes())
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, fmt.Errorf("open roster %x: %w", id, err)
+	}
+	v := &file{id: id, roster: r}
+	runtime.AddCleanup(v, func(f store.File) { _ = f.Close() }, f)
+	return v, nil
+}
+
+// find returns what the roster says about a context.
+func (f *file) find(h *segment.Hash) (segment.Ops, bool, error) {
+	ops, ok, err := f.roster.Find(*h)
+	runtime.KeepAlive(f)
+	if err != nil {
+		return 0, false, fmt.Errorf("roster %x: %w", f.id, err)
+	}
+	return ops, ok, nil
+}
+
+// all yields the roster's changes in hash order.
+func (f *file) all() iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range f.roster.All(nil) {
+			if err != nil {
+				err = fmt.Errorf("roster %x: %w", f.id, err)
+			}
+			if !yield(c, err) {
+				break
+			}
+		}
+		runtime.KeepAlive(f)
+	}
+}
+
+// putFile writes a roster and opens it.
+func (e *Engine) putFile(ctx context.Context, kind roster.Kind, changes iter.Seq2[segment.Change, error]) (*file, error) {
+	var id store.FileID
+	_, _ = rand.Read(id[:]) // never fails
+	err := e.files.Put(ctx, id, func(w io.Writer) error {
+		_, err := roster.Write(w, kind, changes)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write roster %x: %w", id, err)
+	}
+	f, err := e.openFile(ctx, id)
+	if err != nil {
+		e.deleteFile(ctx, id)
+		return nil, err
+	}
+	return f, nil
+}
+
+// deleteFile deletes a file that no durable row names. One that stays is swept at the next start.
+func (e *Engine) deleteFile(ctx context.Context, id store.FileID) {
+	if err := e.files.Delete(ctx, id); err != nil {
+		e.o.Logger.Warn("roster was not deleted", "file", fmt.Sprintf("%x", id), "error", err)
+	}
+}

@@ -1,0 +1,316 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/roster"
+)
+
+// maxRosters is how many rosters a membership has at most after a fold.
+const maxRosters = 6
+
+func compareHashes(a, b segment.Hash) int { return bytes.Compare(a[:], b[:]) }
+
+// noticePending wakes the folder when tables have grown beyond their limits.
+func (e *Engine) noticePending(deltas []*delta) {
+	due := e.pendingChanges.Load() > int64(e.o.TotalPending)
+	for _, d := range deltas {
+		due = due || d.m.due(e.o.SegmentPending)
+	}
+	if !due {
+		return
+	}
+	select {
+	case e.foldNow <- struct{}{}:
+	default:
+	}
+}
+
+// due reports whether a membership has more changes in tables than n, or too many rosters.
+func (m *membership) due(n int) bool {
+	l := m.layers.Load()
+	return l.tables() > n || len(l.older) > 2*maxRosters
+}
+
+// foldWhenNeeded folds in the background until the engine closes.
+func (e *Engine) foldWhenNeeded() {
+	tick := time.NewTicker(e.o.IdleFold)
+	defer tick.Stop()
+	seen := make(map[*membership]segment.Revision) // last revision at the tick before
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-e.foldNow:
+			e.foldLarge()
+		case <-tick.C:
+			seen = e.foldIdle(seen)
+		}
+	}
+}
+
+// foldLarge folds what is beyond the limits, largest first.
+func (e *Engine) foldLarge() {
+	total := e.pendingChanges.Load()
+	for _, m := range e.unfolded(func(m *membership) bool { return m.last > 0 }) {
+		n := int64(m.layers.Load().tables())
+		if !m.due(e.o.SegmentPending) && total <= int64(e.o.TotalPending) {
+			continue
+		}
+		if !e.foldOrReport(m) {
+			return
+		}
+		total -= n
+	}
+}
+
+// foldIdle folds what has not changed since the call before and returns what to compare with next.
+func (e *Engine) foldIdle(seen map[*membership]segment.Revision) map[*membership]segment.Revision {
+	next := make(map[*membership]segment.Revision)
+	for _, m := range e.unfolded(func(m *membership) bool { next[m] = m.last; return seen[m] == m.last }) {
+		if !e.foldOrReport(m) {
+			break
+		}
+	}
+	return next
+}
+
+// unfolded returns the memberships that have something to fold and are selected, largest first.
+func (e *Engine) unfolded(selected func(*membership) bool) []*membership {
+	var all []*membership
+	for _, env := range *e.environments.Load() {
+		env.commit.Lock()
+		env.view.Load().refs.each(func(m *membership) bool {
+			if m.from > 0 && selected(m) {
+				all = append(all, m)
+			}
+			return true
+		})
+		env.commit.Unlock()
+	}
+	slices.SortFunc(all, func(a, b *membership) int {
+		return cmp.Compare(b.layers.Load().tables(), a.layers.Load().tables())
+	})
+	return all
+}
+
+// foldOrReport folds one membership; false if folding makes no sense for now.
+func (e *Engine) foldOrReport(m *membership) bool {
+	err := e.fold(e.ctx, m)
+	switch {
+	case err == nil || errors.Is(err, store.ErrNoEnvironment):
+		return true
+	case e.ctx.Err() != nil:
+		return false
+	case errors.Is(err, store.ErrCorrupt): // concerns this segment
+		e.o.Logger.Error("segment can't be folded", "environment", m.env, "ref", m.ref.String(), "error", err)
+		return true
+	default:
+		e.o.Logger.Error("folding stops for now", "environment", m.env, "ref", m.ref.String(), "error", err)
+		return false
+	}
+}
+
+// Fold folds every pending change of an environment into rosters.
+func (e *Engine) Fold(ctx context.Context, id segment.EnvID) error {
+	if e.environment(id) == nil {
+		return fmt.Errorf("fold environment %s: %w", id, store.ErrNoEnvironment)
+	}
+	for _, m := range e.unfolded(func(m *membership) bool { return m.env == id }) {
+		if err := e.fold(ctx, m); err != nil && !errors.Is(err, store.ErrNoEnvironment) {
+			return err
+		}
+	}
+	return nil
+}
+
+// frozenAt is a membership at the revision at which a fold began.
+type frozenAt struct {
+	cut    segment.Revision
+	from   segment.Revision
+	layers []layer
+	merge  int // how many of the layers become one roster
+	full   bool
+	counts segment.Counts
+	keyed  []segment.Revision
+}
+
+// fold merges frozen tables and rosters into a new roster. It changes no lookup, count or walk.
+func (e *Engine) fold(ctx context.Context, m *membership) error {
+	env := e.environment(m.env)
+	if env == nil {
+		return fmt.Errorf("fold %s of environment %s: %w", m.ref, m.env, store.ErrNoEnvironment)
+	}
+	at, err := env.freeze(m)
+	if err != nil || at == nil {
+		return err
+	}
+	f, err := e.mergeLayers(ctx, at)
+	if err == nil {
+		if err = env.replaceLayers(m, at, f); err != nil && f != nil {
+			e.deleteFile(e.writing, f.id)
+		}
+	}
+	if err != nil {
+		env.unfreeze(m, at)
+		return fmt.Errorf("fold %s of environment %s: %w", m.ref, m.env, err)
+	}
+	return nil
+}
+
+// freeze ends the live table, so that later changes go into a new one; nil if nothing is to be
+// folded.
+func (env *environment) freeze(m *membership) (*frozenAt, error) {
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	l := m.layers.Load()
+	if m.folding || m.from == 0 || env.view.Load().refs.find(m.ref) != m {
+		return nil, nil
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	frozen := l.frozen()
+	m.layers.Store(&layers{older: frozen})
+	m.folding = true
+	at := &frozenAt{cut: env.view.Load().revision, layers: frozen, counts: *m.counts.Load(), keyed: m.keyed, from: m.from}
+	m.keyed = nil
+	m.from = 0
+	at.choose()
+	return at, nil
+}
+
+// unfreeze takes a fold back that did not happen: its changes still wait to be folded.
+func (env *environment) unfreeze(m *membership, at *frozenAt) {
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	m.folding = false
+	m.from = at.from
+	m.keyed = append(at.keyed, m.keyed...)
+}
+
+// choose decides how many layers to merge: all tables and the rosters named in between, then
+// older rosters as long as they are not much larger than what is merged already. So a large roster
+// is rewritten seldom and the number of rosters stays small.
+func (at *frozenAt) choose() {
+	last := 0
+	for i, l := range at.layers {
+		if l.table != nil {
+			last = i + 1
+		}
+	}
+	var size int64
+	rosters := 0
+	for i, l := range at.layers {
+		n := l.len()
+		if i >= last && n > 4*size && len(at.layers)-i < maxRosters {
+			break
+		}
+		size += n
+		rosters = i + 1
+	}
+	at.merge = rosters
+	at.full = rosters == len(at.layers)
+}
+
+func (l layer) len() int64 {
+	if l.table != nil {
+		return int64(l.table.n)
+	}
+	return l.file.roster.Len()
+}
+
+// mergeLayers writes the merged layers; nil if nobody is left.
+func (e *Engine) mergeLayers(ctx context.Context, at *frozenAt) (*file, error) {
+	var sources []iter.Seq2[segment.Change, error]
+	for _, l := range at.layers[:at.merge] {
+		if l.table != nil {
+			sources = append(sources, l.table.sorted())
+		} else {
+			sources = append(sources, l.file.all())
+		}
+	}
+	merged := roster.Merge(at.full, sources...)
+	kind := roster.Partial
+	if at.full {
+		kind = roster.Full
+		if at.counts == (segment.Counts{}) {
+			return nil, nil
+		}
+	}
+	return e.putFile(ctx, kind, merged)
+}
+
+// replaceLayers makes a fold durable and then visible.
+func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) error {
+	e := env.e
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	if e.environment(m.env) != env || env.view.Load().refs.find(m.ref) != m {
+		if f != nil {
+			e.deleteFile(e.writing, f.id)
+		}
+		m.folding = false
+		return nil
+	}
+	var kept []layer
+	if f != nil {
+		kept = append(kept, layer{file: f})
+	}
+	kept = append(kept, at.layers[at.merge:]...)
+	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts}
+	for _, l := range kept {
+		row.rosters = append(row.rosters, l.file.id)
+	}
+	floor := env.floorAfter(m)
+	rows := []store.Row{
+		{Table: tableMembership, Key: refKey(refID{m.env, m.ref}), Value: row.encode()},
+		{Table: tableFloor, Key: []byte(m.env), Value: number(floor)},
+	}
+	for _, rev := range at.keyed {
+		rows = append(rows, store.Row{Table: tableKeys, Key: keysKey(refID{m.env, m.ref}, rev)})
+	}
+	if err := e.usable(); err != nil {
+		return err
+	}
+	if err := e.log.Write(e.writing, nil, rows); err != nil {
+		return e.fail(err)
+	}
+	env.floor = floor
+	m.row, m.folding = row, false
+	now := m.layers.Load()
+	newer := now.older[:len(now.older)-len(at.layers)]
+	m.layers.Store(&layers{live: now.live, older: append(slices.Clone(newer), kept...), err: now.err})
+	for _, l := range at.layers[:at.merge] {
+		if l.table != nil {
+			e.pendingChanges.Add(-int64(l.table.n))
+		} else if !l.file.logged {
+			e.deleteFile(e.writing, l.file.id)
+		}
+	}
+	return nil
+}
+
+// floorAfter returns up to where all members will be in rosters when a fold of m is durable.
+func (env *environment) floorAfter(folded *membership) segment.Revision {
+	floor := env.view.Load().revision
+	env.view.Load().refs.each(func(m *membership) bool {
+		if m.from > 0 {
+			floor = min(floor, m.from-1)
+		}
+		if m.folding && m != folded {
+			floor = min(floor, m.row.cut)
+		}
+		return true
+	})
+	return floor
+}

@@ -1,0 +1,472 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// step is what one write of the log makes durable and then visible: the gathered changes of a
+// group of updates. Whoever builds one holds the commit locks of the environments concerned.
+type step struct {
+	e        *Engine
+	at       time.Time
+	over     *overlay
+	standing map[*membership]*standing
+	heads    map[segment.EnvID]segment.Revision // newest revision in the step
+	records  []store.Record
+	rows     []store.Row
+	deltas   []*delta
+	runs     []segment.Run
+	files    []*staged
+	unlink   []store.FileID // to be deleted when the step is durable
+	unsynced [][]byte       // keys of ledger and audit rows
+	changes  int
+}
+
+// standing is what earlier updates of a step did to a membership.
+type standing struct {
+	counts  segment.Counts
+	waiting []*delta // not in layers yet
+	layers  []layer  // newest first
+}
+
+func (e *Engine) newStep() *step {
+	return &step{
+		e: e, at: e.o.Now(), over: &overlay{},
+		standing: make(map[*membership]*standing), heads: make(map[segment.EnvID]segment.Revision),
+	}
+}
+
+// settled returns what earlier updates did to a membership, ready for lookups; nil if nothing.
+func (s *step) settled(m *membership) *standing {
+	sd := s.standing[m]
+	if sd == nil {
+		return nil
+	}
+	for _, d := range sd.waiting {
+		if d.file != nil {
+			sd.layers = append([]layer{{file: d.file.open}}, sd.layers...)
+			continue
+		}
+		if len(sd.layers) == 0 || sd.layers[0].table == nil {
+			sd.layers = append([]layer{{table: newPending()}}, sd.layers...)
+		}
+		sd.layers[0].table.apply(d)
+	}
+	sd.waiting = nil
+	return sd
+}
+
+// run runs one update. When it returns an error the step is as before.
+func (s *step) run(scope store.Scope, started time.Time, fn func(store.Tx) error) (rev segment.Revision, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.e.o.Logger.Error("panic in an update", "panic", p, "stack", string(debug.Stack()))
+			rev, err = 0, fmt.Errorf("update panicked: %v", p)
+		}
+	}()
+	t := s.begin(scope)
+	if err := fn(t); err != nil {
+		return 0, err
+	}
+	if t.err != nil {
+		return 0, t.err
+	}
+	p, err := t.prepare(started)
+	if err != nil {
+		return 0, err
+	}
+	s.absorb(t, p)
+	return s.revision(scope, p), nil
+}
+
+func (s *step) revision(scope store.Scope, p *prepared) segment.Revision {
+	if scope.Env == "" || len(p.records) == 0 {
+		return 0
+	}
+	return p.records[0].Revision
+}
+
+// prepared is an update in the form in which it is written.
+type prepared struct {
+	records  []store.Record
+	rows     []store.Row
+	deltas   []*delta
+	unlink   []store.FileID
+	unsynced [][]byte
+}
+
+// prepare encodes what the update staged. It changes nothing outside the tx.
+func (t *tx) prepare(started time.Time) (*prepared, error) {
+	p := &prepared{}
+	t.dropRetired(p)
+	revisions := make(map[segment.EnvID]segment.Revision)
+	for _, id := range t.concerned() {
+		en := t.entry(id)
+		if en == nil {
+			continue
+		}
+		rev := t.step.head(id) + 1
+		revisions[id] = rev
+		p.records = append(p.records, store.Record{Env: id, Revision: rev, Value: en.encode()})
+		for _, d := range en.deltas {
+			d.revision = rev
+			p.deltas = append(p.deltas, d)
+			p.rows = append(p.rows, d.rows(id)...)
+		}
+	}
+	rows, err := t.over.rows()
+	if err != nil {
+		return nil, err
+	}
+	p.rows = append(p.rows, rows...)
+	for id, m := range t.over.memberships {
+		if m != nil {
+			m.row = membershipRow{created: revisions[id.env], cut: revisions[id.env] - 1}
+			p.rows = append(p.rows, store.Row{Table: tableMembership, Key: refKey(id), Value: m.row.encode()})
+		}
+	}
+	for id, v := range t.over.environments {
+		if v == nil {
+			p.rows = append(p.rows, store.Row{Table: tableDropped, Key: []byte(id), Value: []byte{}})
+		}
+	}
+	if err := t.ledgerRows(p, revisions, started); err != nil {
+		return nil, err
+	}
+	return p, t.auditRows(p)
+}
+
+// rows returns the rows that go with a delta: its keys, or the name of its file.
+func (d *delta) rows(env segment.EnvID) []store.Row {
+	if d.file != nil {
+		return []store.Row{{Table: tableFile, Key: fileKey(env, d.file.id), Value: number(d.revision)}}
+	}
+	if len(d.keys) == len(d.hashes) {
+		return nil // no key is known
+	}
+	return []store.Row{{Table: tableKeys, Key: keysKey(refID{env, d.ref}, d.revision), Value: d.keys}}
+}
+
+// dropRetired forgets changes of refs that end in the same write and clears what these leave.
+func (t *tx) dropRetired(p *prepared) {
+	before := reading{objects: t.objects, overs: t.overs[1:]}
+	for id, m := range t.over.memberships {
+		if m != nil {
+			continue
+		}
+		old, ok := lookUp(&before, inMemberships, id)
+		if !ok {
+			old = t.step.e.membership(id)
+		}
+		for d := range t.deltas {
+			if d.env == id.env && d.ref == id.ref {
+				delete(t.deltas, d)
+			}
+		}
+		if old == nil {
+			continue
+		}
+		p.rows = append(p.rows, store.Row{Table: tableMembership, Key: refKey(id)})
+		for _, rev := range old.keyed {
+			p.rows = append(p.rows, store.Row{Table: tableKeys, Key: keysKey(id, rev)})
+		}
+		for _, d := range t.step.deltas {
+			if d.m == old && d.file == nil {
+				p.rows = append(p.rows, store.Row{Table: tableKeys, Key: keysKey(id, d.revision)})
+			}
+		}
+		for _, l := range old.layers.Load().older {
+			if l.file != nil && !l.file.logged {
+				p.unlink = append(p.unlink, l.file.id)
+			}
+		}
+	}
+}
+
+// concerned returns the environments whose log may get an entry, sorted.
+func (t *tx) concerned() []segment.EnvID {
+	set := make(map[segment.EnvID]bool)
+	for id := range t.over.segments {
+		set[id.env] = true
+	}
+	for m := range t.deltas {
+		set[m.env] = true
+	}
+	for id := range t.over.flags {
+		for _, env := range t.Environments(id.project) {
+			set[env.ID] = true
+		}
+	}
+	for id := range t.over.environments {
+		set[id] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// entry returns what the update logs in an environment, nil if nothing.
+func (t *tx) entry(id segment.EnvID) *entry {
+	env, ok := t.Environment(id)
+	if !ok {
+		return nil
+	}
+	en := &entry{at: t.step.at, definitions: t.definitions(env)}
+	_, en.environment = t.over.environments[id]
+	for m, d := range t.deltas {
+		if m.env == id {
+			en.deltas = append(en.deltas, d)
+		}
+	}
+	slices.SortFunc(en.deltas, func(a, b *delta) int {
+		return cmp.Or(cmp.Compare(a.ref.Key, b.ref.Key), cmp.Compare(a.ref.Generation, b.ref.Generation))
+	})
+	begins := slices.ContainsFunc(slices.Collect(maps.Keys(t.over.memberships)), func(r refID) bool {
+		return r.env == id && t.over.memberships[r] != nil
+	})
+	if len(en.definitions) == 0 && len(en.deltas) == 0 && !en.environment && !begins {
+		return nil
+	}
+	return en
+}
+
+// definitions returns the definitions of an environment that SDKs see otherwise than before:
+// segments, flags, then segments that are gone.
+func (t *tx) definitions(env *catalog.Environment) []segment.Definition {
+	before := &reading{objects: t.objects, overs: t.overs[1:]}
+	var all, gone []segment.Definition
+	for _, id := range slices.SortedFunc(maps.Keys(t.over.segments), func(a, b segmentID) int { return cmp.Compare(a.key, b.key) }) {
+		if id.env != env.ID {
+			continue
+		}
+		old, _ := before.Segment(id.env, id.key)
+		now := t.over.segments[id]
+		switch {
+		case now == nil && old != nil:
+			gone = append(gone, segment.Definition{Kind: segment.SegmentDefinition, Key: string(id.key), Version: t.lastVersion(segmentVersion(id.env, id.key))})
+		case now != nil:
+			d := catalog.SegmentDefinition(now)
+			if old == nil || !bytes.Equal(catalog.SegmentDefinition(old).JSON, d.JSON) {
+				all = append(all, d)
+			}
+		}
+	}
+	return append(append(all, t.flagDefinitions(before, env)...), gone...)
+}
+
+func (t *tx) flagDefinitions(before *reading, env *catalog.Environment) []segment.Definition {
+	_, existed := before.Environment(env.ID)
+	var changed []catalog.FlagKey
+	for id := range t.over.flags {
+		if id.project == env.Project {
+			changed = append(changed, id.key)
+		}
+	}
+	if !existed {
+		changed = nil
+		for _, f := range t.Flags(env.Project) {
+			changed = append(changed, f.Key)
+		}
+	}
+	slices.Sort(changed)
+	var all []segment.Definition
+	for _, k := range changed {
+		var old, now segment.Definition
+		if f, ok := before.Flag(env.Project, k); ok && existed {
+			old = catalog.FlagDefinition(f, env.Key)
+		}
+		if f, ok := t.Flag(env.Project, k); ok {
+			now = catalog.FlagDefinition(f, env.Key)
+		}
+		if bytes.Equal(old.JSON, now.JSON) {
+			continue
+		}
+		id := flagVersion(env.ID, k)
+		if now.JSON == nil { // deleted or archived
+			t.raise(id, max(now.Version, old.Version+1))
+			now = segment.Definition{Kind: segment.FlagDefinition, Key: string(k), Version: t.lastVersion(id)}
+		}
+		t.raise(id, now.Version)
+		all = append(all, now)
+	}
+	return all
+}
+
+// head returns the newest revision of an environment, counting the entries of this step.
+func (s *step) head(id segment.EnvID) segment.Revision {
+	if rev, ok := s.heads[id]; ok {
+		return rev
+	}
+	if env := s.e.environment(id); env != nil {
+		return segment.Revision(env.head.Load())
+	}
+	return 0
+}
+
+// absorb adds an update to the step.
+func (s *step) absorb(t *tx, p *prepared) {
+	s.over.absorb(t.over)
+	s.records = append(s.records, p.records...)
+	s.rows = append(s.rows, p.rows...)
+	s.unlink = append(s.unlink, p.unlink...)
+	s.unsynced = append(s.unsynced, p.unsynced...)
+	s.runs = append(s.runs, t.runs...)
+	s.files = append(s.files, t.files...)
+	for _, r := range p.records {
+		s.heads[r.Env] = r.Revision
+	}
+	for _, d := range p.deltas {
+		s.deltas = append(s.deltas, d)
+		s.changes += len(d.hashes)
+		sd := s.standing[d.m]
+		if sd == nil {
+			sd = &standing{}
+			s.standing[d.m] = sd
+		}
+		sd.waiting = append(sd.waiting, d)
+		sd.counts = d.counts
+	}
+}
+
+// commit writes the step and, once it is durable, makes it visible.
+func (s *step) commit() error {
+	if err := s.e.usable(); err != nil {
+		return err
+	}
+	s.rows = append(s.rows, s.e.ledger.countRows(s.runs)...)
+	if len(s.records) == 0 && len(s.rows) == 0 {
+		return nil
+	}
+	for _, f := range s.files {
+		if !f.state.CompareAndSwap(stagedFree, stagedCommitted) && f.state.Load() == stagedDiscarded {
+			return errors.New("staged changes were discarded while they were committed")
+		}
+	}
+	s.e.unsynced.add(s.unsynced)
+	if err := s.e.log.Write(s.e.writing, s.records, s.rows); err != nil {
+		if errors.Is(err, store.ErrHead) {
+			s.release()
+			return fmt.Errorf("commit: %w", err)
+		}
+		return s.e.fail(fmt.Errorf("commit: %w", err))
+	}
+	s.e.unsynced.remove(s.unsynced)
+	s.install()
+	return nil
+}
+
+// release takes back what a write that did not happen has claimed.
+func (s *step) release() {
+	s.e.unsynced.remove(s.unsynced)
+	for _, f := range s.files {
+		f.state.Store(stagedFree)
+	}
+}
+
+// install makes a durable step visible: members first, so that whoever learns of a revision or a
+// definition finds the membership that goes with it.
+func (s *step) install() {
+	for _, d := range s.deltas {
+		d.install()
+	}
+	s.e.pendingChanges.Add(int64(s.changes))
+	for id, rev := range s.heads {
+		s.e.ensureEnvironment(id).show(rev, s.over)
+	}
+	s.e.ledger.count(s.runs)
+	o := s.e.reading.objects
+	o.mu.Lock()
+	for id, rev := range s.heads {
+		o.revisions[id] = rev
+	}
+	o.apply(s.over)
+	o.mu.Unlock()
+	for id, v := range s.over.environments {
+		if v == nil {
+			s.e.removeEnvironment(id)
+		}
+	}
+	for id, rev := range s.heads {
+		if env := s.e.environment(id); env != nil {
+			env.advance(rev)
+		}
+	}
+	for _, id := range s.unlink {
+		s.e.deleteFile(s.e.ctx, id)
+	}
+	s.e.noticePending(s.deltas)
+}
+
+// install applies a durable delta to its membership.
+func (d *delta) install() {
+	m := d.m
+	l := m.layers.Load()
+	if d.file != nil {
+		d.file.open.logged = true
+		m.layers.Store(&layers{older: append([]layer{{file: d.file.open}}, l.frozen()...), err: l.err})
+	} else {
+		live := l.live
+		if live == nil {
+			live = newPending()
+		}
+		live.apply(d)
+		if l.live == nil {
+			m.layers.Store(&layers{live: live, older: l.older, err: l.err})
+		}
+		if len(d.keys) > len(d.hashes) {
+			m.keyed = append(m.keyed, d.revision)
+		}
+	}
+	if m.from == 0 {
+		m.from = d.revision
+	}
+	m.last = d.revision
+	counts := d.counts
+	m.counts.Store(&counts)
+}
+
+// ledgerRows adds the rows of the update's runs.
+func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revision, started time.Time) error {
+	for i := range t.runs {
+		r := &t.runs[i]
+		r.Revision = revisions[r.Env]
+		r.Commit = t.step.e.o.Now().Sub(started)
+		if r.State == segment.RunLive {
+			r.LiveAt = t.step.at
+		}
+		b, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("write run %s: %w", r.ID, err)
+		}
+		k := runKey(r.Env, r.ID)
+		p.rows = append(p.rows,
+			store.Row{Table: tableRun, Key: k, Value: b},
+			store.Row{Table: tableRunOfSegment, Key: runOfSegmentKey(r.Env, r.Segment, r.ID), Value: []byte{}})
+		p.unsynced = append(p.unsynced, unsyncedKey(tableRun, k))
+	}
+	return nil
+}
+
+// auditRows adds the rows of the update's audit entries.
+func (t *tx) auditRows(p *prepared) error {
+	for i := range t.audit {
+		b, err := json.Marshal(&t.audit[i])
+		if err != nil {
+			return fmt.Errorf("write audit entry %s: %w", t.audit[i].ID, err)
+		}
+		k := auditKey(t.audit[i].At, t.step.e.auditSequence.Add(1))
+		p.rows = append(p.rows, store.Row{Table: tableAudit, Key: k, Value: b})
+		p.unsynced = append(p.unsynced, unsyncedKey(tableAudit, k))
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// membership is who is in one ref. Readers see it through layers and counts, which change by one
+// atomic store each; everything else belongs to whoever holds the environment's commit lock.
+type membership struct {
+	env    segment.EnvID
+	ref    segment.Ref
+	layers atomic.Pointer[layers]
+	counts atomic.Pointer[segment.Counts]
+
+	row     membershipRow      // as last written
+	keyed   []segment.Revision // revisions with a row of keys that is not folded yet
+	from    segment.Revision   // the first revision that is not in the row's rosters, 0 if none
+	last    segment.Revision   // the newest revision that changed it
+	folding bool
+}
+
+// layers is where a membership lies, newest first: the live table, then frozen tables and rosters.
+type layers struct {
+	live  *pending
+	older []layer
+	err   error // why the membership can't be read, if so
+}
+
+// layer is a frozen table or a roster.
+type layer struct {
+	table *pending
+	file  *file
+}
+
+func newMembership(env segment.EnvID, ref segment.Ref) *membership {
+	m := &membership{env: env, ref: ref}
+	m.layers.Store(&layers{})
+	m.counts.Store(&segment.Counts{})
+	return m
+}
+
+// state returns the settled operations on a context.
+func (l *layers) state(h *segment.Hash) (segment.Ops, error) {
+	var ops segment.Ops
+	if l.live != nil {
+		ops = l.live.find(h)
+	}
+	for i := range l.older {
+		older := &l.older[i]
+		if older.table != nil {
+			ops = ops.Over(older.table.find(h))
+			continue
+		}
+		found, _, err := older.file.find(h)
+		if err != nil {
+			return 0, err
+		}
+		ops = ops.Over(found)
+	}
+	return ops.Settled(), l.err
+}
+
+// tables returns the number of changes in tables.
+func (l *layers) tables() int {
+	n := 0
+	if l.live != nil {
+		n = l.live.n
+	}
+	for _, older := range l.older {
+		if older.table != nil {
+			n += older.table.n
+		}
+	}
+	return n
+}
+
+// frozen returns the layers with the live table, if it holds anything, among the older ones.
+func (l *layers) frozen() []layer {
+	if l.live == nil || l.live.n == 0 {
+		return l.older
+	}
+	return append([]layer{{table: l.live}}, l.older...)
+}
+
+func (m *membership) state(h *segment.Hash) (segment.Ops, error) {
+	ops, err := m.layers.Load().state(h)
+	if err != nil {
+		return 0, fmt.Errorf("look into %s of environment %s: %w", m.ref, m.env, err)
+	}
+	return ops, nil
+}
+
+// refs is an immutable set of memberships. Adding or removing one copies a small part of it.
+type refs struct {
+	shards [][]*membership // a power of two of them
+	n      int
+}
+
+const shardSize = 32
+
+var refSeed = maphash.MakeSeed()
+
+func (r *refs) shard(ref segment.Ref) int {
+	return int((maphash.String(refSeed, string(ref.Key)) + uint64(ref.Generation)) & uint64(len(r.shards)-1))
+}
+
+func (r *refs) find(ref segment.Ref) *membership {
+	if r.n == 0 {
+		return nil
+	}
+	for _, m := range r.shards[r.shard(ref)] {
+		if m.ref == ref {
+			return m
+		}
+	}
+	return nil
+}
+
+// each calls yield for every membership until it returns false.
+func (r *refs) each(yield func(*membership) bool) {
+	for _, s := range r.shards {
+		for _, m := range s {
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// changed returns a set with some memberships added and some removed.
+func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
+	if len(add) == 0 && len(remove) == 0 {
+		return r
+	}
+	size := max(1, len(r.shards))
+	for size*shardSize < r.n+len(add) {
+		size *= 2
+	}
+	next := &refs{shards: make([][]*membership, size)}
+	own := make(map[int]bool)
+	if size == len(r.shards) {
+		copy(next.shards, r.shards)
+		next.n = r.n
+	} else {
+		r.each(func(m *membership) bool { next.insert(m, own); return true })
+	}
+	for _, ref := range remove {
+		next.remove(ref)
+	}
+	for _, m := range add {
+		next.insert(m, own)
+	}
+	return next
+}
+
+func (r *refs) insert(m *membership, own map[int]bool) {
+	i := r.shard(m.ref)
+	if !own[i] { // another set may share it
+		own[i] = true
+		r.shards[i] = append(make([]*membership, 0, len(r.shards[i])+1), r.shards[i]...)
+	}
+	r.shards[i] = append(r.shards[i], m)
+	r.n++
+}
+
+func (r *refs) remove(ref segment.Ref) {
+	i := r.shard(ref)
+	var kept []*membership
+	for _, m := range r.shards[i] {
+		if m.ref != ref {
+			kept = append(kept, m)
+		}
+	}
+	r.n -= len(r.shards[i]) - len(kept)
+	r.shards[i] = kept
+}
+
+// view is the membership of an environment; it implements [store.View].
+type view struct {
+	revision segment.Revision
+	refs     *refs
+}
+
+func (v *view) Revision() segment.Revision { return v.revision }
+
+func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
+	m := v.refs.find(ref)
+	if m == nil {
+		return 0, nil
+	}
+	return m.state(&h)
+}
+
+func (v *view) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
+	var first error
+	for _, s := range v.refs.shards {
+		for _, m := range s {
+			ops, err := m.state(&h)
+			if err != nil {
+				first = firstError(first, err)
+				continue
+			}
+			if ops != 0 && !yield(m.ref, ops) {
+				return first
+			}
+		}
+	}
+	return first
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func (v *view) Counts(ref segment.Ref) (segment.Counts, bool) {
+	m := v.refs.find(ref)
+	if m == nil {
+		return segment.Counts{}, false
+	}
+	return *m.counts.Load(), true
+}
+
+// View returns the membership of an environment as of now.
+func (e *Engine) View(id segment.EnvID) (store.View, error) {
+	env := e.environment(id)
+	if env == nil {
+		return nil, fmt.Errorf("view environment %s: %w", id, store.ErrNoEnvironment)
+	}
+	return env.view.Load(), nil
+}
