@@ -18,7 +18,6 @@ type tokenJSON struct {
 	Description       string             `json:"description,omitzero"`
 	CreationDate      int64              `json:"creationDate"`
 	LastModified      int64              `json:"lastModified"`
-	CustomRoleIDs     []string           `json:"customRoleIds"`
 	Role              string             `json:"role,omitzero"`
 	InlineRole        []statementJSON    `json:"inlineRole,omitzero"`
 	Token             string             `json:"token"`
