@@ -33,7 +33,7 @@ type Membership interface {
 	SynchronizedOn(env segment.EnvID) (time.Time, bool)
 }
 
-// maxConnections bounds memory: an idle connection costs about 12 KiB.
+// maxConnections bounds memory: an idle connection holds about 10 KiB.
 const maxConnections = 10_000
 
 // Server answers Redis clients. One server serves any number of listeners.
