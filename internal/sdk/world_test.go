@@ -55,7 +55,7 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := engine.Open(t.Context(), files, files, engine.Options{})
+	s, err := engine.Open(t.Context(), files, files, engine.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
