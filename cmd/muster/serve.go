@@ -195,7 +195,7 @@ func (s *server) openStore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
 	}
-	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{Log: s.log, OnFatal: s.fatal})
+	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{Logger: s.log, OnFatal: s.fatal})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
 	}

@@ -54,7 +54,7 @@ func newOrigin(t testing.TB, maxBody int64) *origin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(t.Context(), db, db, engine.Options{Log: log})
+	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,8 @@ type push struct {
 	project *catalog.Project
 	env     *catalog.Environment
 	staged  []store.Staged
-	folded  []int // per cohort: repeats of a context that the last one decided
+	skipped []int // per cohort: members that could not be used
+	folded  []int // per cohort: repeats of a context, of which the last one counts
 	runs    []segment.Run
 }
 
@@ -154,6 +155,7 @@ func kindOf(s *catalog.Segment) string {
 
 func (w *push) stage(ctx context.Context) error {
 	for _, cohort := range w.Batch.Cohorts {
+		w.skipped = append(w.skipped, cohort.Received-cohort.Changes.Len())
 		w.folded = append(w.folded, cohort.Changes.Compact())
 		if cohort.Changes.Len() == 0 {
 			w.staged = append(w.staged, nil)
@@ -203,7 +205,7 @@ func (w *push) commit(tx store.Tx) error {
 			tx.PutSegment(seg)
 		}
 		run := w.run(seg.Key, cohort)
-		run.Unchanged = w.folded[n]
+		run.Skipped, run.Unchanged = w.skipped[n], w.folded[n]
 		if w.staged[n] != nil {
 			effect, err := tx.Apply(w.env.ID, seg.Key, w.staged[n])
 			if err != nil {
@@ -212,9 +214,8 @@ func (w *push) commit(tx store.Tx) error {
 			run.Added, run.Removed = effect.Added, effect.Removed
 			run.Unchanged += effect.Unchanged
 		}
-		if n == 0 { // skipped members belong to no cohort for certain
-			run.Skipped, run.Samples, run.Note = w.Batch.Skipped, w.Batch.Samples, w.Batch.Note
-			run.Received += w.Batch.Skipped
+		if n == 0 { // samples and note are the request's
+			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
 		}
 		w.record(tx, run)
 		if before == nil || before != seg || run.Added+run.Removed > 0 {

@@ -191,7 +191,8 @@ type Cohort struct {
 	Name        string
 	Description string
 	URL         string
-	// Received counts the members that the body listed for this cohort.
+	// Received counts the members that the body listed for this cohort, those that could not be used
+	// among them; Changes holds the others.
 	Received int
 	Changes  *Changes
 }
