@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"muster/internal/segment"
@@ -65,6 +66,7 @@ func TestMergeOfRostersIsARoster(t *testing.T) {
 }
 
 func TestMergeStopsWhenItsReaderDoes(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	a, b := users(100), users(150)
 	n := 0
 	for range Merge(false, a.all(), b.all(), a.all()) {
