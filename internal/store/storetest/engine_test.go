@@ -1,0 +1,161 @@
+package storetest_test
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"muster/internal/store"
+	"muster/internal/store/engine"
+	"muster/internal/store/pebblestore"
+	"muster/internal/store/storetest"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// eager makes lists of a dozen changes large ones and folds all the time.
+var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 16, IdleFold: time.Millisecond}
+
+// machine is an engine over Pebble on a disk in memory.
+type machine struct {
+	o      engine.Options
+	disk   *vfs.MemFS
+	pebble *pebblestore.Store
+	engine *engine.Engine
+}
+
+func (m *machine) Start(tb testing.TB) store.Store {
+	tb.Helper()
+	var err error
+	m.pebble, err = pebblestore.Open("data", m.disk, quiet, func(err error) { tb.Errorf("fatal: %v", err) })
+	if err != nil {
+		tb.Fatalf("open disk: %v", err)
+	}
+	if m.engine, err = engine.Open(context.Background(), m.pebble, m.pebble, m.o); err != nil {
+		tb.Fatalf("open engine: %v", err)
+	}
+	return m.engine
+}
+
+func (m *machine) Stop(tb testing.TB) {
+	tb.Helper()
+	if err := m.engine.Close(); err != nil {
+		tb.Errorf("close engine: %v", err)
+	}
+	if err := m.pebble.Close(); err != nil {
+		tb.Errorf("close disk: %v", err)
+	}
+	m.engine = nil
+}
+
+func (m *machine) Cut(tb testing.TB) {
+	tb.Helper()
+	after := m.disk.CrashClone(vfs.CrashCloneCfg{})
+	m.Stop(tb)
+	m.disk = after
+}
+
+func TestEngine(t *testing.T) {
+	for name, o := range map[string]engine.Options{"as in production": {Logger: quiet}, "folding all the time": eager} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(tb testing.TB) storetest.Machine[store.Store] {
+				m := &machine{o: o, disk: vfs.NewCrashableMem()}
+				tb.Cleanup(func() {
+					if m.engine != nil {
+						m.Stop(tb)
+					}
+				})
+				return m
+			})
+		})
+	}
+}
+
+// scripted are the options of the tests of faults: folds happen when the script says so, so that
+// the same operation of the disk is hit in every run.
+var scripted = engine.Options{Logger: quiet, InlineChanges: 12, IdleFold: time.Hour}
+
+// play plays both halves of a script on a disk, with a restart between them.
+func play(t *testing.T, disk vfs.FS, sc *storetest.Script) {
+	t.Helper()
+	for range 2 {
+		p, err := pebblestore.Open("data", disk, quiet, func(error) {})
+		if err != nil {
+			return
+		}
+		e, err := engine.Open(t.Context(), p, p, scripted)
+		if err != nil {
+			_ = p.Close()
+			return
+		}
+		sc.Fold = e.Fold
+		more := sc.PlayHalf(t, e)
+		_ = e.Close()
+		if p.Close() != nil || !more {
+			return
+		}
+	}
+}
+
+func verify(t *testing.T, disk *vfs.MemFS, sc *storetest.Script) {
+	t.Helper()
+	m := &machine{o: scripted, disk: disk}
+	s := m.Start(t)
+	sc.Verify(t, s)
+	m.Stop(t)
+}
+
+// TestDiskErrors lets the disk fail once, at every single operation in turn.
+func TestDiskErrors(t *testing.T) {
+	for n := int32(0); !t.Failed(); n++ {
+		disk := vfs.NewCrashableMem()
+		failing := errorfs.OnIndex(n)
+		sc := storetest.NewScript()
+		play(t, errorfs.Wrap(disk, errorfs.ErrInjected.If(failing)), sc)
+		verify(t, disk.CrashClone(vfs.CrashCloneCfg{}), sc)
+		if failing.Load() >= 0 {
+			t.Logf("%d operations failed in turn", n)
+			return
+		}
+		if t.Failed() {
+			t.Errorf("this was with operation %d failing", n)
+		}
+	}
+}
+
+// TestPowerCuts cuts the power before every single operation of the disk, once keeping nothing
+// that was not synced and once a random half of it.
+func TestPowerCuts(t *testing.T) {
+	for _, percent := range []int{0, 50} {
+		for n := int64(0); !t.Failed(); n++ {
+			disk := vfs.NewCrashableMem()
+			var left *vfs.MemFS
+			var told *storetest.Script
+			var count atomic.Int64
+			sc := storetest.NewScript()
+			cut := errorfs.InjectorFunc(func(errorfs.Op) error {
+				if count.Add(1)-1 == n {
+					told = sc.Snapshot()
+					rng := rand.New(rand.NewPCG(uint64(n), 1))
+					left = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
+				}
+				return nil
+			})
+			play(t, errorfs.Wrap(disk, cut), sc)
+			if left == nil {
+				t.Logf("%d moments of a power cut", n)
+				break
+			}
+			verify(t, left, told)
+			if t.Failed() {
+				t.Errorf("this was with the power cut before operation %d, keeping %d %% of what was not synced", n, percent)
+			}
+		}
+	}
+}
