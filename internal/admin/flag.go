@@ -21,7 +21,7 @@ func (a *Admin) Flags(_ context.Context, who catalog.Caller, p catalog.ProjectKe
 	if _, err := viewProject(a.store, who, p); err != nil {
 		return nil, err
 	}
-	return a.store.Flags(p), nil
+	return slices.Clone(a.store.Flags(p)), nil
 }
 
 // Flag returns one flag.

@@ -23,7 +23,7 @@ func (a *Admin) Segments(_ context.Context, who catalog.Caller, p catalog.Projec
 	if err != nil {
 		return nil, err
 	}
-	return a.store.Segments(env.ID), nil
+	return slices.Clone(a.store.Segments(env.ID)), nil
 }
 
 // Segment returns one segment.
