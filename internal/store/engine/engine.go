@@ -12,7 +12,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -174,19 +173,19 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.stop()
+	e.wide.Lock() // an update that may add environments is at work in its caller's goroutine
 	for _, env := range *e.environments.Load() {
 		env.end(store.ErrClosed)
 	}
+	e.wide.Unlock()
 	e.running.Wait()
-	e.wide.Lock() // a wide update may be at work in its caller's goroutine
-	defer e.wide.Unlock()
 	return nil
 }
 
 // Update runs fn and commits what it staged.
 func (e *Engine) Update(ctx context.Context, scope store.Scope, fn func(store.Tx) error) (segment.Revision, error) {
-	if err := errors.Join(ctx.Err(), e.usable()); err != nil {
-		return 0, firstError(ctx.Err(), e.usable())
+	if err := firstError(ctx.Err(), e.usable()); err != nil {
+		return 0, err
 	}
 	if scope.Env == "" {
 		return 0, e.updateWide(scope, fn)

@@ -27,6 +27,7 @@ const (
 // disk is a memory disk on which a store is opened again and again.
 type disk struct {
 	fs     vfs.FS
+	dir    string
 	o      engine.Options
 	driver *pebblestore.Store
 	*engine.Engine
@@ -34,7 +35,7 @@ type disk struct {
 
 func newDisk(tb testing.TB, o engine.Options) *disk {
 	tb.Helper()
-	d := &disk{fs: vfs.NewMem(), o: o}
+	d := &disk{fs: vfs.NewMem(), dir: "data", o: o}
 	d.open(tb)
 	tb.Cleanup(func() { d.close(tb) })
 	return d
@@ -42,7 +43,7 @@ func newDisk(tb testing.TB, o engine.Options) *disk {
 
 func (d *disk) open(tb testing.TB) {
 	tb.Helper()
-	driver, err := pebblestore.Open("data", d.fs, slog.New(slog.DiscardHandler), func(err error) { tb.Error(err) })
+	driver, err := pebblestore.Open(d.dir, d.fs, slog.New(slog.DiscardHandler), func(err error) { tb.Error(err) })
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -139,11 +139,7 @@ func (env *environment) commitWaiting() bool {
 	var group []*request
 	for n := 0; r != nil; n++ {
 		r.revision, r.err = s.run(store.Scope{Env: env.id}, r.started, r.fn)
-		if r.err != nil {
-			close(r.answered)
-		} else {
-			group = append(group, r)
-		}
+		group = append(group, r)
 		if n == stepUpdates || s.changes >= stepChanges {
 			break
 		}
@@ -151,7 +147,8 @@ func (env *environment) commitWaiting() bool {
 	}
 	err := s.commit()
 	for _, r := range group {
-		if err != nil {
+		// A refusal too is answered only now: it may rest on what the group has just written.
+		if err != nil && r.err == nil {
 			r.revision, r.err = 0, err
 		}
 		close(r.answered)

@@ -78,10 +78,37 @@ func (e *Engine) foldIdle(seen map[*membership]segment.Revision) map[*membership
 	next := make(map[*membership]segment.Revision)
 	for _, m := range e.unfolded(func(m *membership) bool { next[m] = m.last; return seen[m] == m.last }) {
 		if !e.foldOrReport(m) {
-			break
+			return next
+		}
+	}
+	for _, env := range *e.environments.Load() {
+		if err := env.raiseFloor(); err != nil {
+			e.o.Logger.Error("floor was not raised", "environment", env.id, "error", err)
 		}
 	}
 	return next
+}
+
+// floorLag is how many entries a start may read for nothing.
+const floorLag = 1000
+
+// raiseFloor lets the next start begin its replay later, where entries without members have been
+// written since the last fold.
+func (env *environment) raiseFloor() error {
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	floor := env.floorAfter(nil)
+	if floor < env.floor+floorLag || env.e.environment(env.id) != env {
+		return nil
+	}
+	if err := env.e.usable(); err != nil {
+		return err
+	}
+	if err := env.e.log.Write(env.e.writing, nil, []store.Row{{Table: tableFloor, Key: []byte(env.id), Value: number(floor)}}); err != nil {
+		return env.e.fail(err)
+	}
+	env.floor = floor
+	return nil
 }
 
 // unfolded returns the memberships that have something to fold and are selected, largest first.
@@ -156,9 +183,7 @@ func (e *Engine) fold(ctx context.Context, m *membership) error {
 	}
 	f, err := e.mergeLayers(ctx, at)
 	if err == nil {
-		if err = env.replaceLayers(m, at, f); err != nil && f != nil {
-			e.deleteFile(e.writing, f.id)
-		}
+		err = env.replaceLayers(m, at, f)
 	}
 	if err != nil {
 		env.unfreeze(m, at)
@@ -209,17 +234,18 @@ func (at *frozenAt) choose() {
 		}
 	}
 	var size int64
-	rosters := 0
 	for i, l := range at.layers {
 		n := l.len()
-		if i >= last && n > 4*size && len(at.layers)-i < maxRosters {
+		if i >= last && n > 2*size && len(at.layers)-i < maxRosters {
 			break
 		}
 		size += n
-		rosters = i + 1
+		at.merge = i + 1
 	}
-	at.merge = rosters
-	at.full = rosters == len(at.layers)
+	if last == 0 && at.merge == 1 {
+		at.merge = 0 // a roster alone is as good as it gets
+	}
+	at.full = at.merge == len(at.layers)
 }
 
 func (l layer) len() int64 {
@@ -229,8 +255,11 @@ func (l layer) len() int64 {
 	return l.file.roster.Len()
 }
 
-// mergeLayers writes the merged layers; nil if nobody is left.
+// mergeLayers writes the merged layers; nil if nothing is left of them.
 func (e *Engine) mergeLayers(ctx context.Context, at *frozenAt) (*file, error) {
+	if at.merge == 0 || at.full && at.counts == (segment.Counts{}) {
+		return nil, nil
+	}
 	var sources []iter.Seq2[segment.Change, error]
 	for _, l := range at.layers[:at.merge] {
 		if l.table != nil {
@@ -243,11 +272,23 @@ func (e *Engine) mergeLayers(ctx context.Context, at *frozenAt) (*file, error) {
 	kind := roster.Partial
 	if at.full {
 		kind = roster.Full
-		if at.counts == (segment.Counts{}) {
-			return nil, nil
+	}
+	return e.putFile(ctx, kind, until(ctx, merged))
+}
+
+// until ends a sequence with the context's error once that is done.
+func until(ctx context.Context, seq iter.Seq2[segment.Change, error]) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		n := 0
+		for c, err := range seq {
+			if n++; n%4096 == 0 && err == nil {
+				err = ctx.Err()
+			}
+			if !yield(c, err) {
+				return
+			}
 		}
 	}
-	return e.putFile(ctx, kind, merged)
 }
 
 // replaceLayers makes a fold durable and then visible.
@@ -280,10 +321,13 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 		rows = append(rows, store.Row{Table: tableKeys, Key: keysKey(refID{m.env, m.ref}, rev)})
 	}
 	if err := e.usable(); err != nil {
+		if f != nil {
+			e.deleteFile(e.writing, f.id)
+		}
 		return err
 	}
 	if err := e.log.Write(e.writing, nil, rows); err != nil {
-		return e.fail(err)
+		return e.fail(err) // the new roster stays: the rows that name it may be durable
 	}
 	env.floor = floor
 	m.row, m.folding = row, false

@@ -31,7 +31,7 @@ func (s *staged) Len() int { return s.n }
 
 func (s *staged) Discard() {
 	if s.file != nil && s.state.CompareAndSwap(stagedFree, stagedDiscarded) {
-		s.e.deleteFile(s.e.ctx, s.file.id)
+		s.e.deleteFile(s.e.writing, s.file.id)
 	}
 }
 

@@ -402,7 +402,7 @@ func (s *step) install() {
 		}
 	}
 	for _, id := range s.unlink {
-		s.e.deleteFile(s.e.ctx, id)
+		s.e.deleteFile(s.e.writing, id)
 	}
 	s.e.noticePending(s.deltas)
 }
@@ -460,6 +460,9 @@ func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revisio
 // auditRows adds the rows of the update's audit entries.
 func (t *tx) auditRows(p *prepared) error {
 	for i := range t.audit {
+		if t.audit[i].At.IsZero() {
+			t.audit[i].At = t.step.at
+		}
 		b, err := json.Marshal(&t.audit[i])
 		if err != nil {
 			return fmt.Errorf("write audit entry %s: %w", t.audit[i].ID, err)

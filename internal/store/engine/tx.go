@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -337,6 +338,9 @@ func (t *tx) applyChanges(m *membership, st *staged) (store.Effect, error) {
 	if own != nil && own.file != nil {
 		return store.Effect{}, fmt.Errorf("apply changes to %s: a staged file must be the only change of its segment in a write", m.ref)
 	}
+	if limit := 4 * int64(t.step.e.o.TotalPending); t.step.e.pendingChanges.Load() > limit {
+		return store.Effect{}, fault.Unavailablef("more than %d changes wait to be written into files; try again later", limit)
+	}
 	before := t.counts(m, sd)
 	effect := store.Effect{Counts: before}
 	d := &delta{ref: m.ref, m: m}
@@ -357,6 +361,7 @@ func (t *tx) applyChanges(m *membership, st *staged) (store.Effect, error) {
 	effect.Unchanged += st.n - effect.Added - effect.Removed - effect.Unchanged
 	d.change = minus(effect.Counts, before)
 	d.counts = effect.Counts
+	d.keys = bytes.Clone(d.keys) // kept for long, so without room to grow
 	if own != nil {
 		d = merge(d, own)
 	}

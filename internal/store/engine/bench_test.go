@@ -1,0 +1,118 @@
+package engine_test
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/engine"
+)
+
+// onDisk opens a store in a folder of the real disk.
+func onDisk(b *testing.B) *disk {
+	b.Helper()
+	d := &disk{fs: vfs.Default, dir: b.TempDir(), o: engine.Options{Logger: slog.New(slog.DiscardHandler)}}
+	d.open(b)
+	b.Cleanup(func() { d.close(b) })
+	d.found(b)
+	return d
+}
+
+func (d *disk) push(tb testing.TB, k segment.Key, from, n int) {
+	c := &segment.Changes{}
+	for i := from; i < from+n; i++ {
+		c.Append(userKey(i), segment.Include)
+	}
+	st, err := d.Stage(tb.Context(), c)
+	if err != nil {
+		tb.Error(err)
+		return
+	}
+	if _, err := d.Update(tb.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		_, err := tx.Apply(testEnv, k, st)
+		return err
+	}); err != nil {
+		tb.Error(err)
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, tt := range []struct{ callers, members int }{{1, 1}, {1, 1000}, {32, 1000}, {4, 10_000}} {
+		b.Run(fmt.Sprintf("callers=%d/members=%d", tt.callers, tt.members), func(b *testing.B) {
+			d := onDisk(b)
+			var work sync.WaitGroup
+			next := make(chan int)
+			b.ResetTimer()
+			for range tt.callers {
+				work.Go(func() {
+					for i := range next {
+						d.push(b, "vip", i*tt.members, tt.members)
+					}
+				})
+			}
+			for i := range b.N {
+				next <- i
+			}
+			close(next)
+			work.Wait()
+			b.ReportMetric(float64(b.N*tt.members)/b.Elapsed().Seconds(), "members/s")
+		})
+	}
+}
+
+func BenchmarkEach(b *testing.B) {
+	for _, folded := range []bool{false, true} {
+		for _, segments := range []int{20, 300, 1000} {
+			b.Run(fmt.Sprintf("folded=%t/segments=%d", folded, segments), func(b *testing.B) {
+				d := newDisk(b, engine.Options{Logger: slog.New(slog.DiscardHandler)})
+				d.found(b)
+				d.update(b, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+					for i := range segments {
+						tx.PutSegment(unbounded(segment.Key(fmt.Sprintf("s%d", i)), 1))
+					}
+					return nil
+				})
+				for i := range segments {
+					d.push(b, segment.Key(fmt.Sprintf("s%d", i)), 0, 1000+i%7*100)
+				}
+				if folded {
+					if err := d.Fold(b.Context(), testEnv); err != nil {
+						b.Fatal(err)
+					}
+				}
+				hashes := make([]segment.Hash, 4096)
+				for i := range hashes {
+					hashes[i] = segment.HashOf(userKey(i * 7))
+				}
+				n := 0
+				b.ReportAllocs()
+				for b.Loop() {
+					v, err := d.View(testEnv)
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+					if err := v.Each(hashes[n%len(hashes)], func(segment.Ref, segment.Ops) bool { return true }); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkOpenWithPending(b *testing.B) {
+	d := newDisk(b, engine.Options{Logger: slog.New(slog.DiscardHandler), SegmentPending: 1 << 30, TotalPending: 1 << 30})
+	d.found(b)
+	for i := range 100 {
+		d.push(b, "vip", i*10_000, 10_000)
+	}
+	for b.Loop() {
+		d.reopen(b)
+	}
+}
