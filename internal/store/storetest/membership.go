@@ -13,7 +13,7 @@ import (
 
 var membershipChecks = []check[store.Store]{
 	{"Effects and counts are exact, repeats and contradictions included", testEffects},
-	{"The log carries effective changes only", started(testEffectiveOnly)},
+	{"The log carries only the effective part of a small change", started(testEffectiveOnly)},
 	{"Only unbounded segments take members", started(testUnbounded)},
 	{"A waiting reader wakes when its revision is readable", started(testAwait)},
 	{"Concurrent updates of one environment all land exactly", testConcurrent},
