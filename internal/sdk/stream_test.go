@@ -150,16 +150,15 @@ func TestDrainEndsStreams(t *testing.T) {
 
 // A client that stops reading is cut while the others go on.
 func TestStalledReaderIsCutAndOthersGoOn(t *testing.T) {
-	w := newWorld(t, delivery.Options{WindowEvents: 8}, sdk.Options{WriteTimeout: 50 * time.Millisecond})
-	w.putSegment()
-	stalled := w.stall("/all")
+	w := newWorld(t, delivery.Options{}, sdk.Options{WriteTimeout: 100 * time.Millisecond})
+	w.putFlagWith("large", 1, func(f *catalog.Flag) { // more than the buffers in between hold
+		f.Environments[envKey].Targets = []catalog.Target{{Values: []string{strings.Repeat("x", 512<<10)}}}
+	})
 	l := w.listen("GET", "/all", "", "Authorization", sdkKey)
 	l.event()
-	large := func(f *catalog.Flag) {
-		f.Environments[envKey].Targets = []catalog.Target{{Values: []string{strings.Repeat("x", 256<<10)}}}
-	}
+	stalled := w.stall("/all")
 	for version := 1; w.handler.Stats().ServerStreams > 1; version++ {
-		w.putFlagWith("checkout", version, large)
+		w.putFlag("checkout", version)
 		if patch := l.event(); !strings.Contains(patch, fmt.Sprintf(`"version":%d`, version)) {
 			t.Fatalf("after version %d came %.200s", version, patch)
 		}
@@ -174,6 +173,9 @@ func (w *world) stall(path string) net.Conn {
 	w.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
 	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // so that little fits in between
 		w.t.Fatal(err)
 	}
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: muster\r\nAuthorization: %s\r\n\r\n", path, sdkKey); err != nil {

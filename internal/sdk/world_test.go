@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,7 +63,14 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	do.Log = log
 	d := delivery.New(s, do)
 	w := &world{t: t, store: s, delivery: d, handler: sdk.New(d, access.New(s, time.Now), log, so)}
-	server := httptest.NewServer(w.handler)
+	server := httptest.NewUnstartedServer(w.handler)
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if err := c.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil { // so that slow readers show soon
+			t.Error(err)
+		}
+		return ctx
+	}
+	server.Start()
 	w.url = server.URL
 	t.Cleanup(func() {
 		d.Close()
