@@ -11,8 +11,13 @@ import (
 	"muster/internal/store"
 )
 
-// defaultAuditLimit is how many entries a query without a limit returns.
-const defaultAuditLimit = 20
+const (
+	// defaultAuditLimit is how many entries a query without a limit returns.
+	defaultAuditLimit = 20
+	// maxAuditBytes bounds the value before and after a change; larger ones, such as segments with
+	// thousands of targets, are left out of the entry.
+	maxAuditBytes = 256 << 10
+)
 
 // done is what the audit log is told of a change.
 type done struct {
@@ -103,7 +108,7 @@ func auditJSON(v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write audit entry: %w", err)
 	}
-	if string(b) == "null" {
+	if string(b) == "null" || len(b) > maxAuditBytes {
 		return nil, nil
 	}
 	return b, nil

@@ -60,6 +60,9 @@ func TestANewEnvironmentHasEveryFlag(t *testing.T) {
 			t.Errorf("flag %s: %+v", f.Key, c)
 		}
 	}
+	if flags := sdkData(t, h, "qa")["flags"]; len(flags) != 2 || flags["checkout"]["version"] != 1.0 {
+		t.Errorf("SDKs see %v", flags)
+	}
 	must(t, h.DeleteEnvironment(t.Context(), root, "web", "qa"))
 	for _, f := range h.store.Flags("web") {
 		if f.Environments["qa"] != nil {

@@ -295,16 +295,16 @@ func (a *Admin) settleFlag(tx store.Tx, before, after *catalog.Flag) {
 
 func settleConfig(tx store.Tx, e *catalog.Environment, before, after *catalog.Flag, now time.Time) {
 	old, c := before.Environments[e.Key], after.Environments[e.Key]
-	if old != nil {
-		es := effects{}
-		es.flagConfig(nil, old, c)
-		if len(es) == 0 && sameToSDKs(before, after, e.Key) {
-			return
-		}
-	}
-	c.ModifiedAt = now
-	if old == nil || !sameToSDKs(before, after, e.Key) {
+	same := old != nil && sameToSDKs(before, after, e.Key)
+	if !same {
 		c.Version = max(c.Version, tx.LastVersion(e.ID, segment.FlagDefinition, string(after.Key))+1)
+	}
+	var es effects
+	if old != nil {
+		es.flagConfig(nil, old, c)
+	}
+	if !same || len(es) > 0 {
+		c.ModifiedAt = now
 	}
 }
 

@@ -105,7 +105,7 @@ func (a *Admin) PutSDKData(ctx context.Context, who catalog.Caller, p catalog.Pr
 
 func parseSDKDocument(data []byte, env catalog.EnvKey) ([]*catalog.Flag, []*catalog.Segment, error) {
 	var all sdkDocument
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&all); err != nil {
+	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, nil, fault.Invalidf("SDK data must be an object with flags and segments: %v", err)
 	}
 	var flags []*catalog.Flag
@@ -267,6 +267,9 @@ func keptVariations(before, imported []catalog.Variation) []catalog.Variation {
 func keepSegmentRules(before, imported []catalog.SegmentRule) {
 	for i := range imported {
 		r := &imported[i]
+		if r.ID == "" && i < len(before) {
+			r.ID = before[i].ID
+		}
 		if j := slices.IndexFunc(before, func(b catalog.SegmentRule) bool { return b.ID == r.ID }); j >= 0 {
 			r.Description = before[j].Description
 			keepClauseIDs(before[j].Clauses, r.Clauses)
@@ -277,6 +280,9 @@ func keepSegmentRules(before, imported []catalog.SegmentRule) {
 func keepFlagRules(before, imported []catalog.FlagRule) {
 	for i := range imported {
 		r := &imported[i]
+		if r.ID == "" && i < len(before) {
+			r.ID = before[i].ID
+		}
 		if j := slices.IndexFunc(before, func(b catalog.FlagRule) bool { return b.ID == r.ID }); j >= 0 {
 			r.Description, r.Ref = before[j].Description, before[j].Ref
 			keepClauseIDs(before[j].Clauses, r.Clauses)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldattr"
@@ -190,15 +191,19 @@ func attributeRef(kind segment.ContextKind, attribute string) ldattr.Ref {
 	}
 }
 
-func attributeText(kind ldcontext.Kind, ref ldattr.Ref) string {
+// parsedAttribute undoes attributeRef. A plain name that would read as a path gets the kind that no
+// kind stands for, and is escaped: it then means the same wherever the kind is filled in later.
+func parsedAttribute(kind ldcontext.Kind, ref ldattr.Ref) (segment.ContextKind, string) {
 	switch {
 	case !ref.IsDefined():
-		return ""
-	case kind == "":
-		return ref.Component(0)
-	default:
-		return ref.String()
+		return segment.ContextKind(kind), ""
+	case kind != "":
+		return segment.ContextKind(kind), ref.String()
 	}
+	if name := ref.Component(0); !strings.HasPrefix(name, "/") {
+		return "", name
+	}
+	return segment.DefaultKind, ref.String()
 }
 
 // ParseSDKFlag reads a flag in the SDK data model. The result has one configuration, that of env,
@@ -309,10 +314,9 @@ func ParseSDKSegment(data []byte) (*Segment, error) {
 		s.Generation = segment.Generation(max(0, m.Generation.IntValue()))
 	}
 	for _, r := range m.Rules {
-		s.Rules = append(s.Rules, SegmentRule{
-			ID: r.ID, Clauses: parsedClauses(r.Clauses), Weight: r.Weight.AsPointer(),
-			BucketBy: attributeText(r.RolloutContextKind, r.BucketBy), RolloutKind: segment.ContextKind(r.RolloutContextKind),
-		})
+		rule := SegmentRule{ID: r.ID, Clauses: parsedClauses(r.Clauses), Weight: r.Weight.AsPointer()}
+		rule.RolloutKind, rule.BucketBy = parsedAttribute(r.RolloutContextKind, r.BucketBy)
+		s.Rules = append(s.Rules, rule)
 	}
 	return s, nil
 }
@@ -328,10 +332,9 @@ func parsedSegmentTargets(m []ldmodel.SegmentTarget) []ContextTargets {
 func parsedClauses(m []ldmodel.Clause) []Clause {
 	var cs []Clause
 	for _, c := range m {
-		cs = append(cs, Clause{
-			Kind: segment.ContextKind(c.ContextKind), Attribute: attributeText(c.ContextKind, c.Attribute),
-			Op: string(c.Op), Values: c.Values, Negate: c.Negate,
-		})
+		clause := Clause{Op: string(c.Op), Values: c.Values, Negate: c.Negate}
+		clause.Kind, clause.Attribute = parsedAttribute(c.ContextKind, c.Attribute)
+		cs = append(cs, clause)
 	}
 	return cs
 }
@@ -339,10 +342,8 @@ func parsedClauses(m []ldmodel.Clause) []Clause {
 func parsedServe(m ldmodel.VariationOrRollout) Serve {
 	s := Serve{Variation: m.Variation.AsPointer()}
 	if len(m.Rollout.Variations) > 0 {
-		r := &Rollout{
-			Kind: string(m.Rollout.Kind), Context: segment.ContextKind(m.Rollout.ContextKind),
-			BucketBy: attributeText(m.Rollout.ContextKind, m.Rollout.BucketBy), Seed: m.Rollout.Seed.AsPointer(),
-		}
+		r := &Rollout{Kind: string(m.Rollout.Kind), Seed: m.Rollout.Seed.AsPointer()}
+		r.Context, r.BucketBy = parsedAttribute(m.Rollout.ContextKind, m.Rollout.BucketBy)
 		for _, v := range m.Rollout.Variations {
 			r.Variations = append(r.Variations, WeightedVariation(v))
 		}

@@ -112,6 +112,22 @@ func TestSegmentSurvivesTheSDKDataModel(t *testing.T) {
 	})
 }
 
+// Without a context kind, SDKs take an attribute literally, also one that looks like a path.
+func TestPlainAttributesStayPlain(t *testing.T) {
+	s, err := ParseSDKSegment([]byte(`{"key":"vip","rules":[{"id":"r","bucketBy":"/b","clauses":[{"attribute":"/a/b","op":"in","values":["x"]},{"attribute":"c","op":"in","values":["x"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Normalize()
+	r := s.Rules[0]
+	if r.Clauses[0].Attribute != "/~1a~1b" || r.Clauses[1].Attribute != "c" || r.BucketBy != "/~1b" || r.RolloutKind != "user" {
+		t.Errorf("got %+v", r)
+	}
+	if ref := attributeRef(r.Clauses[0].Kind, r.Clauses[0].Attribute); ref.Depth() != 1 || ref.Component(0) != "/a/b" {
+		t.Errorf("SDKs would read %v", ref)
+	}
+}
+
 func TestParseSDKRefuses(t *testing.T) {
 	tests := []struct{ name, in string }{
 		{"a tombstone", `{"key":"a","version":3,"deleted":true}`},
@@ -198,11 +214,21 @@ func genKind() *rapid.Generator[segment.ContextKind] {
 	return rapid.SampledFrom([]segment.ContextKind{"", "user", "org"})
 }
 
+// genAttribute makes paths only for a known kind: without one, an attribute is a plain name.
+func genAttribute(kind segment.ContextKind) *rapid.Generator[string] {
+	names := []string{"", "email", "a/b", "segmentMatch"}
+	if kind != "" {
+		names = append(names, "/address/country", "/a~1b")
+	}
+	return rapid.SampledFrom(names)
+}
+
 func genClause() *rapid.Generator[Clause] {
 	return rapid.Custom(func(t *rapid.T) Clause {
+		kind := genKind().Draw(t, "kind")
 		return Clause{
-			Kind:      genKind().Draw(t, "kind"),
-			Attribute: rapid.SampledFrom([]string{"", "email", "/address/country", "/a~1b", "segmentMatch"}).Draw(t, "attribute"),
+			Kind:      kind,
+			Attribute: genAttribute(kind).Draw(t, "attribute"),
 			Op:        rapid.SampledFrom([]string{"in", "segmentMatch", "before"}).Draw(t, "op"),
 			Values:    genList(genValue(), 3).Draw(t, "values"),
 			Negate:    rapid.Bool().Draw(t, "negate"),
@@ -216,10 +242,11 @@ func genServe() *rapid.Generator[Serve] {
 			return Serve{Variation: new(rapid.IntRange(0, 1).Draw(t, "index"))}
 		}
 		first := rapid.IntRange(0, 100000).Draw(t, "weight")
+		kind := genKind().Draw(t, "context")
 		return Serve{Rollout: &Rollout{
 			Kind:       rapid.SampledFrom([]string{"", "rollout", "experiment"}).Draw(t, "rollout kind"),
-			Context:    genKind().Draw(t, "context"),
-			BucketBy:   rapid.SampledFrom([]string{"", "key", "/a/b"}).Draw(t, "bucket by"),
+			Context:    kind,
+			BucketBy:   genAttribute(kind).Draw(t, "bucket by"),
 			Seed:       genMaybe(rapid.IntRange(0, 99)).Draw(t, "seed"),
 			Variations: []WeightedVariation{{Variation: 0, Weight: first}, {Variation: 1, Weight: 100000 - first, Untracked: true}},
 		}}
@@ -272,9 +299,10 @@ func genSDKSegment() *rapid.Generator[*Segment] {
 			return ContextTargets{Kind: "org", Values: rapid.SliceOfN(genKey(), 1, 3).Draw(t, "values")}
 		})
 		rule := rapid.Custom(func(t *rapid.T) SegmentRule {
+			kind := genKind().Draw(t, "kind")
 			return SegmentRule{
 				ID: genKey().Draw(t, "id"), Clauses: genList(genClause(), 3).Draw(t, "clauses"), Weight: genMaybe(rapid.IntRange(0, 100000)).Draw(t, "weight"),
-				RolloutKind: genKind().Draw(t, "kind"), BucketBy: rapid.SampledFrom([]string{"", "key", "/a/b"}).Draw(t, "bucket by"),
+				RolloutKind: kind, BucketBy: genAttribute(kind).Draw(t, "bucket by"),
 			}
 		})
 		s := &Segment{
