@@ -43,7 +43,7 @@ var (
 type Options struct {
 	Log *slog.Logger // default slog.Default()
 	// WindowEvents and WindowBytes bound the changes of an environment that are kept for streams
-	// that have not written them yet. Defaults: 1,024 and 64 MiB.
+	// that have not written them yet. Defaults: 1,024 and 16 MiB.
 	WindowEvents int
 	WindowBytes  int
 	// Evaluations is how many connections are evaluated at once. Default: the number of processors.
@@ -77,7 +77,7 @@ type Delivery struct {
 func New(s store.Store, o Options) *Delivery {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	o.WindowEvents = cmp.Or(o.WindowEvents, 1024)
-	o.WindowBytes = cmp.Or(o.WindowBytes, 64<<20)
+	o.WindowBytes = cmp.Or(o.WindowBytes, 16<<20)
 	o.Evaluations = cmp.Or(o.Evaluations, runtime.GOMAXPROCS(0))
 	if o.Now == nil {
 		o.Now = time.Now
