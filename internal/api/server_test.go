@@ -46,7 +46,7 @@ func newAccount(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(t.Context(), db, db, engine.Options{Log: silent})
+	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
