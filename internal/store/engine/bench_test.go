@@ -1,10 +1,14 @@
+//go:build unix
+
 package engine_test
 
 import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -21,6 +25,21 @@ func onDisk(b *testing.B) *disk {
 	b.Cleanup(func() { d.close(b) })
 	d.found(b)
 	return d
+}
+
+// cpu reports the processor time per operation from now on, which other work on the machine does
+// not change as it does the time that passes.
+func cpu(b *testing.B) (report func(n int)) {
+	begun := cpuTime(b)
+	return func(n int) { b.ReportMetric(float64(cpuTime(b)-begun)/float64(n), "cpu-ns/op") }
+}
+
+func cpuTime(tb testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (d *disk) push(tb testing.TB, k segment.Key, from, n int) {
@@ -47,6 +66,7 @@ func BenchmarkCommit(b *testing.B) {
 			d := onDisk(b)
 			var work sync.WaitGroup
 			next := make(chan int)
+			report := cpu(b)
 			b.ResetTimer()
 			for range tt.callers {
 				work.Go(func() {
@@ -60,6 +80,7 @@ func BenchmarkCommit(b *testing.B) {
 			}
 			close(next)
 			work.Wait()
+			report(b.N)
 			b.ReportMetric(float64(b.N*tt.members)/b.Elapsed().Seconds(), "members/s")
 		})
 	}
@@ -69,7 +90,7 @@ func BenchmarkEach(b *testing.B) {
 	for _, folded := range []bool{false, true} {
 		for _, segments := range []int{20, 300, 1000} {
 			b.Run(fmt.Sprintf("folded=%t/segments=%d", folded, segments), func(b *testing.B) {
-				d := newDisk(b, engine.Options{Logger: slog.New(slog.DiscardHandler)})
+				d := newDisk(b, engine.Options{Logger: slog.New(slog.DiscardHandler), TotalPending: 1 << 30})
 				d.found(b)
 				d.update(b, store.Scope{Env: testEnv}, func(tx store.Tx) error {
 					for i := range segments {
@@ -90,6 +111,7 @@ func BenchmarkEach(b *testing.B) {
 					hashes[i] = segment.HashOf(userKey(i * 7))
 				}
 				n := 0
+				report := cpu(b)
 				b.ReportAllocs()
 				for b.Loop() {
 					v, err := d.View(testEnv)
@@ -101,6 +123,7 @@ func BenchmarkEach(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
+				report(n)
 			})
 		}
 	}

@@ -35,6 +35,9 @@ type disk struct {
 
 func newDisk(tb testing.TB, o engine.Options) *disk {
 	tb.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	d := &disk{fs: vfs.NewMem(), dir: "data", o: o}
 	d.open(tb)
 	tb.Cleanup(func() { d.close(tb) })

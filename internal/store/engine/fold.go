@@ -35,7 +35,8 @@ func (e *Engine) noticePending(deltas []*delta) {
 	}
 }
 
-// due reports whether a membership has more changes in tables than n, or too many rosters.
+// due reports whether a membership has more changes in tables than n, or too many rosters. The
+// caller holds the commit lock.
 func (m *membership) due(n int) bool {
 	l := m.layers.Load()
 	return l.tables() > n || len(l.older) > 2*maxRosters
@@ -61,23 +62,22 @@ func (e *Engine) foldWhenNeeded() {
 // foldLarge folds what is beyond the limits, largest first.
 func (e *Engine) foldLarge() {
 	total := e.pendingChanges.Load()
-	for _, m := range e.unfolded(func(m *membership) bool { return m.last > 0 }) {
-		n := int64(m.layers.Load().tables())
-		if !m.due(e.o.SegmentPending) && total <= int64(e.o.TotalPending) {
+	for _, u := range e.unfolded(func(*membership) bool { return true }) {
+		if !u.due && total <= int64(e.o.TotalPending) {
 			continue
 		}
-		if !e.foldOrReport(m) {
+		if !e.foldOrReport(u.m) {
 			return
 		}
-		total -= n
+		total -= int64(u.changes)
 	}
 }
 
 // foldIdle folds what has not changed since the call before and returns what to compare with next.
 func (e *Engine) foldIdle(seen map[*membership]segment.Revision) map[*membership]segment.Revision {
 	next := make(map[*membership]segment.Revision)
-	for _, m := range e.unfolded(func(m *membership) bool { next[m] = m.last; return seen[m] == m.last }) {
-		if !e.foldOrReport(m) {
+	for _, u := range e.unfolded(func(m *membership) bool { next[m] = m.last; return seen[m] == m.last }) {
+		if !e.foldOrReport(u.m) {
 			return next
 		}
 	}
@@ -111,22 +111,27 @@ func (env *environment) raiseFloor() error {
 	return nil
 }
 
+// unfolded is a membership with something to fold, as it was when looked at.
+type unfolded struct {
+	m       *membership
+	changes int // in tables
+	due     bool
+}
+
 // unfolded returns the memberships that have something to fold and are selected, largest first.
-func (e *Engine) unfolded(selected func(*membership) bool) []*membership {
-	var all []*membership
+func (e *Engine) unfolded(selected func(*membership) bool) []unfolded {
+	var all []unfolded
 	for _, env := range *e.environments.Load() {
 		env.commit.Lock()
 		env.view.Load().refs.each(func(m *membership) bool {
 			if m.from > 0 && selected(m) {
-				all = append(all, m)
+				all = append(all, unfolded{m, m.layers.Load().tables(), m.due(e.o.SegmentPending)})
 			}
 			return true
 		})
 		env.commit.Unlock()
 	}
-	slices.SortFunc(all, func(a, b *membership) int {
-		return cmp.Compare(b.layers.Load().tables(), a.layers.Load().tables())
-	})
+	slices.SortFunc(all, func(a, b unfolded) int { return cmp.Compare(b.changes, a.changes) })
 	return all
 }
 
@@ -152,8 +157,8 @@ func (e *Engine) Fold(ctx context.Context, id segment.EnvID) error {
 	if e.environment(id) == nil {
 		return fmt.Errorf("fold environment %s: %w", id, store.ErrNoEnvironment)
 	}
-	for _, m := range e.unfolded(func(m *membership) bool { return m.env == id }) {
-		if err := e.fold(ctx, m); err != nil && !errors.Is(err, store.ErrNoEnvironment) {
+	for _, u := range e.unfolded(func(m *membership) bool { return m.env == id }) {
+		if err := e.fold(ctx, u.m); err != nil && !errors.Is(err, store.ErrNoEnvironment) {
 			return err
 		}
 	}

@@ -275,8 +275,7 @@ func (e *Engine) replayDelta(ctx context.Context, d *delta) error {
 			return err
 		}
 	}
-	e.pendingChanges.Add(int64(len(d.hashes)))
-	d.install()
+	e.pendingChanges.Add(d.install())
 	return nil
 }
 

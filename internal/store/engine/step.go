@@ -377,9 +377,8 @@ func (s *step) release() {
 // definition finds the membership that goes with it.
 func (s *step) install() {
 	for _, d := range s.deltas {
-		d.install()
+		s.e.pendingChanges.Add(d.install())
 	}
-	s.e.pendingChanges.Add(int64(s.changes))
 	for id, rev := range s.heads {
 		s.e.ensureEnvironment(id).show(rev, s.over)
 	}
@@ -407,8 +406,8 @@ func (s *step) install() {
 	s.e.noticePending(s.deltas)
 }
 
-// install applies a durable delta to its membership.
-func (d *delta) install() {
+// install applies a durable delta to its membership and returns by how much the tables grow.
+func (d *delta) install() (grown int64) {
 	m := d.m
 	l := m.layers.Load()
 	if d.file != nil {
@@ -419,7 +418,9 @@ func (d *delta) install() {
 		if live == nil {
 			live = newPending()
 		}
+		before := live.n
 		live.apply(d)
+		grown = int64(live.n - before)
 		if l.live == nil {
 			m.layers.Store(&layers{live: live, older: l.older, err: l.err})
 		}
@@ -433,6 +434,7 @@ func (d *delta) install() {
 	m.last = d.revision
 	counts := d.counts
 	m.counts.Store(&counts)
+	return grown
 }
 
 // ledgerRows adds the rows of the update's runs.

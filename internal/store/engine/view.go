@@ -65,7 +65,7 @@ func (l *layers) state(h *segment.Hash) (segment.Ops, error) {
 	return ops.Settled(), l.err
 }
 
-// tables returns the number of changes in tables.
+// tables returns the number of changes in tables. The caller holds the commit lock.
 func (l *layers) tables() int {
 	n := 0
 	if l.live != nil {
