@@ -118,6 +118,9 @@ func compareMembers(f failer, s store.Membership, e *envWorld) {
 		}
 	}
 	for h, want := range contexts {
+		if len(contexts) > 1000 && h[0]%32 != 0 {
+			continue // a sample suffices: counts and the log are compared whole
+		}
 		got := map[segment.Ref]segment.Ops{}
 		if err := v.Each(h, func(r segment.Ref, ops segment.Ops) bool { got[r] = ops; return true }); err != nil {
 			f.Fatalf("each of %s: %v", h, err)
