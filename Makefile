@@ -5,7 +5,7 @@ FUZZTIME ?= 60s
 GOLANGCI = go tool -modfile=tools/go.mod golangci-lint
 
 build: ## bin/muster, the user interface embedded
-	go build -trimpath -o bin/muster ./cmd/muster
+	go build -o bin/muster ./cmd/muster
 
 run: build ## serve from ./muster-data on 127.0.0.1:8080, Redis protocol on 127.0.0.1:6380
 	./bin/muster serve --data-dir ./muster-data --resp-listen 127.0.0.1:6380

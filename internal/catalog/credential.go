@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/segment"
@@ -41,11 +42,24 @@ func NewUUID() string {
 	return string(s[:])
 }
 
-// NewID returns a new ID. IDs made in different seconds sort by time.
+// lastID is the Unix time in nanoseconds of the newest ID.
+var lastID atomic.Int64
+
+// NewID returns a new ID: seconds, nanoseconds and 32 random bits. IDs sort by time, those of one
+// process in the order in which they were made.
 func NewID() ID {
+	var at int64
+	for {
+		last := lastID.Load()
+		at = max(time.Now().UnixNano(), last+1)
+		if lastID.CompareAndSwap(last, at) {
+			break
+		}
+	}
 	var b [idDigits / 2]byte
-	binary.BigEndian.PutUint32(b[:4], uint32(time.Now().Unix()))
-	_, _ = rand.Read(b[4:]) // never fails
+	binary.BigEndian.PutUint32(b[:4], uint32(at/int64(time.Second)))
+	binary.BigEndian.PutUint32(b[4:8], uint32(at%int64(time.Second)))
+	_, _ = rand.Read(b[8:]) // never fails
 	return ID(hex.EncodeToString(b[:]))
 }
 

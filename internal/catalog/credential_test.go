@@ -43,6 +43,17 @@ func TestIDBeginsWithTheTime(t *testing.T) {
 	}
 }
 
+func TestIDsOfAProcessSortInTheOrderTheyWereMade(t *testing.T) {
+	last := NewID()
+	for range 10_000 {
+		id := NewID()
+		if id <= last {
+			t.Fatalf("%s was made after %s", id, last)
+		}
+		last = id
+	}
+}
+
 func TestValidEnvID(t *testing.T) {
 	tests := []struct {
 		name string

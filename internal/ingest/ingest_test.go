@@ -271,6 +271,7 @@ func TestAnUnknownContextKindIsAddedToTheProject(t *testing.T) {
 	if kind, ok := project.ContextKind("account"); !ok || kind.CreatedFrom != "auto-add" {
 		t.Errorf("context kinds: %+v", project.ContextKinds)
 	}
+	p = batch(cohort("others", "Others", "+acme"))
 	p.Batch.Kind = "multi"
 	_, err := h.Push(t.Context(), syncToken, p)
 	wantKind(t, err, fault.Invalid)
