@@ -15,8 +15,8 @@ type condition struct {
 	// Either a leaf …
 	field, op string
 	value     jsontext.Value
-	// … or a combination: any when set, else all of parts.
-	any   bool
+	// … or a combination: one of parts when or is set, else all.
+	or    bool
 	parts []*condition
 }
 
@@ -66,12 +66,12 @@ func (p *conditionParser) either(depth int) (*condition, error) {
 	})
 }
 
-func (p *conditionParser) list(sep byte, any bool, depth int, next func(int) (*condition, error)) (*condition, error) {
+func (p *conditionParser) list(sep byte, or bool, depth int, next func(int) (*condition, error)) (*condition, error) {
 	c, err := next(depth)
 	if err != nil {
 		return nil, err
 	}
-	all := &condition{any: any, parts: []*condition{c}}
+	all := &condition{or: or, parts: []*condition{c}}
 	for p.take(sep) {
 		if c, err = next(depth); err != nil {
 			return nil, err
@@ -137,11 +137,11 @@ func (c *condition) holds(leaf func(*condition) (bool, error)) (bool, error) {
 	}
 	for _, part := range c.parts {
 		ok, err := part.holds(leaf)
-		if err != nil || ok == c.any {
+		if err != nil || ok == c.or {
 			return ok, err
 		}
 	}
-	return !c.any, nil
+	return !c.or, nil
 }
 
 // text returns the leaf's value as a text.

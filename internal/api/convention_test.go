@@ -345,17 +345,23 @@ func TestTheReferenceListsEveryRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	documented := map[string]bool{}
+	documented := map[string]string{}
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(line, "|")
 		if len(cells) > 3 && strings.HasPrefix(cells[2], " `/") {
-			documented[strings.TrimSpace(cells[1])+" "+strings.Trim(cells[2], " `")] = true
+			documented[strings.TrimSpace(cells[1])+" "+strings.Trim(cells[2], " `")] = cells[3]
 		}
 	}
 	for _, rt := range routes() {
 		name := rt.method + " " + strings.TrimSuffix(rt.path, "{$}")
-		if rt.path != "" && !documented[name] {
+		needed, ok := documented[name]
+		if rt.path != "" && !ok {
 			t.Errorf("docs/rest.md lacks %s", name)
+		}
+		for _, action := range rt.actions {
+			if !strings.Contains(needed, "`"+string(action)+"`") {
+				t.Errorf("docs/rest.md lacks action %s of %s", action, name)
+			}
 		}
 		delete(documented, name)
 	}

@@ -33,7 +33,7 @@ func TestFlagLifecycle(t *testing.T) {
 	a.must(t, 400, "", "PATCH", f, `[{"op":"replace","path":"/environments/nope/on","value":true}]`).want(t, "code", `"invalid_patch"`)
 	a.must(t, 400, "", "PATCH", f, `[{"op":"replace","path":"/environments/production/fallthrough/variation","value":9}]`)
 
-	a.must(t, 200, "Flag", "PATCH", f, `{"environmentKey":"test","instructions":[{"kind":"turnFlagOn"},{"kind":"addTargets","contextKind":"user","values":["ann"],"variationId":"`+got.text1("variations.0._id")+`"}]}`, "Content-Type", semantic).
+	a.must(t, 200, "Flag", "PATCH", f, `{"environmentKey":"test","instructions":[{"kind":"turnFlagOn"},{"kind":"addTargets","contextKind":"user","values":["ann"],"variationId":"`+got.str("variations.0._id")+`"}]}`, "Content-Type", semantic).
 		want(t, "environments.test.on", `true`, "environments.test.targets", `[{"contextKind":"user","values":["ann"],"variation":0}]`)
 	a.must(t, 200, "Flag", "PATCH", f+"?dryRun=true", `{"environmentKey":"test","instructions":[{"kind":"turnFlagOff"}]}`, "Content-Type", semantic).
 		want(t, "environments.test.on", `false`)
@@ -82,7 +82,7 @@ func TestPrerequisites(t *testing.T) {
 	a := newAccount(t)
 	base := a.must(t, 201, "", "POST", "/flags/default", `{"key":"base","name":"Base"}`)
 	a.must(t, 201, "", "POST", "/flags/default", `{"key":"top","name":"Top"}`)
-	a.must(t, 200, "Flag", "PATCH", "/flags/default/top", `{"environmentKey":"production","instructions":[{"kind":"addPrerequisite","key":"base","variationId":"`+base.text1("variations.0._id")+`"}]}`, "Content-Type", semantic).
+	a.must(t, 200, "Flag", "PATCH", "/flags/default/top", `{"environmentKey":"production","instructions":[{"kind":"addPrerequisite","key":"base","variationId":"`+base.str("variations.0._id")+`"}]}`, "Content-Type", semantic).
 		want(t, "environments.production.prerequisites", `[{"key":"base","variation":0}]`)
 	a.must(t, 409, "", "DELETE", "/flags/default/base", "")
 	a.must(t, 400, "", "PATCH", "/flags/default/base", `[{"op":"add","path":"/environments/production/prerequisites/-","value":{"key":"top","variation":0}}]`)

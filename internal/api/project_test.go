@@ -10,7 +10,7 @@ func TestProjects(t *testing.T) {
 	a.must(t, 200, "Projects", "GET", "/projects", "").want(t, "totalCount", `1`, "items.0.key", `"default"`, "items.0.environments", `null`)
 	created := a.must(t, 201, "ProjectWritten", "POST", "/projects", `{"key":"relay.it-1","name":"Relay IT","tags":["b","a"]}`)
 	created.want(t, "environments.0.key", `"production"`, "environments.1.key", `"test"`, "tags", `["a","b"]`)
-	if key := created.text1("environments.0.apiKey"); !strings.HasPrefix(key, "sdk-") {
+	if key := created.str("environments.0.apiKey"); !strings.HasPrefix(key, "sdk-") {
 		t.Errorf("apiKey %q", key)
 	}
 	a.must(t, 409, "", "POST", "/projects", `{"key":"relay.it-1","name":"x"}`).want(t, "code", `"conflict"`)

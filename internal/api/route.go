@@ -60,8 +60,10 @@ func routes() []route {
 		{method: "GET", path: flag, actions: needs(policy.ViewProject), serve: (*server).getFlag},
 		{
 			method: "PATCH", path: flag,
-			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough,
-				policy.UpdateOffVariation, policy.UpdateName, policy.UpdateDescription, policy.UpdateTags),
+			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough, policy.UpdateOffVariation,
+				"updatePrerequisites", "updateTrackEvents", policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, "updateTemporary",
+				"updateGlobalArchived", "updateDeprecated", "updateFlagVariations", "updateFlagDefaultVariations", "updateFlagCustomProperties",
+				"updateClientSideFlagAvailability", "updateIncludeInSnippet", "updateMaintainer"),
 			serve: (*server).patchFlag,
 		},
 		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},

@@ -25,10 +25,10 @@ func TestSegmentLifecycle(t *testing.T) {
 		{"op":"replace","path":"/rules","value":[{"clauses":[{"attribute":"country","op":"in","values":["de"]}]}]}]}`)
 	got.want(t, "version", `2`, "included", `["ann","bob"]`, "includedContexts", `[{"contextKind":"org","values":["b","a"]}]`,
 		"rules.0.clauses.0.negate", `false`, "rules.0.clauses.0.contextKind", `"user"`, "rules.0.weight", `null`)
-	if id := got.text1("rules.0._id"); len(id) != 36 {
+	if id := got.str("rules.0._id"); len(id) != 36 {
 		t.Errorf("rule id %q", id)
 	}
-	id := got.text1("rules.0._id")
+	id := got.str("rules.0._id")
 	a.must(t, 200, "Segment", "PATCH", segments+"/vip", `[{"op":"add","path":"/rules/0/clauses/0/values/-","value":"at"}]`).
 		want(t, "rules.0._id", `"`+id+`"`, "rules.0.clauses.0.values", `["de","at"]`, "version", `3`)
 	a.must(t, 200, "Segment", "PATCH", segments+"/vip", `{"description":null}`).want(t, "description", `null`, "version", `4`)

@@ -143,7 +143,7 @@ func (r reply) at(path string) any {
 	return v
 }
 
-func (r reply) text1(path string) string {
+func (r reply) str(path string) string {
 	s, _ := r.at(path).(string)
 	return s
 }
@@ -169,5 +169,5 @@ func (r reply) want(t testing.TB, pairs ...string) {
 // newToken creates an access token and returns its secret.
 func (a *account) newToken(t testing.TB, body string) string {
 	t.Helper()
-	return a.must(t, 201, "Token", "POST", "/tokens", body).text1("token")
+	return a.must(t, 201, "Token", "POST", "/tokens", body).str("token")
 }

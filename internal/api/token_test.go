@@ -10,7 +10,7 @@ import (
 func TestTokens(t *testing.T) {
 	a := newAccount(t)
 	created := a.must(t, 201, "Token", "POST", "/tokens", `{"name":"ci","description":"d","role":"writer","serviceToken":true,"defaultApiVersion":20191212}`)
-	secret, id := created.text1("token"), created.text1("_id")
+	secret, id := created.str("token"), created.str("_id")
 	created.want(t, "defaultApiVersion", `20191212`, "serviceToken", `true`, "role", `"writer"`, "_member.role", `"owner"`)
 	if !strings.HasPrefix(secret, "api-") || len(secret) != 40 || created.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("secret %q, Cache-Control %q", secret, created.header.Get("Cache-Control"))
@@ -77,7 +77,7 @@ func TestCredentials(t *testing.T) {
 
 func TestAccountMembers(t *testing.T) {
 	a := newAccount(t)
-	id := a.must(t, 200, "Members", "GET", "/members?filter=role:admin", "").text1("items.0._id")
+	id := a.must(t, 200, "Members", "GET", "/members?filter=role:admin", "").str("items.0._id")
 	a.must(t, 200, "Member", "GET", "/members/me", "").want(t, "_id", `"`+id+`"`, "role", `"owner"`, "mfa", `"disabled"`, "customRoles", `[]`)
 	a.must(t, 200, "Member", "GET", "/members/"+id, "")
 	a.must(t, 404, "", "GET", "/members/000000000000000000000000", "")
@@ -152,9 +152,9 @@ func TestAuditLog(t *testing.T) {
 	for pages := 0; ; pages++ {
 		items, _ := page.at("items").([]any)
 		for i := range items {
-			seen[page.text1(fmt.Sprintf("items.%d._id", i))] = true
+			seen[page.str(fmt.Sprintf("items.%d._id", i))] = true
 		}
-		next := page.text1("_links.next.href")
+		next := page.str("_links.next.href")
 		if next == "" {
 			break
 		}
@@ -167,7 +167,7 @@ func TestAuditLog(t *testing.T) {
 		t.Errorf("%d entries, want 16", len(seen))
 	}
 	entry := a.must(t, 200, "AuditEntries", "GET", "/auditlog?q=because", "")
-	id := entry.text1("items.0._id")
+	id := entry.str("items.0._id")
 	a.must(t, 200, "AuditEntry", "GET", "/auditlog/"+id, "").want(t, "previousVersion.name", `"Segment 3"`, "currentVersion.name", `"Renamed"`)
 	a.must(t, 404, "", "GET", "/auditlog/000000000000000000000000", "")
 	a.must(t, 404, "", "GET", "/auditlog/nope", "")
