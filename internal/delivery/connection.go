@@ -126,6 +126,13 @@ func (c *Connection) put(ev *evaluationRun) []byte {
 // patches returns the events of the results that differ from what the SDK holds.
 func (c *Connection) patches(ev *evaluationRun, touched bool) []byte {
 	var b, content []byte
+	if ev.st.snapshot.deletedAt > c.at {
+		for key := range c.sent {
+			if ev.st.snapshot.flags[key] == nil {
+				b = c.appendDelete(b, key, ev.st.revision)
+			}
+		}
+	}
 	n := 0
 	for _, f := range ev.st.snapshot.list {
 		if f.changed <= c.at && (!touched || !f.big) {
@@ -150,13 +157,6 @@ func (c *Connection) patches(ev *evaluationRun, touched bool) []byte {
 		b = append(append(b, "event: patch\ndata: {\"key\":"...), f.name...)
 		b = append(append(b, ','), content...)
 		b = append(ev.appendVersion(b), "}\n\n"...)
-	}
-	if ev.st.snapshot.deletedAt > c.at {
-		for key := range c.sent {
-			if ev.st.snapshot.flags[key] == nil {
-				b = c.appendDelete(b, key, ev.st.revision)
-			}
-		}
 	}
 	return b
 }

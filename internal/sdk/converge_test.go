@@ -13,6 +13,10 @@ import (
 	"muster/internal/store"
 )
 
+// marker is the flag whose change ends a test. A stream tells of changes that were made at about
+// the same time in the order of their keys, so it stands behind all others.
+const marker = "zz-marker"
+
 // However flags and members change, and wherever streams are cut, what SDKs hold in the end is
 // what a fresh one gets.
 func TestStreamsConverge(t *testing.T) {
@@ -36,7 +40,7 @@ func TestStreamsConverge(t *testing.T) {
 				w.changeFlag(rapid.SampledFrom([]catalog.FlagKey{"f", "g"}).Draw(rt, "flag"), rapid.IntRange(0, 2).Draw(rt, "change"))
 			}
 		}
-		version := w.changeFlag("marker", 0)
+		version := w.changeFlag(marker, 0)
 		server.readTo("version", version)
 		client.readTo("flagVersion", version)
 		_, fresh := w.ask("GET", "/sdk/latest-all", "", "Authorization", sdkKey)
@@ -89,9 +93,9 @@ func (r *replica) connect() {
 	r.stream = r.open()
 }
 
-// readTo applies events until the flag "marker" has the version, which a member of it states.
+// readTo applies events until the marker has the version, which a member of it states.
 func (r *replica) readTo(member string, version int) {
-	for r.items["marker"][member] != float64(version) {
+	for r.items[marker][member] != float64(version) {
 		if event := r.stream.event(); event != ":" {
 			r.apply(event)
 		}
