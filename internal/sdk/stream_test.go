@@ -114,6 +114,22 @@ func TestStreamEndsWithItsCredential(t *testing.T) {
 	}
 }
 
+func TestStreamEndsWhenItsKeyExpires(t *testing.T) {
+	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: 10 * time.Millisecond})
+	w.putEnvironment(func(e *catalog.Environment) {
+		e.ExpiringSDKKeys = []catalog.ExpiringKey{{Key: oldKey, Expiry: time.Now().Add(300 * time.Millisecond)}}
+	})
+	l := w.listen("GET", "/all", "", "Authorization", oldKey)
+	for {
+		if _, err := l.next(); err != nil {
+			break
+		}
+	}
+	if res, _ := w.ask("GET", "/sdk/latest-all", "", "Authorization", oldKey); res.StatusCode != 401 {
+		t.Errorf("the expired key answered %s", res.Status)
+	}
+}
+
 func TestStreamsEndWithTheirEnvironment(t *testing.T) {
 	w := newWorld(t, delivery.Options{}, sdk.Options{PingPause: time.Nanosecond})
 	streams := []*listener{
