@@ -84,7 +84,7 @@ func tidyPath(r *http.Request) bool {
 	} else if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
 	}
-	for part := range strings.SplitSeq(path[1:], "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		if part == "" || part == "." || part == ".." {
 			return false
 		}

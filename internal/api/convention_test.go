@@ -54,6 +54,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		"double slash":                        {"GET", "/api/v2//projects", 404, ""},
 		"dots in a path":                      {"GET", "/api/v2/projects/../flags", 404, ""},
 		"membership without a key":            {"GET", "/api/v2/segments/p/e/s/contexts/", 404, ""},
+		"an authority without a path":         {"GET", "http://muster.example", 404, ""},
 		"wrong method":                        {"DELETE", "/api/v2/projects", 405, "GET, HEAD, POST"},
 		"wrong method on a path with a slash": {"PUT", "/api/v2/segments/p/e/s/", 405, "GET, HEAD, PATCH, DELETE"},
 		"a method nobody knows":               {"BREW", "/api/v2/versions", 405, "GET, HEAD"},

@@ -68,7 +68,13 @@ func TestFlagList(t *testing.T) {
 		"tag=y":                           `"a"`,
 		"filter=purpose:all%2B!(holdout)": `"a"`,
 		"filter=" + url.QueryEscape(`creationDate:{"after":1},query:alpha`): `"b"`,
-		"limit=1&offset=1": `"b"`,
+		"sort=type":                     `"b"`, // boolean, then multivariate
+		"sort=-targetingModifiedDate":   `"b"`,
+		"filter=sdkAvailability:mobile": `"a"`,
+		"filter=sdkAvailability:client": `null`,
+		"filter=type:boolean":           `"b"`,
+		"filter=state:deprecated":       `null`,
+		"limit=1&offset=1":              `"b"`,
 	} {
 		a.must(t, 200, "Flags", "GET", "/flags/default?"+query, "").want(t, "items.0.key", want)
 	}

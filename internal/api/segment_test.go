@@ -5,6 +5,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/store"
 )
 
 const segments = "/segments/default/production"
@@ -195,4 +199,26 @@ func TestASegmentThatAFlagNamesIsNotDeleted(t *testing.T) {
 	a.must(t, 200, "Segment", "GET", segments+"/vip", "").want(t, "_flags.0.key", `"f"`,
 		"_flags.0._site.href", `"/ui/projects/default/environments/production/flags/f"`)
 	a.must(t, 409, "", "DELETE", segments+"/vip", "").want(t, "code", `"conflict"`)
+}
+
+func TestSyncedSegment(t *testing.T) {
+	a := newAccount(t)
+	_, err := a.store.Update(t.Context(), store.Scope{Env: clientSideID}, func(tx store.Tx) error {
+		tx.PutSegment(&catalog.Segment{
+			ID: catalog.NewID(), Env: clientSideID, Key: "trial-day-3", Name: "Trial day 3", Tags: []string{}, CreatedAt: time.Now(), ModifiedAt: time.Now(),
+			Version: 1, Generation: 1, Salt: "s", Unbounded: true, Kind: "user",
+			Source: &catalog.Source{Tool: "rudderstack", ExternalID: "c-4411", ExternalName: "Trial, day 3", URL: "https://tool.example/77"},
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const trial = segments + "/trial-day-3"
+	a.must(t, 200, "Segment", "GET", trial, "").want(t, "_external", `"rudderstack"`, "_externalLink", `"https://tool.example/77"`,
+		"_muster", `{"externalId":"c-4411","externalName":"Trial, day 3","state":"live","drifted":false}`)
+	a.must(t, 200, "Segments", "GET", segments+"?filter="+url.QueryEscape("external exists true"), "").want(t, "totalCount", `1`)
+	a.must(t, 204, "", "POST", trial+"/contexts", `{"included":{"add":["ann"]}}`)
+	a.must(t, 200, "Segment", "GET", trial, "").want(t, "_muster.drifted", `true`, "_muster.lastRun.added", `1`)
+	a.must(t, 200, "Segment", "PATCH", trial, `{"name":"By hand"}`).want(t, "name", `"By hand"`, "_muster.externalName", `"Trial, day 3"`)
 }

@@ -20,6 +20,7 @@ import (
 	"muster/internal/history"
 	"muster/internal/ingest"
 	"muster/internal/segment"
+	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
 )
@@ -35,6 +36,7 @@ const (
 // account is a whole installation in memory behind its API.
 type account struct {
 	api   http.Handler
+	store store.Store
 	log   *bytes.Buffer
 	token string
 }
@@ -61,14 +63,14 @@ func newAccount(t testing.TB) *account {
 	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	a := &account{log: new(bytes.Buffer), token: adminToken}
+	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
 	a.api = api.New(rooms, ingest.New(e, time.Now, silent), history.New(e), access.New(e, time.Now), time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }
 
 // as returns the same installation for another credential.
 func (a *account) as(token string) *account {
-	return &account{api: a.api, log: a.log, token: token}
+	return &account{api: a.api, store: a.store, log: a.log, token: token}
 }
 
 // reply is what the API answered.
