@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -18,9 +17,7 @@ import (
 // origin is the one HTTP address of muster. It sends each path to its room, and answers itself
 // while the rooms are not there yet.
 type origin struct {
-	log      *slog.Logger
-	rooms    atomic.Pointer[http.Handler] // nil until the store is open
-	health   atomic.Pointer[rooms]
+	rooms    atomic.Pointer[rooms] // nil until the store is open
 	draining atomic.Bool
 }
 
@@ -31,9 +28,8 @@ type rooms struct {
 	sdk     http.Handler
 	metrics prometheus.Gatherer
 	status  http.Handler
+	pages   http.Handler // what a mux may route: tools and the user interface
 }
-
-func newOrigin(log *slog.Logger) *origin { return &origin{log: log} }
 
 // open puts the rooms behind the paths.
 func (o *origin) open(r rooms) {
@@ -41,13 +37,27 @@ func (o *origin) open(r rooms) {
 	for _, route := range inbound.Routes {
 		mux.Handle(route, r.inbound)
 	}
-	mux.Handle("/api/", r.api)
+	mux.Handle("/api/", r.api) // what only looks like a push
 	mux.Handle("/ui/", page())
-	mux.Handle("/{$}", http.RedirectHandler("/ui/", http.StatusFound))
-	mux.Handle("/", r.sdk)
-	var h http.Handler = mux
-	o.health.Store(&r)
-	o.rooms.Store(&h)
+	mux.Handle("/ui", http.RedirectHandler("/ui/", http.StatusFound))
+	r.pages = mux
+	o.rooms.Store(&r)
+}
+
+// room returns who answers a path. The API and the SDKs put context keys and base64 into paths,
+// which may hold "//" and "..", so they go to their rooms before a mux could redirect them to a
+// cleaned path.
+func (r *rooms) room(path string) http.Handler {
+	switch {
+	case path == "/":
+		return http.RedirectHandler("/ui/", http.StatusFound)
+	case strings.HasPrefix(path, "/api/v2/segment-target"), path == "/ui", strings.HasPrefix(path, "/ui/"):
+		return r.pages
+	case path == "/api", strings.HasPrefix(path, "/api/"):
+		return r.api
+	default:
+		return r.sdk
+	}
 }
 
 // drain makes readiness fail, so that a load balancer sends nobody here any more.
@@ -58,23 +68,12 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.operate(w, r) {
 		return
 	}
-	h := o.rooms.Load()
-	if h == nil {
+	open := o.rooms.Load()
+	if open == nil {
 		starting(w, r)
 		return
 	}
-	// SDKs put base64 into paths, which may hold "//" and "..", and the mux would redirect those to
-	// a cleaned path; everything that the SDK rooms own goes there before the mux sees it.
-	if isSDKPath(r.URL.EscapedPath()) {
-		o.health.Load().sdk.ServeHTTP(w, r)
-		return
-	}
-	(*h).ServeHTTP(w, r)
-}
-
-// isSDKPath reports whether the path belongs to no other room.
-func isSDKPath(path string) bool {
-	return path != "/" && !strings.HasPrefix(path, "/api/") && path != "/api" && !strings.HasPrefix(path, "/ui/") && path != "/ui"
+	open.room(r.URL.EscapedPath()).ServeHTTP(w, r)
 }
 
 // operations returns only what operators ask, for --admin-listen.
@@ -93,7 +92,7 @@ func (o *origin) operate(w http.ResponseWriter, r *http.Request) bool {
 		plain(w, http.StatusOK, "ok")
 	case "/readyz":
 		switch {
-		case o.health.Load() == nil:
+		case o.rooms.Load() == nil:
 			plain(w, http.StatusServiceUnavailable, "starting: the store is being opened")
 		case o.draining.Load():
 			plain(w, http.StatusServiceUnavailable, "stopping")
@@ -101,7 +100,7 @@ func (o *origin) operate(w http.ResponseWriter, r *http.Request) bool {
 			plain(w, http.StatusOK, "ok")
 		}
 	case "/metrics", "/status":
-		h := o.health.Load()
+		h := o.rooms.Load()
 		switch {
 		case h == nil:
 			plain(w, http.StatusServiceUnavailable, "starting: the store is being opened")

@@ -58,7 +58,7 @@ func (c *serveCommand) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log := c.logger()
-	s := &server{settings: c, log: log, origin: newOrigin(log)}
+	s := &server{settings: c, log: log, origin: new(origin)}
 	if err := s.listen(ctx); err != nil {
 		return err
 	}

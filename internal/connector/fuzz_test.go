@@ -72,6 +72,7 @@ func checkParsed(t *testing.T, body []byte, p *Parsed, err error) {
 		}
 		received += c.Received
 		skipped += c.Received - c.Changes.Len()
+		c.Changes.Compact()
 		for ch := range c.Changes.All() {
 			if len(ch.Key) == 0 || len(ch.Key) > segment.MaxKeyBytes || ch.Ops != segment.Include && ch.Ops != segment.Uninclude {
 				t.Fatalf("change of %d bytes with operations %d", len(ch.Key), ch.Ops)

@@ -18,14 +18,17 @@ type Change struct {
 }
 
 // Changes is a list of changes of one segment, kept compactly: 48 bytes a change and the bytes of
-// its key, whatever their number. The zero value is empty and ready to use. It is not safe for
-// concurrent writes.
+// its key, whatever their number. It grows in blocks, so that a long list never has to be copied.
+// The zero value is empty and ready to use. It is not safe for concurrent writes.
 type Changes struct {
-	items  []changeItem
+	blocks [][]changeItem // all but the last are full
 	chunks [][]byte
-	sorted bool
+	n      int // live items
+	seq    uint32
+	sorted bool // each block is in hash order and no two live items have the same hash
 }
 
+// changeItem is one change; ops is 0 once it was folded into another one.
 type changeItem struct {
 	hash  Hash
 	chunk uint32
@@ -35,7 +38,10 @@ type changeItem struct {
 	ops   Ops
 }
 
-const changeChunkBytes = 256 << 10
+const (
+	changeBlockItems = 16 << 10
+	changeChunkBytes = 256 << 10
+)
 
 // Append adds a change of the context with the given key, which must not be longer than
 // [MaxKeyBytes]. The key's bytes are copied.
@@ -46,28 +52,40 @@ func (c *Changes) Append(key []byte, ops Ops) {
 // AppendHash adds a change of a context of which only the hash is known.
 func (c *Changes) AppendHash(h Hash, ops Ops) { c.append(h, nil, ops) }
 
-// AppendChange adds a change as read elsewhere; the key's bytes are copied.
-func (c *Changes) AppendChange(ch Change) { c.append(ch.Hash, ch.Key, ch.Ops) }
-
 func (c *Changes) append(h Hash, key []byte, ops Ops) {
-	it := changeItem{hash: h, ops: ops, seq: uint32(len(c.items)), size: uint16(len(key))}
+	it := changeItem{hash: h, ops: ops, seq: c.seq, size: uint16(len(key))}
+	c.seq++
 	if len(key) > 0 {
-		last := len(c.chunks) - 1
-		if last < 0 || len(c.chunks[last])+len(key) > cap(c.chunks[last]) {
-			size := changeChunkBytes
-			if last < 0 {
-				size = 1 << 10 // most requests are small
-			} else if last < 8 {
-				size = 1 << (11 + last)
-			}
-			c.chunks = append(c.chunks, make([]byte, 0, max(size, len(key))))
-			last++
-		}
-		it.chunk, it.off = uint32(last), uint32(len(c.chunks[last]))
-		c.chunks[last] = append(c.chunks[last], key...)
+		it.chunk, it.off = c.keep(key)
 	}
-	c.items = append(c.items, it)
+	last := len(c.blocks) - 1
+	if last < 0 || len(c.blocks[last]) == changeBlockItems {
+		var block []changeItem
+		if last >= 0 { // the first block grows with what it holds: most requests are small
+			block = make([]changeItem, 0, changeBlockItems)
+		}
+		c.blocks = append(c.blocks, block)
+		last++
+	}
+	c.blocks[last] = append(c.blocks[last], it)
+	c.n++
 	c.sorted = false
+}
+
+// keep copies a key and returns where it lies.
+func (c *Changes) keep(key []byte) (chunk, off uint32) {
+	last := len(c.chunks) - 1
+	if last < 0 || len(c.chunks[last])+len(key) > cap(c.chunks[last]) {
+		size := min(changeChunkBytes, 1<<10<<max(0, last+1))
+		if last > 8 {
+			size = changeChunkBytes
+		}
+		c.chunks = append(c.chunks, make([]byte, 0, max(size, len(key))))
+		last++
+	}
+	off = uint32(len(c.chunks[last]))
+	c.chunks[last] = append(c.chunks[last], key...)
+	return uint32(last), off
 }
 
 // Len returns the number of changes.
@@ -75,48 +93,91 @@ func (c *Changes) Len() int {
 	if c == nil {
 		return 0
 	}
-	return len(c.items)
+	return c.n
 }
 
-// Compact sorts the changes by hash and folds those of one context into one, later over earlier.
-// It returns how many were folded away.
+// Compact puts the changes into hash order and folds those of one context into one, later over
+// earlier. It returns how many were folded away.
 func (c *Changes) Compact() int {
 	if c == nil || c.sorted {
 		return 0
 	}
-	slices.SortFunc(c.items, func(a, b changeItem) int {
-		if d := bytes.Compare(a.hash[:], b.hash[:]); d != 0 {
-			return d
-		}
-		return int(a.seq) - int(b.seq)
-	})
-	kept := c.items[:0]
-	for _, it := range c.items {
-		if n := len(kept); n > 0 && kept[n-1].hash == it.hash {
-			it.ops = it.ops.Over(kept[n-1].ops)
-			if it.size == 0 {
-				it.chunk, it.off, it.size = kept[n-1].chunk, kept[n-1].off, kept[n-1].size
+	for i, block := range c.blocks {
+		slices.SortFunc(block, func(a, b changeItem) int {
+			if d := bytes.Compare(a.hash[:], b.hash[:]); d != 0 {
+				return d
 			}
-			kept[n-1] = it
-			continue
+			return int(a.seq) - int(b.seq)
+		})
+		c.blocks[i] = block
+	}
+	before := c.n
+	var last *changeItem
+	for it := range c.merged() {
+		if last != nil && last.hash == it.hash {
+			it.ops = it.ops.Over(last.ops)
+			if it.size == 0 {
+				it.chunk, it.off, it.size = last.chunk, last.off, last.size
+			}
+			last.ops = 0
+			c.n--
 		}
-		kept = append(kept, it)
+		last = it
 	}
-	folded := len(c.items) - len(kept)
-	for i := range kept {
-		kept[i].seq = uint32(i) // later appends must sort behind
-	}
-	c.items = kept
 	c.sorted = true
-	return folded
+	return before - c.n
 }
 
-// Compacted reports whether the changes are in hash order, one per context.
-func (c *Changes) Compacted() bool { return c == nil || c.sorted || len(c.items) == 0 }
+// merged yields the live items of sorted blocks in the order of hash and sequence.
+func (c *Changes) merged() iter.Seq[*changeItem] {
+	return func(yield func(*changeItem) bool) {
+		heap := make([][]changeItem, 0, len(c.blocks))
+		for _, block := range c.blocks {
+			if len(block) > 0 {
+				heap = append(heap, block)
+			}
+		}
+		for i := len(heap)/2 - 1; i >= 0; i-- {
+			siftDown(heap, i)
+		}
+		for len(heap) > 0 {
+			it := &heap[0][0]
+			if it.ops != 0 && !yield(it) {
+				return
+			}
+			if heap[0] = heap[0][1:]; len(heap[0]) == 0 {
+				heap[0] = heap[len(heap)-1]
+				heap = heap[:len(heap)-1]
+			}
+			siftDown(heap, 0)
+		}
+	}
+}
 
-// At returns the i-th change.
-func (c *Changes) At(i int) Change {
-	it := c.items[i]
+// siftDown restores the heap below i: the rest of a block whose first item is the smallest is on top.
+func siftDown(heap [][]changeItem, i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			return
+		}
+		if child+1 < len(heap) && before(&heap[child+1][0], &heap[child][0]) {
+			child++
+		}
+		if !before(&heap[child][0], &heap[i][0]) {
+			return
+		}
+		heap[i], heap[child] = heap[child], heap[i]
+		i = child
+	}
+}
+
+func before(a, b *changeItem) bool {
+	d := bytes.Compare(a.hash[:], b.hash[:])
+	return d < 0 || d == 0 && a.seq < b.seq
+}
+
+func (c *Changes) change(it *changeItem) Change {
 	ch := Change{Hash: it.hash, Ops: it.ops}
 	if it.size > 0 {
 		ch.Key = c.chunks[it.chunk][it.off : it.off+uint32(it.size) : it.off+uint32(it.size)]
@@ -124,11 +185,17 @@ func (c *Changes) At(i int) Change {
 	return ch
 }
 
-// All yields the changes in their present order: as appended, or by hash after Compact.
+// All yields the changes in hash order; they must be compacted.
 func (c *Changes) All() iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		for i := range c.Len() {
-			if !yield(c.At(i)) {
+		if c == nil {
+			return
+		}
+		if !c.sorted && c.n > 0 {
+			panic("segment: changes are read before they are compacted")
+		}
+		for it := range c.merged() {
+			if !yield(c.change(it)) {
 				return
 			}
 		}

@@ -35,9 +35,9 @@ func TestCompactFoldsTheChangesOfAContextInOrder(t *testing.T) {
 			t.Fatalf("%d changes, want %d", changes.Len(), len(want))
 		}
 		var last segment.Hash
-		for i := range changes.Len() {
-			ch := changes.At(i)
-			if i > 0 && bytes.Compare(last[:], ch.Hash[:]) >= 0 {
+		i := 0
+		for ch := range changes.All() {
+			if i++; i > 1 && bytes.Compare(last[:], ch.Hash[:]) >= 0 {
 				t.Fatal("changes are not in hash order")
 			}
 			last = ch.Hash
@@ -48,7 +48,45 @@ func TestCompactFoldsTheChangesOfAContextInOrder(t *testing.T) {
 				t.Fatalf("key %q does not belong to its hash", ch.Key)
 			}
 		}
+		if i != changes.Len() {
+			t.Fatalf("%d changes are yielded of %d", i, changes.Len())
+		}
 	})
+}
+
+func TestLongListsFoldAcrossTheirBlocks(t *testing.T) {
+	const distinct, repeats = 30_000, 3
+	changes := new(segment.Changes)
+	for round := range repeats {
+		ops := segment.Include
+		if round == repeats-1 {
+			ops = segment.Uninclude
+		}
+		for i := range distinct {
+			changes.Append(fmt.Appendf(nil, "user-%d", i), ops)
+		}
+	}
+	if folded := changes.Compact(); folded != (repeats-1)*distinct || changes.Len() != distinct {
+		t.Fatalf("%d folded, %d left", folded, changes.Len())
+	}
+	var last segment.Hash
+	n := 0
+	for ch := range changes.All() {
+		if n > 0 && bytes.Compare(last[:], ch.Hash[:]) >= 0 {
+			t.Fatal("changes are not in hash order")
+		}
+		if ch.Ops != segment.Uninclude || segment.HashOf(ch.Key) != ch.Hash {
+			t.Fatalf("change %+v", ch)
+		}
+		last = ch.Hash
+		n++
+	}
+	if n != distinct {
+		t.Fatalf("%d changes, want %d", n, distinct)
+	}
+	if changes.Append([]byte("user-7"), segment.Include); changes.Compact() != 1 || changes.Len() != distinct {
+		t.Error("a later change does not fold into an earlier one")
+	}
 }
 
 func TestDeltaEndsWhenItsReaderHasEnough(t *testing.T) {

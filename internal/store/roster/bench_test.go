@@ -50,8 +50,13 @@ func benchChanges(n int, key func(int, []byte) []byte) *segment.Changes {
 	// Laid out in hash order, so that benchmarks do not measure the source's cache misses.
 	var flat segment.Changes
 	for ch := range c.All() {
-		flat.AppendChange(ch)
+		if ch.Key == nil {
+			flat.AppendHash(ch.Hash, ch.Ops)
+		} else {
+			flat.Append(ch.Key, ch.Ops)
+		}
 	}
+	flat.Compact()
 	return &flat
 }
 
@@ -72,8 +77,12 @@ func benchRoster(b *testing.B, n int) (*Roster, *segment.Changes) {
 func BenchmarkFindNoAlloc(b *testing.B) {
 	r, c := benchRoster(b, benchEntries)
 	hits, misses := make([]segment.Hash, 1<<16), make([]segment.Hash, 1<<16)
+	all := make([]segment.Hash, 0, c.Len())
+	for ch := range c.All() {
+		all = append(all, ch.Hash)
+	}
 	for i := range hits {
-		hits[i] = c.At(int(mix(i) % benchEntries)).Hash
+		hits[i] = all[mix(i)%benchEntries]
 		misses[i] = sha256.Sum256(binary.LittleEndian.AppendUint64(nil, mix(i)))
 	}
 	find := func(hashes []segment.Hash, want bool) func(b *testing.B) {
