@@ -41,6 +41,9 @@ type Options struct {
 	// and in all of them before they are folded. Defaults 65,536 and 1,000,000.
 	SegmentPending int
 	TotalPending   int
+	// MaxPending is how many changes may wait in tables when folds can't keep up; beyond it updates
+	// are refused for a while. Default 4,000,000.
+	MaxPending int
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -64,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TotalPending == 0 {
 		o.TotalPending = 1_000_000
+	}
+	if o.MaxPending == 0 {
+		o.MaxPending = 4_000_000
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute

@@ -338,7 +338,7 @@ func (t *tx) applyChanges(m *membership, st *staged) (store.Effect, error) {
 	if own != nil && own.file != nil {
 		return store.Effect{}, fmt.Errorf("apply changes to %s: a staged file must be the only change of its segment in a write", m.ref)
 	}
-	if limit := 4 * int64(t.step.e.o.TotalPending); t.step.e.pendingChanges.Load() > limit {
+	if limit := t.step.e.o.MaxPending; t.step.e.pendingChanges.Load() > int64(limit) {
 		return store.Effect{}, fault.Unavailablef("more than %d changes wait to be written into files; try again later", limit)
 	}
 	before := t.counts(m, sd)
