@@ -12,12 +12,11 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 )
 
 // commands is everything that muster can be told on the command line.
 type commands struct {
-	Config kong.ConfigFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
+	Config configFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
 
 	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -53,12 +52,12 @@ func run() int {
 		kong.Name("muster"),
 		kong.Description("Synced segments for feature flags, speaking LaunchDarkly's protocols."),
 		kong.UsageOnError(),
-		kong.Configuration(kongyaml.Loader, "muster.yaml"),
-		kong.Resolvers(environment(os.LookupEnv)), // after the file: the last resolver that answers wins
+		kong.Configuration(readFile, defaultFile),
+		kong.Resolvers(environment(os.LookupEnv)),
 	)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "muster: the command line is broken:", err)
-		return 2
+		fmt.Fprintln(os.Stderr, "muster:", err)
+		return 1
 	}
 	parsed, err := parser.Parse(os.Args[1:])
 	if err != nil {
@@ -69,21 +68,4 @@ func run() int {
 		return 1
 	}
 	return 0
-}
-
-// environment answers each flag from its MUSTER_ variable: --data-dir from MUSTER_DATA_DIR. It is a
-// resolver because kong lets a file win over its own environment tags, and here the order is flag,
-// variable, file.
-func environment(lookup func(string) (string, bool)) kong.Resolver {
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		value, ok := lookup(variable(flag.Name))
-		if !ok {
-			return nil, nil //nolint:nilnil // kong's way to say "not known here"
-		}
-		return value, nil
-	})
-}
-
-func variable(flag string) string {
-	return "MUSTER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
