@@ -21,6 +21,7 @@ type Script struct {
 	mu       sync.Mutex
 	told     *world // what was acknowledged
 	inFlight *world // what an update may have changed that was not answered or failed; nil if none
+	failure  error
 	played   int
 }
 
@@ -127,7 +128,9 @@ func applyStep(st scriptStep, staged store.Staged) step {
 			return err
 		}
 		var plain []segment.Change
-		for c := range st.changes().All() {
+		sent := st.changes()
+		sent.Compact()
+		for c := range sent.All() {
 			plain = append(plain, c)
 		}
 		set := w.envs[scriptEnv].members[segment.Ref{Key: st.key, Generation: w.envs[scriptEnv].generation[st.key]}]
@@ -149,13 +152,24 @@ func (sc *Script) update(t *testing.T, s store.Store, st scriptStep) bool {
 	if wrong != nil {
 		t.Errorf("step %d: %v", sc.played, wrong)
 	}
-	if err != nil {
-		return false
-	}
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	if err != nil {
+		sc.failure = fmt.Errorf("step %d: %w", sc.played, err)
+		return false
+	}
 	sc.told, sc.inFlight = sc.inFlight, nil
 	return true
+}
+
+// RequireEnd demands that all of the script was played: without a fault nothing may fail.
+func (sc *Script) RequireEnd(t *testing.T) {
+	t.Helper()
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if n := len(sc.steps()); sc.failure != nil || sc.played != n {
+		t.Errorf("the script ended after %d of %d steps: %v", sc.played, n, sc.failure)
+	}
 }
 
 // Snapshot returns what the caller has been told so far. It may be called at any moment.
