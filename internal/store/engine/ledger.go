@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -218,70 +217,24 @@ func (e *Engine) decodeRun(k, b []byte) (segment.Run, bool, error) {
 	return r, true, nil
 }
 
-// auditKey sorts by time; the sequence tells entries of one moment apart.
-func auditKey(at time.Time, sequence uint64) []byte {
-	b := binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano()))
-	return binary.BigEndian.AppendUint64(b, sequence)
-}
-
-// AuditEntries yields the entries made before a time, newest first.
-func (e *Engine) AuditEntries(ctx context.Context, before time.Time) iter.Seq2[catalog.AuditEntry, error] {
-	return func(yield func(catalog.AuditEntry, error) bool) {
-		for row, err := range e.log.Rows(ctx, tableAudit, nil, true) {
-			var a catalog.AuditEntry
-			if err == nil {
-				if len(row.Key) != 16 || e.unsynced.has(unsyncedKey(tableAudit, row.Key)) {
-					continue
-				}
-				if !before.IsZero() && int64(binary.BigEndian.Uint64(row.Key)) >= before.UnixNano() {
-					continue
-				}
-				err = json.Unmarshal(row.Value, &a)
-			}
-			if err != nil {
-				yield(a, fmt.Errorf("read audit log: %w", err))
-				return
-			}
-			if !yield(a, nil) {
-				return
-			}
+// ledgerRows adds the rows of the update's runs.
+func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revision, started time.Time) error {
+	for i := range t.runs {
+		r := &t.runs[i]
+		r.Revision = revisions[r.Env]
+		r.Commit = t.step.e.o.Now().Sub(started)
+		if r.State == segment.RunLive {
+			r.LiveAt = t.step.at
 		}
+		b, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("write run %s: %w", r.ID, err)
+		}
+		k := runKey(r.Env, r.ID)
+		p.rows = append(p.rows,
+			store.Row{Table: tableRun, Key: k, Value: b},
+			store.Row{Table: tableRunOfSegment, Key: runOfSegmentKey(r.Env, r.Segment, r.ID), Value: []byte{}})
+		p.unsynced = append(p.unsynced, unsyncedKey(tableRun, k))
 	}
-}
-
-// unsynced holds the keys of rows that are on their way to the disk: a driver may let them be read
-// before they are durable, so whoever reads rows outside memory leaves these out.
-type unsynced struct {
-	mu   sync.RWMutex
-	keys map[string]struct{}
-}
-
-func unsyncedKey(table store.Table, k []byte) []byte {
-	return append([]byte{byte(table)}, k...)
-}
-
-func (u *unsynced) add(keys [][]byte) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.keys == nil {
-		u.keys = make(map[string]struct{})
-	}
-	for _, k := range keys {
-		u.keys[string(k)] = struct{}{}
-	}
-}
-
-func (u *unsynced) remove(keys [][]byte) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, k := range keys {
-		delete(u.keys, string(k))
-	}
-}
-
-func (u *unsynced) has(k []byte) bool {
-	u.mu.RLock()
-	defer u.mu.RUnlock()
-	_, ok := u.keys[string(k)]
-	return ok
+	return nil
 }

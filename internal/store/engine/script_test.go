@@ -357,3 +357,37 @@ func TestDefinitionsAreLoggedWhenSDKsSeeADifference(t *testing.T) {
 		}
 	}
 }
+
+func TestAuditEntriesAreFoundByTime(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	base := time.Unix(1_700_000_000, 0)
+	var times []time.Time
+	for _, after := range []time.Duration{0, 1, time.Millisecond, 50 * time.Millisecond, time.Second, time.Minute, time.Hour, 1000 * time.Hour, 100_000 * time.Hour} {
+		times = append(times, base.Add(after))
+	}
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		for _, at := range times {
+			tx.Audit(catalog.AuditEntry{At: at})
+		}
+		return nil
+	})
+	for i := range len(times) + 1 {
+		before := time.Time{}
+		if i < len(times) {
+			before = times[i]
+		}
+		next := i
+		for a, err := range d.AuditEntries(t.Context(), before) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next--; next < 0 || !a.At.Equal(times[next]) {
+				t.Fatalf("before %s comes %s", before, a.At)
+			}
+		}
+		if next != 0 {
+			t.Errorf("%d entries before %s are missing", next, before)
+		}
+	}
+}

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -240,68 +237,6 @@ func (t *tx) entry(id segment.EnvID) *entry {
 	return en
 }
 
-// definitions returns the definitions of an environment that SDKs see otherwise than before:
-// segments, flags, then segments that are gone.
-func (t *tx) definitions(env *catalog.Environment) []segment.Definition {
-	before := &reading{objects: t.objects, overs: t.overs[1:]}
-	var all, gone []segment.Definition
-	for _, id := range slices.SortedFunc(maps.Keys(t.over.segments), func(a, b segmentID) int { return cmp.Compare(a.key, b.key) }) {
-		if id.env != env.ID {
-			continue
-		}
-		old, _ := before.Segment(id.env, id.key)
-		now := t.over.segments[id]
-		switch {
-		case now == nil && old != nil:
-			gone = append(gone, segment.Definition{Kind: segment.SegmentDefinition, Key: string(id.key), Version: t.lastVersion(segmentVersion(id.env, id.key))})
-		case now != nil:
-			d := catalog.SegmentDefinition(now)
-			if old == nil || !bytes.Equal(catalog.SegmentDefinition(old).JSON, d.JSON) {
-				all = append(all, d)
-			}
-		}
-	}
-	return append(append(all, t.flagDefinitions(before, env)...), gone...)
-}
-
-func (t *tx) flagDefinitions(before *reading, env *catalog.Environment) []segment.Definition {
-	_, existed := before.Environment(env.ID)
-	var changed []catalog.FlagKey
-	for id := range t.over.flags {
-		if id.project == env.Project {
-			changed = append(changed, id.key)
-		}
-	}
-	if !existed {
-		changed = nil
-		for _, f := range t.Flags(env.Project) {
-			changed = append(changed, f.Key)
-		}
-	}
-	slices.Sort(changed)
-	var all []segment.Definition
-	for _, k := range changed {
-		var old, now segment.Definition
-		if f, ok := before.Flag(env.Project, k); ok && existed {
-			old = catalog.FlagDefinition(f, env.Key)
-		}
-		if f, ok := t.Flag(env.Project, k); ok {
-			now = catalog.FlagDefinition(f, env.Key)
-		}
-		if bytes.Equal(old.JSON, now.JSON) {
-			continue
-		}
-		id := flagVersion(env.ID, k)
-		if now.JSON == nil { // deleted or archived
-			t.raise(id, max(now.Version, old.Version+1))
-			now = segment.Definition{Kind: segment.FlagDefinition, Key: string(k), Version: t.lastVersion(id)}
-		}
-		t.raise(id, now.Version)
-		all = append(all, now)
-	}
-	return all
-}
-
 // head returns the newest revision of an environment, counting the entries of this step.
 func (s *step) head(id segment.EnvID) segment.Revision {
 	if rev, ok := s.heads[id]; ok {
@@ -435,43 +370,4 @@ func (d *delta) install() (grown int64) {
 	counts := d.counts
 	m.counts.Store(&counts)
 	return grown
-}
-
-// ledgerRows adds the rows of the update's runs.
-func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revision, started time.Time) error {
-	for i := range t.runs {
-		r := &t.runs[i]
-		r.Revision = revisions[r.Env]
-		r.Commit = t.step.e.o.Now().Sub(started)
-		if r.State == segment.RunLive {
-			r.LiveAt = t.step.at
-		}
-		b, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("write run %s: %w", r.ID, err)
-		}
-		k := runKey(r.Env, r.ID)
-		p.rows = append(p.rows,
-			store.Row{Table: tableRun, Key: k, Value: b},
-			store.Row{Table: tableRunOfSegment, Key: runOfSegmentKey(r.Env, r.Segment, r.ID), Value: []byte{}})
-		p.unsynced = append(p.unsynced, unsyncedKey(tableRun, k))
-	}
-	return nil
-}
-
-// auditRows adds the rows of the update's audit entries.
-func (t *tx) auditRows(p *prepared) error {
-	for i := range t.audit {
-		if t.audit[i].At.IsZero() {
-			t.audit[i].At = t.step.at
-		}
-		b, err := json.Marshal(&t.audit[i])
-		if err != nil {
-			return fmt.Errorf("write audit entry %s: %w", t.audit[i].ID, err)
-		}
-		k := auditKey(t.audit[i].At, t.step.e.auditSequence.Add(1))
-		p.rows = append(p.rows, store.Row{Table: tableAudit, Key: k, Value: b})
-		p.unsynced = append(p.unsynced, unsyncedKey(tableAudit, k))
-	}
-	return nil
 }

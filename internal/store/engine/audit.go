@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/store"
+)
+
+// auditKey sorts by time; the sequence tells entries of one moment apart.
+func auditKey(at time.Time, sequence uint64) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano()))
+	return binary.BigEndian.AppendUint64(b, sequence)
+}
+
+// AuditEntries yields the entries made before a time, newest first.
+func (e *Engine) AuditEntries(ctx context.Context, before time.Time) iter.Seq2[catalog.AuditEntry, error] {
+	return func(yield func(catalog.AuditEntry, error) bool) {
+		for _, prefix := range auditPrefixes(before) {
+			for row, err := range e.log.Rows(ctx, tableAudit, prefix, true) {
+				var a catalog.AuditEntry
+				if err == nil {
+					if e.unsynced.has(unsyncedKey(tableAudit, row.Key)) || !madeBefore(row.Key, before) {
+						continue
+					}
+					err = json.Unmarshal(row.Value, &a)
+				}
+				if err != nil {
+					yield(a, fmt.Errorf("read audit log: %w", err))
+					return
+				}
+				if !yield(a, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func madeBefore(k []byte, before time.Time) bool {
+	return before.IsZero() || bytes.Compare(k, auditKey(before, 0)) < 0
+}
+
+// auditPrefixes returns prefixes that together cover the keys of entries made before a time,
+// newest first. Rows are read by prefix only, so without them a page of old entries would cost a
+// walk over all newer ones. The first prefix also covers up to 17 ms after the time.
+func auditPrefixes(before time.Time) [][]byte {
+	if before.IsZero() {
+		return [][]byte{nil}
+	}
+	const exact = 5
+	at := auditKey(before, 0)[:exact]
+	prefixes := [][]byte{at}
+	for i := exact - 1; i >= 0; i-- {
+		for b := int(at[i]) - 1; b >= 0; b-- {
+			prefixes = append(prefixes, append(bytes.Clone(at[:i]), byte(b)))
+		}
+	}
+	return prefixes
+}
+
+// auditRows adds the rows of the update's audit entries.
+func (t *tx) auditRows(p *prepared) error {
+	for i := range t.audit {
+		if t.audit[i].At.IsZero() {
+			t.audit[i].At = t.step.at
+		}
+		b, err := json.Marshal(&t.audit[i])
+		if err != nil {
+			return fmt.Errorf("write audit entry %s: %w", t.audit[i].ID, err)
+		}
+		k := auditKey(t.audit[i].At, t.step.e.auditSequence.Add(1))
+		p.rows = append(p.rows, store.Row{Table: tableAudit, Key: k, Value: b})
+		p.unsynced = append(p.unsynced, unsyncedKey(tableAudit, k))
+	}
+	return nil
+}
