@@ -30,13 +30,14 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: build ## the figures of docs/benchmarks
 	./test/bench.sh
 
-web: ## the user interface; until it is built, dist holds the page that says how to push
-	@echo "web/dist/index.html is embedded as it is"
+web: ## the user interface; until it is built, web/dist holds one page that is embedded as it is
+	@ls web/dist
 
-dev: run ## the server with Redis protocol
+dev: build ## serve with every log line
+	./bin/muster serve --data-dir ./muster-data --resp-listen 127.0.0.1:6380 --log-level debug
 
-docs: build ## reference pages made from the code
-	@echo "docs/ is written by hand so far"
+docs: build ## docs/settings.txt from the binary
+	./bin/muster serve --help > docs/settings.txt
 
-screenshots: build ## pictures of the pages in light and dark
-	@echo "no pages yet beyond /ui/"
+screenshots: setup build ## pictures of the pages in light and dark, below bin/screenshots
+	./test/screenshots.sh bin/screenshots

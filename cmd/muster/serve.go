@@ -37,12 +37,12 @@ import (
 // serveCommand is every setting of `muster serve`. Each flag has a MUSTER_ variable of the same
 // name and a key in muster.yaml; a flag wins over the variable, the variable over the file.
 type serveCommand struct {
-	DataDir      string        `help:"Folder of the embedded store; created if absent." default:"./muster-data" placeholder:"DIR"`
-	Listen       string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	DataDir      string        `help:"Folder of the embedded store; created if absent." default:"./muster-data"`
+	Listen       string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080"`
 	RespListen   string        `help:"Address of the Redis-protocol endpoint for server-side SDKs; off unless given." placeholder:"HOST:PORT"`
 	AdminListen  string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
 	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
-	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB" placeholder:"SIZE"`
+	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
 	Connectors   string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
 	LogLevel     slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
 	LogFormat    string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
