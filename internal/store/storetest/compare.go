@@ -190,14 +190,17 @@ func compareRuns(f failer, t testing.TB, s store.Ledger, e *envWorld) {
 
 func compareAudit(f failer, t testing.TB, s store.Audit, w *world) {
 	f.Helper()
-	want := slices.Clone(w.audit)
+	// The audit log is never emptied: all of it each time would be most of the work.
+	want := slices.Clone(w.audit[max(0, len(w.audit)-20):])
 	slices.Reverse(want)
 	var got []catalog.AuditEntry
 	for a, err := range s.AuditEntries(t.Context(), time.Time{}) {
 		if err != nil {
 			f.Fatalf("audit: %v", err)
 		}
-		got = append(got, a)
+		if got = append(got, a); len(got) == 20 {
+			break
+		}
 	}
 	diff(f, "audit", want, got)
 }
