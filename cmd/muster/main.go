@@ -24,9 +24,10 @@ type commands struct {
 
 type versionCommand struct{}
 
+// Run prints the version.
 func (versionCommand) Run() error {
-	fmt.Println("muster " + version())
-	return nil
+	_, err := fmt.Println("muster " + version())
+	return err
 }
 
 // version returns what the binary was built from.

@@ -219,7 +219,7 @@ func (s *server) firstStart(ctx context.Context, people *admin.Admin) error {
 		return fmt.Errorf("first start: %w", err)
 	}
 	for _, warning := range warnings {
-		s.log.WarnContext(ctx, warning)
+		s.log.WarnContext(ctx, "a setting of the first start is ignored", "reason", warning)
 	}
 	if made.AdminToken != "" && given.AdminToken == "" {
 		fmt.Println("admin token: " + made.AdminToken)
@@ -304,13 +304,14 @@ func (s *server) abandon() {
 }
 
 func (s *server) closeStore() error {
+	var errs []error
 	if s.engine != nil {
-		s.engine.Close()
+		errs = append(errs, s.engine.Close())
 	}
-	if s.database == nil {
-		return nil
+	if s.database != nil {
+		errs = append(errs, s.database.Close())
 	}
-	if err := s.database.Close(); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}
 	return nil

@@ -112,8 +112,7 @@ func Unavailablef(format string, args ...any) *Error {
 // From returns what a client may see of err: the *Error inside it, or an Internal error that says
 // nothing about the cause.
 func From(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Kind: Internal, Code: CodeInternal, Message: "something went wrong inside muster; the log has the details", cause: err}

@@ -103,7 +103,7 @@ func (c *call) push() error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }() // it was only read
 	if body.large() {
 		if err := c.large.Acquire(c.r.Context(), body.size); err != nil {
 			return fault.Unavailablef("too many large bodies at once; send the request again").Because(err)

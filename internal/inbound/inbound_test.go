@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,7 +55,7 @@ func newOrigin(t testing.TB, maxBody int64) *origin {
 
 func newOriginOn(t testing.TB, dir string, disk vfs.FS, maxBody int64) *origin {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	db, err := pebblestore.Open(dir, disk, log, func(err error) { t.Errorf("store failed: %v", err) })
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +79,7 @@ func newOriginOn(t testing.TB, dir string, disk vfs.FS, maxBody int64) *origin {
 	o.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		o.Close()
-		e.Close()
-		if err := db.Close(); err != nil {
+		if err := errors.Join(e.Close(), db.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -96,8 +96,10 @@ func (e Edit) changes() (*segment.Changes, error) {
 		keys []string
 		ops  segment.Ops
 	}{
-		{e.AddIncluded, segment.Include}, {e.AddExcluded, segment.Exclude},
-		{e.RemoveIncluded, segment.Uninclude}, {e.RemoveExcluded, segment.Unexclude},
+		{e.AddIncluded, segment.Include},
+		{e.AddExcluded, segment.Exclude},
+		{e.RemoveIncluded, segment.Uninclude},
+		{e.RemoveExcluded, segment.Unexclude},
 	}
 	changes := new(segment.Changes)
 	for _, list := range lists {

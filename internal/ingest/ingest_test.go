@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -38,7 +37,7 @@ type house struct {
 
 func newHouse(t testing.TB) house {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	db, err := pebblestore.Open("data", vfs.NewMem(), log, func(err error) { t.Errorf("store failed: %v", err) })
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +47,7 @@ func newHouse(t testing.TB) house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		e.Close()
-		if err := db.Close(); err != nil {
+		if err := errors.Join(e.Close(), db.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -396,7 +394,9 @@ func TestPushToWhatDoesNotExist(t *testing.T) {
 
 func TestAClosedStoreIsATemporaryTrouble(t *testing.T) {
 	h := newHouse(t)
-	h.store.Close()
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
 	_, err := h.Push(t.Context(), syncToken, batch(cohort("trial", "Trial", "+ann")))
 	wantKind(t, err, fault.Unavailable)
 	if !errors.Is(err, store.ErrClosed) {

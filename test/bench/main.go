@@ -48,8 +48,10 @@ func run(binary string, length time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	b := &bench{binary: binary, dir: dir, length: length}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	b := &bench{ctx: ctx, binary: binary, dir: dir, length: length}
 	if err := b.start(); err != nil {
 		return err
 	}
@@ -78,6 +80,7 @@ func processor() string {
 
 // bench is one server and the means to ask it.
 type bench struct {
+	ctx     context.Context // of every request
 	binary  string
 	dir     string
 	length  time.Duration
@@ -87,7 +90,7 @@ type bench struct {
 }
 
 func (b *bench) start() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(b.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -97,14 +100,14 @@ func (b *bench) start() error {
 	}
 	b.url = "http://" + address
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
-	b.process = exec.Command(b.binary, "serve", "--data-dir", b.dir, "--listen", address, "--log-level", "warn")
+	b.process = exec.CommandContext(b.ctx, b.binary, "serve", "--data-dir", b.dir, "--listen", address, "--log-level", "warn")
 	b.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token, "MUSTER_CLIENT_SIDE_ID="+environment)
 	b.process.Stderr = os.Stderr
 	if err := b.process.Start(); err != nil {
 		return err
 	}
 	for range 6000 {
-		resp, err := b.client.Get(b.url + "/readyz")
+		resp, err := b.do(http.MethodGet, "/readyz", http.NoBody)
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -136,14 +139,19 @@ func (b *bench) cpu() time.Duration {
 	return time.Duration(user+system) * time.Second / ticksPerSecond
 }
 
-func (b *bench) call(method, path, body string, want int) error {
-	req, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
+// do sends a request with the administrator's token.
+func (b *bench) do(method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(b.ctx, method, b.url+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", token)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := b.client.Do(req)
+	return b.client.Do(req)
+}
+
+func (b *bench) call(method, path, body string, want int) error {
+	resp, err := b.do(method, path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -186,12 +194,7 @@ func pushBody(cohort string, first, n int, add bool) []byte {
 }
 
 func (b *bench) push(body []byte) error {
-	req, err := http.NewRequest(http.MethodPost, b.url+"/api/v2/segment-targets/rudderstack", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", token)
-	resp, err := b.client.Do(req)
+	resp, err := b.do(http.MethodPost, "/api/v2/segment-targets/rudderstack", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -209,14 +212,8 @@ func (b *bench) flip() error {
 	if err := b.flagOn("flip", "rudderstack-flip"); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, member))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/eval/"+environment+"/"+who, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := b.client.Do(req)
+	resp, err := b.do(http.MethodGet, "/eval/"+environment+"/"+who, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -258,7 +255,7 @@ func (b *bench) flip() error {
 
 // serial measures one tool that sends a request after the other.
 func (b *bench) serial() error {
-	return b.rate("1,000-member pushes, one after the other", 1, 1000, func(worker, n int) error {
+	return b.rate("1,000-member pushes, one after the other", 1, 1000, func(_, n int) error {
 		return b.push(pushBody("serial", n*1000, 1000, true))
 	})
 }
@@ -280,7 +277,7 @@ func (b *bench) evaluate(flags int) func() error {
 		}
 		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, func(worker, n int) error {
 			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
-			resp, err := b.client.Get(b.url + "/sdk/evalx/" + environment + "/contexts/" + who)
+			resp, err := b.do(http.MethodGet, "/sdk/evalx/"+environment+"/contexts/"+who, http.NoBody)
 			if err != nil {
 				return err
 			}
@@ -338,8 +335,8 @@ func (b *bench) rate(name string, workers, members int, do func(worker, n int) e
 
 // restart measures from exec to ready with everything pushed so far.
 func (b *bench) restart() error {
-	var metrics struct{ Members string }
-	resp, err := b.client.Get(b.url + "/metrics")
+	members := "?"
+	resp, err := b.do(http.MethodGet, "/metrics", http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -350,7 +347,7 @@ func (b *bench) restart() error {
 	}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "muster_segment_members{") && strings.Contains(line, environment) {
-			metrics.Members = strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])
+			members = strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])
 		}
 	}
 	if err := b.process.Process.Kill(); err != nil {
@@ -361,7 +358,7 @@ func (b *bench) restart() error {
 	if err := b.start(); err != nil {
 		return err
 	}
-	report("kill -9, then exec to ready", "%v with %s members", time.Since(started).Round(time.Millisecond), metrics.Members)
+	report("kill -9, then exec to ready", "%v with %s members", time.Since(started).Round(time.Millisecond), members)
 	return nil
 }
 
@@ -376,4 +373,3 @@ func quantile(d []time.Duration, q float64) time.Duration {
 func report(name, format string, args ...any) {
 	fmt.Printf("%-70s %s\n", name, fmt.Sprintf(format, args...))
 }
-
