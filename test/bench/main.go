@@ -213,7 +213,7 @@ func (b *bench) flip() error {
 		return err
 	}
 	who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, member))
-	resp, err := b.do(http.MethodGet, "/eval/"+environment+"/"+who, http.NoBody)
+	resp, err := b.do(http.MethodGet, "/eval/"+environment+"/"+who, http.NoBody) //nolint:bodyclose // closed when the function ends, behind the goroutine that reads it
 	if err != nil {
 		return err
 	}
