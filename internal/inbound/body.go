@@ -22,6 +22,8 @@ const (
 	// idleBody is how long a client may take between two pieces of a body, totalBody for all of it.
 	idleBody  = 30 * time.Second
 	totalBody = 10 * time.Minute
+	// turn is how long a large body waits until others have been parsed.
+	turn = 30 * time.Second
 	// zstdWindow bounds what a frame may make the decoder hold.
 	zstdWindow = 8 << 20
 )
@@ -59,6 +61,8 @@ func (c *call) readBody() (*body, error) {
 	}
 	defer free()
 	b, err := c.spool(inflated)
+	// A deadline left behind would end the request, however long its commit takes.
+	_ = paced.deadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:

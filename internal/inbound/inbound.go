@@ -7,6 +7,7 @@
 package inbound
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -105,7 +106,9 @@ func (c *call) push() error {
 	}
 	defer func() { _ = body.Close() }() // it was only read
 	if body.large() {
-		if err := c.large.Acquire(c.r.Context(), body.size); err != nil {
+		waiting, cancel := context.WithTimeout(c.r.Context(), turn)
+		defer cancel()
+		if err := c.large.Acquire(waiting, body.size); err != nil {
 			return fault.Unavailablef("too many large bodies at once; send the request again").Because(err)
 		}
 		defer c.large.Release(body.size)
