@@ -34,6 +34,7 @@ type Record struct {
 type Log interface {
 	// Write appends records and changes rows as one atomic step and returns when it is durable.
 	// Each record must be the next one of its environment, else ErrHead and nothing is written.
+	// Of several rows with one key the last counts.
 	// An error other than ErrHead leaves open whether the write became durable; the engine then
 	// stops using the log.
 	Write(ctx context.Context, records []Record, rows []Row) error

@@ -64,6 +64,8 @@ type Writer interface {
 	// and every reader on this node sees them. When fn returns an error, nothing was changed and
 	// Update returns that error. When Update returns any other error, the caller can't know
 	// whether the changes became durable; trying again is safe because changes are absolute.
+	// A fault of kind Unavailable says that nothing was changed and the same write may succeed later,
+	// for instance because too many changes wait to be written into files.
 	//
 	// The revision is that of the scope's environment, or 0 in wider scopes and when nothing that
 	// readers of the log must know was staged.
