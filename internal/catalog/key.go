@@ -17,8 +17,8 @@ const (
 	MaxTags              = 200
 )
 
-// ValidKey reports whether s can be the key of a project, environment, flag, segment or context
-// kind: a letter or digit, then letters, digits, "_", "." and "-", at most 256 in all.
+// ValidKey reports whether s can be the key of a project, environment, flag or segment: a letter or
+// digit, then letters, digits, "_", "." and "-", at most 256 in all.
 func ValidKey(s string) bool {
 	if len(s) == 0 || len(s) > MaxKeyLength || !letterOrDigit(s[0]) {
 		return false
@@ -26,9 +26,10 @@ func ValidKey(s string) bool {
 	return keyBytes(s)
 }
 
-// ValidContextKind reports whether k can be the key of a context kind.
+// ValidContextKind reports whether k can be the key of a context kind. SDKs accept kinds that begin
+// with "_", "." or "-", which no other key may.
 func ValidContextKind(k segment.ContextKind) bool {
-	return ValidKey(string(k)) && k != "kind" && k != "multi"
+	return len(k) > 0 && len(k) <= MaxKeyLength && keyBytes(string(k)) && k != "kind" && k != "multi"
 }
 
 func letterOrDigit(c byte) bool {

@@ -44,6 +44,7 @@ func TestSegmentValidate(t *testing.T) {
 		{"targets of a kind need a kind", func(s *Segment) { s.IncludedContexts = []ContextTargets{{Kind: "multi", Values: many(1)}} }, `"multi" is not a context kind`},
 		{"an unbounded one lists nobody", func(s *Segment) { s.Unbounded, s.Included = true, many(1) }, "POST"},
 		{"an unbounded one needs a valid kind", func(s *Segment) { s.Unbounded, s.Kind = true, "kind" }, "unboundedContextKind"},
+		{"an unbounded one may hold a kind that begins with an underscore", func(s *Segment) { s.Unbounded, s.Kind = true, "_device" }, ""},
 		{"an unbounded one may have rules", func(s *Segment) {
 			s.Unbounded, s.Rules = true, []SegmentRule{{Clauses: []Clause{{Attribute: "key", Op: "in"}}}}
 		}, ""},

@@ -269,10 +269,17 @@ func TestAnUnknownContextKindIsAddedToTheProject(t *testing.T) {
 	if kind, ok := project.ContextKind("account"); !ok || kind.CreatedFrom != "auto-add" {
 		t.Errorf("context kinds: %+v", project.ContextKinds)
 	}
-	p = batch(cohort("others", "Others", "+acme"))
-	p.Batch.Kind = "multi"
-	_, err := h.Push(t.Context(), syncToken, p)
-	wantKind(t, err, fault.Invalid)
+	for n, kind := range []segment.ContextKind{"_device", ".device", "-device"} {
+		p = batch(cohort(fmt.Sprint(n), "Devices", "+d1"))
+		p.Batch.Kind = kind
+		h.push(t, syncToken, p)
+	}
+	for _, kind := range []segment.ContextKind{"multi", "kind", "", "a b"} {
+		p = batch(cohort("others", "Others", "+acme"))
+		p.Batch.Kind = kind
+		_, err := h.Push(t.Context(), syncToken, p)
+		wantKind(t, err, fault.Invalid)
+	}
 }
 
 func TestADeletedSegmentContinuesWithTheNextGeneration(t *testing.T) {
