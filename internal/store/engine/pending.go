@@ -74,6 +74,13 @@ func (p *pending) find(h *segment.Hash) segment.Ops {
 	}
 }
 
+// mayHold reports false only if there are no operations on the context.
+func (p *pending) mayHold(h *segment.Hash) bool {
+	slots := *p.slots.Load()
+	start, _ := slotOf(h)
+	return slots[start&uint64(len(slots)-1)].Load() != 0
+}
+
 // put lays operations over those that are there. A key is given as its place in a blob, see keep.
 func (p *pending) put(h *segment.Hash, ops segment.Ops, blob, off uint32) {
 	slots := *p.slots.Load()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 
 	"muster/internal/segment"
@@ -90,9 +91,13 @@ func (l *layers) frozen() []layer {
 func (m *membership) state(h *segment.Hash) (segment.Ops, error) {
 	ops, err := m.layers.Load().state(h)
 	if err != nil {
-		return 0, fmt.Errorf("look into %s of environment %s: %w", m.ref, m.env, err)
+		return 0, m.unreadable(err)
 	}
 	return ops, nil
+}
+
+func (m *membership) unreadable(err error) error {
+	return fmt.Errorf("look into %s of environment %s: %w", m.ref, m.env, err)
 }
 
 // refs is an immutable set of memberships. Adding or removing one copies a small part of it.
@@ -199,18 +204,42 @@ func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
 func (v *view) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
 	var first error
 	for _, s := range v.refs.shards {
-		for _, m := range s {
-			ops, err := m.state(&h)
-			if err != nil {
-				first = firstError(first, err)
-				continue
-			}
-			if ops != 0 && !yield(m.ref, ops) {
+		for ms := range slices.Chunk(s, shardSize) {
+			more, err := eachOf(ms, &h, yield)
+			first = firstError(first, err)
+			if !more {
 				return first
 			}
 		}
 	}
 	return first
+}
+
+// eachOf looks a context up in a few memberships. Each lookup is a chain of loads that miss the
+// cache; going link by link over all of them lets the processor wait for many at once.
+func eachOf(ms []*membership, h *segment.Hash, yield func(segment.Ref, segment.Ops) bool) (more bool, first error) {
+	var at [shardSize]*layers
+	var hit [shardSize]bool
+	for i, m := range ms {
+		at[i] = m.layers.Load()
+	}
+	for i, l := range at[:len(ms)] {
+		hit[i] = l.live != nil && l.live.mayHold(h) || len(l.older) > 0 || l.err != nil
+	}
+	for i, m := range ms {
+		if !hit[i] {
+			continue
+		}
+		ops, err := at[i].state(h)
+		if err != nil {
+			first = firstError(first, m.unreadable(err))
+			continue
+		}
+		if ops != 0 && !yield(m.ref, ops) {
+			return false, first
+		}
+	}
+	return true, first
 }
 
 func firstError(a, b error) error {
