@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,10 +18,14 @@ import (
 )
 
 // origin is the one HTTP address of muster. It sends each path to its room, and answers itself
-// while the rooms are not there yet.
+// while the rooms are not there yet, or not for long any more.
 type origin struct {
-	rooms    atomic.Pointer[rooms] // nil until the store is open
-	draining atomic.Bool
+	rooms atomic.Pointer[rooms] // nil until the store is open
+
+	mu       sync.Mutex // guards the rest
+	underWay int        // requests in a room
+	draining bool
+	idle     chan struct{} // closed when the last one has left; nil before drain
 }
 
 // rooms are the handlers behind the paths.
@@ -60,8 +67,43 @@ func (r *rooms) room(path string) http.Handler {
 	}
 }
 
-// drain makes readiness fail, so that a load balancer sends nobody here any more.
-func (o *origin) drain() { o.draining.Store(true) }
+// drain makes readiness fail, so that a load balancer sends nobody here any more, and lets no
+// further request into the rooms. What it returns is closed once all that were there have left.
+func (o *origin) drain() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.draining, o.idle = true, make(chan struct{})
+	if o.underWay == 0 {
+		close(o.idle)
+	}
+	return o.idle
+}
+
+func (o *origin) isDraining() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.draining
+}
+
+// enter counts a request that goes into a room; false once the origin drains.
+func (o *origin) enter() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.draining {
+		return false
+	}
+	o.underWay++
+	return true
+}
+
+func (o *origin) leave() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.underWay--
+	if o.draining && o.underWay == 0 {
+		close(o.idle)
+	}
+}
 
 // ServeHTTP answers the operator's questions and hands everything else to the rooms.
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,10 +112,20 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	open := o.rooms.Load()
 	if open == nil {
-		starting(w, r)
+		notNow(w, r, "starting")
 		return
 	}
-	open.room(r.URL.EscapedPath()).ServeHTTP(w, r)
+	room := open.room(r.URL.EscapedPath())
+	switch {
+	case o.enter():
+		defer o.leave()
+	case room != open.pages: // a push is refused by its own room, which counts it
+		notNow(w, r, "stopping")
+		return
+	default:
+		w.Header().Set("Connection", "close")
+	}
+	room.ServeHTTP(w, r)
 }
 
 // operations returns only what operators ask, for --admin-listen.
@@ -94,7 +146,7 @@ func (o *origin) operate(w http.ResponseWriter, r *http.Request) bool {
 		switch {
 		case o.rooms.Load() == nil:
 			plain(w, http.StatusServiceUnavailable, "starting: the store is being opened")
-		case o.draining.Load():
+		case o.isDraining():
 			plain(w, http.StatusServiceUnavailable, "stopping")
 		default:
 			plain(w, http.StatusOK, "ok")
@@ -121,18 +173,23 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// starting answers while the store opens: 429 to tools and automation, 503 to SDKs, which take any
-// other 4xx as final.
-func starting(w http.ResponseWriter, r *http.Request) {
+// notNow answers while there are no rooms: 429 to tools and automation, 503 to SDKs, which take any
+// other 4xx as final. The connection ends, so that the next attempt finds the next process.
+func notNow(w http.ResponseWriter, r *http.Request, state string) {
+	w.Header().Set("Connection", "close")
 	if !strings.HasPrefix(r.URL.Path, "/api/") {
-		plain(w, http.StatusServiceUnavailable, "starting")
+		plain(w, http.StatusServiceUnavailable, state)
 		return
 	}
-	w.Header().Set("Retry-After", "1")
+	w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(time.Now().Add(retryAfter).UnixMilli(), 10))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusTooManyRequests)
-	_ = json.NewEncoder(w).Encode(map[string]string{"code": "rate_limited", "message": "muster is starting; send the request again"})
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": "rate_limited", "message": "muster is " + state + "; send the request again"})
 }
+
+// retryAfter is how long tools and automation are asked to wait. A start takes less.
+const retryAfter = time.Second
 
 // page serves the user interface. Every path below /ui/ that is no file is the application's own.
 func page() http.Handler {

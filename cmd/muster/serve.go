@@ -262,14 +262,19 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 }
 
 // drain stops in the order in which clients notice least: no new work, then streams, then what
-// is under way, then the store.
+// is under way, then the store. The ports stay open as long as anything is under way, because
+// tools take "try again" better than a refused connection.
 func (s *server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.settings.DrainTimeout)
 	defer cancel()
 	s.log.Info("stopping", "drain_timeout", s.settings.DrainTimeout)
-	s.origin.drain()
+	idle := s.origin.drain()
 	s.inbound.Drain()
 	s.sdk.Drain()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
 	for _, hs := range s.https {
 		if err := hs.Shutdown(ctx); err != nil {
 			s.log.Warn("connections cut after the drain timeout", "err", err)

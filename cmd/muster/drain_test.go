@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	adminToken   = "api-6f1d2c3b-4a59-4687-9785-a4b3c2d1e0f1"
+	sdkKey       = "sdk-6f1d2c3b-4a59-4687-9785-a4b3c2d1e0f2"
+	clientSideID = "6f1d2c3b4a59468797a4b3c2"
+)
+
+// newServer returns a server that is ready, and its address.
+func newServer(t *testing.T) (*server, string) {
+	t.Helper()
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &serveCommand{
+		DataDir: t.TempDir(), Listen: address, DrainTimeout: patience, MaxBody: 1 << 20,
+		AdminToken: adminToken, SDKKey: sdkKey, ClientSideID: clientSideID,
+	}}
+	if err := s.listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.open(t.Context()); err != nil {
+		s.abandon()
+		t.Fatal(err)
+	}
+	return s, address
+}
+
+// pushUnderWay sends all of a push but its body. When it returns, the server waits for the body.
+func pushUnderWay(t *testing.T, address string, bodyBytes int) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(conn, "POST /api/v2/segment-targets/rudderstack HTTP/1.1\r\nHost: muster\r\nAuthorization: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", adminToken, bodyBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(conn)
+	line, err := r.ReadString('\n')
+	if err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the server answered %q before the body came (%v)", line, err)
+	}
+	if _, err := r.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return conn, r
+}
+
+func get(t *testing.T, method, url, credential string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", credential)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+func wantTryAgain(t *testing.T, resp *http.Response) {
+	t.Helper()
+	reset, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || err != nil {
+		t.Errorf("status %d, Retry-After %q, X-Ratelimit-Reset %q; want 429 with both",
+			resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("X-Ratelimit-Reset"))
+	}
+	if until := time.Until(time.UnixMilli(reset)); until > time.Minute {
+		t.Errorf("X-Ratelimit-Reset is %v from now", until)
+	}
+	if !resp.Close {
+		t.Error("the connection stays open to a process that ends")
+	}
+}
+
+func TestAStopAnswersUntilWhatIsUnderWayIsDone(t *testing.T) {
+	s, address := newServer(t)
+	body := `{"environmentId":"` + clientSideID + `","cohortId":"a","cohortName":"A","listData":{"add":[{"id":"u1"}]}}`
+	conn, answer := pushUnderWay(t, address, len(body))
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.drain() }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !s.origin.isDraining() {
+		<-tick.C
+	}
+	origin := "http://" + address
+	if resp := get(t, http.MethodGet, origin+"/readyz", ""); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("readiness %d while stopping", resp.StatusCode)
+	}
+	if resp := get(t, http.MethodGet, origin+"/sdk/latest-all", sdkKey); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("an SDK gets %d while stopping", resp.StatusCode)
+	}
+	wantTryAgain(t, get(t, http.MethodGet, origin+"/api/v2/versions", adminToken))
+	wantTryAgain(t, get(t, http.MethodPost, origin+"/api/v2/segment-targets/rudderstack", adminToken))
+	if _, err := io.WriteString(conn, body); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(answer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("the push under way got %d", resp.StatusCode)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("the port is open after the stop")
+	}
+}
+
+func TestAStartAsksToComeBack(t *testing.T) {
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &serveCommand{Listen: address}}
+	if err := s.listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.abandon()
+	wantTryAgain(t, get(t, http.MethodPost, "http://"+address+"/api/v2/segment-targets/rudderstack", adminToken))
+	if resp := get(t, http.MethodGet, "http://"+address+"/all", sdkKey); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("an SDK gets %d while starting", resp.StatusCode)
+	}
+}
