@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ type failer interface {
 // none.
 func diff(f failer, what string, want, got any) {
 	f.Helper()
+	if same(reflect.ValueOf(want), reflect.ValueOf(got)) {
+		return
+	}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		f.Fatalf("%s (-want +got):\n%s", what, d)
 	}

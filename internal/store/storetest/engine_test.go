@@ -130,6 +130,7 @@ func verify(t *testing.T, disk *vfs.MemFS, sc *storetest.Script) {
 // Pebble's folder: there Pebble panics in a goroutine of its own, which is the end of a process and
 // thus what TestPowerCuts shows.
 func TestDiskErrors(t *testing.T) {
+	t.Parallel()
 	for n := int32(0); !t.Failed(); n++ {
 		disk := vfs.NewCrashableMem()
 		failing := errorfs.OnIndex(n)
@@ -157,6 +158,7 @@ func TestDiskErrors(t *testing.T) {
 // that was not synced, as a power cut does, and all of it, as kill -9 does. A random part would be too
 // much for Pebble: it relies on new files of one folder to appear in the order of their creation.
 func TestPowerCuts(t *testing.T) {
+	t.Parallel()
 	for first, percent := range []int{0, 100} {
 		for n := int64(first); !t.Failed(); n += 2 {
 			disk := vfs.NewCrashableMem()
