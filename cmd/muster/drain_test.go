@@ -66,7 +66,14 @@ func pushUnderWay(t *testing.T, address string, bodyBytes int) (net.Conn, *bufio
 	return conn, r
 }
 
-func get(t *testing.T, method, url, credential string) *http.Response {
+// answer is a response of which only the head matters.
+type answer struct {
+	status int
+	header http.Header
+	last   bool // on its connection
+}
+
+func ask(t *testing.T, method, url, credential string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
@@ -81,20 +88,20 @@ func get(t *testing.T, method, url, credential string) *http.Response {
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	return answer{resp.StatusCode, resp.Header, resp.Close}
 }
 
-func wantTryAgain(t *testing.T, resp *http.Response) {
+func wantTryAgain(t *testing.T, a answer) {
 	t.Helper()
-	reset, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64)
-	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || err != nil {
-		t.Errorf("status %d, Retry-After %q, X-Ratelimit-Reset %q; want 429 with both",
-			resp.StatusCode, resp.Header.Get("Retry-After"), resp.Header.Get("X-Ratelimit-Reset"))
+	after, resetAt := a.header.Get("Retry-After"), a.header.Get("X-Ratelimit-Reset")
+	reset, err := strconv.ParseInt(resetAt, 10, 64)
+	if a.status != http.StatusTooManyRequests || after == "" || err != nil {
+		t.Errorf("status %d, Retry-After %q, X-Ratelimit-Reset %q; want 429 with both", a.status, after, resetAt)
 	}
 	if until := time.Until(time.UnixMilli(reset)); until > time.Minute {
 		t.Errorf("X-Ratelimit-Reset is %v from now", until)
 	}
-	if !resp.Close {
+	if !a.last {
 		t.Error("the connection stays open to a process that ends")
 	}
 }
@@ -102,7 +109,7 @@ func wantTryAgain(t *testing.T, resp *http.Response) {
 func TestAStopAnswersUntilWhatIsUnderWayIsDone(t *testing.T) {
 	s, address := newServer(t)
 	body := `{"environmentId":"` + clientSideID + `","cohortId":"a","cohortName":"A","listData":{"add":[{"id":"u1"}]}}`
-	conn, answer := pushUnderWay(t, address, len(body))
+	conn, reply := pushUnderWay(t, address, len(body))
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.drain() }()
 	tick := time.NewTicker(time.Millisecond)
@@ -111,18 +118,18 @@ func TestAStopAnswersUntilWhatIsUnderWayIsDone(t *testing.T) {
 		<-tick.C
 	}
 	origin := "http://" + address
-	if resp := get(t, http.MethodGet, origin+"/readyz", ""); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("readiness %d while stopping", resp.StatusCode)
+	if a := ask(t, http.MethodGet, origin+"/readyz", ""); a.status != http.StatusServiceUnavailable {
+		t.Errorf("readiness %d while stopping", a.status)
 	}
-	if resp := get(t, http.MethodGet, origin+"/sdk/latest-all", sdkKey); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("an SDK gets %d while stopping", resp.StatusCode)
+	if a := ask(t, http.MethodGet, origin+"/sdk/latest-all", sdkKey); a.status != http.StatusServiceUnavailable {
+		t.Errorf("an SDK gets %d while stopping", a.status)
 	}
-	wantTryAgain(t, get(t, http.MethodGet, origin+"/api/v2/versions", adminToken))
-	wantTryAgain(t, get(t, http.MethodPost, origin+"/api/v2/segment-targets/rudderstack", adminToken))
+	wantTryAgain(t, ask(t, http.MethodGet, origin+"/api/v2/versions", adminToken))
+	wantTryAgain(t, ask(t, http.MethodPost, origin+"/api/v2/segment-targets/rudderstack", adminToken))
 	if _, err := io.WriteString(conn, body); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.ReadResponse(answer, nil)
+	resp, err := http.ReadResponse(reply, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +156,8 @@ func TestAStartAsksToComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.abandon()
-	wantTryAgain(t, get(t, http.MethodPost, "http://"+address+"/api/v2/segment-targets/rudderstack", adminToken))
-	if resp := get(t, http.MethodGet, "http://"+address+"/all", sdkKey); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("an SDK gets %d while starting", resp.StatusCode)
+	wantTryAgain(t, ask(t, http.MethodPost, "http://"+address+"/api/v2/segment-targets/rudderstack", adminToken))
+	if a := ask(t, http.MethodGet, "http://"+address+"/all", sdkKey); a.status != http.StatusServiceUnavailable {
+		t.Errorf("an SDK gets %d while starting", a.status)
 	}
 }
