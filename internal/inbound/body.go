@@ -99,6 +99,9 @@ func (c *call) spool(r io.Reader) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n > c.options.MaxBody {
+		return nil, errTooLarge
+	}
 	if n < memoryBody {
 		return &body{ReadSeeker: bytes.NewReader(memory.Bytes()), size: n}, nil
 	}

@@ -413,6 +413,29 @@ func TestBodiesAsTheyCome(t *testing.T) {
 	}
 }
 
+func TestALimitBelowWhatMemoryHoldsCountsInflatedBytesToo(t *testing.T) {
+	const limit = 1 << 10
+	o := newOrigin(t, limit)
+	fits := slices.Concat(rudderstack("ann"), bytes.Repeat([]byte(" "), limit-len(rudderstack("ann"))))
+	for name, tt := range map[string]struct {
+		body []byte
+		want int
+	}{
+		"at the limit":         {fits, http.StatusNoContent},
+		"one byte over it":     {append(slices.Clone(fits), ' '), http.StatusRequestEntityTooLarge},
+		"many times the limit": {bytes.Repeat(fits, 1<<10), http.StatusRequestEntityTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for encoding, body := range map[string][]byte{"": tt.body, "gzip": gzipped(t, tt.body), "zstd": zstandard(t, tt.body)} {
+				got := o.post(t, "/api/v2/segment-targets/rudderstack", body, "Content-Encoding", encoding)
+				if got.status != tt.want {
+					t.Errorf("encoding %q: status %d, want %d: %s", encoding, got.status, tt.want, got.body)
+				}
+			}
+		})
+	}
+}
+
 func TestOtherMethodsAreRefusedByName(t *testing.T) {
 	o := newOrigin(t, 1<<20)
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
