@@ -7,7 +7,7 @@ func FuzzParseSDKDocument(f *testing.F) {
 	f.Add([]byte(`{"flags":{"a":null},"segments":null}`))
 	f.Add([]byte(`{"flags":[],"segments":{"s":{"key":"t"}}}`))
 	f.Add([]byte(`{"flags":{"":{"key":""}}} trailing`))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		flags, segments, err := parseSDKDocument(data, "test")
 		if err != nil {
 			return

@@ -105,12 +105,10 @@ func decode(text jsontext.Value, v any) error {
 	if err == nil {
 		return nil
 	}
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	var wrong *json.SemanticError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
 		where := "the value"
 		if wrong.JSONPointer != "" {
 			where = clip(string(wrong.JSONPointer))

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +17,7 @@ import (
 
 // bare is the API without rooms behind it: enough for what needs no credential.
 func bare() http.Handler {
-	return New(nil, nil, nil, nil, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return New(nil, nil, nil, nil, time.Now, slog.New(slog.DiscardHandler))
 }
 
 func answer(h http.Handler, method, target string, header map[string]string) *httptest.ResponseRecorder {
@@ -281,7 +280,7 @@ func TestPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", at+"?"+tt.query, http.NoBody)
-			p, err := pageOf(r.URL.Query(), 20, maxPage)
+			p, err := pageOf(r.URL.Query(), 20)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +300,7 @@ func TestPages(t *testing.T) {
 	}
 	for _, wrong := range []string{"limit=x", "limit=-1", "offset=1.5", "offset=99999999999999999999"} {
 		r := httptest.NewRequest("GET", at+"?"+wrong, http.NoBody)
-		if _, err := pageOf(r.URL.Query(), 20, maxPage); fault.KindOf(err) != fault.Invalid || err == nil {
+		if _, err := pageOf(r.URL.Query(), 20); fault.KindOf(err) != fault.Invalid || err == nil {
 			t.Errorf("%s: %v", wrong, err)
 		}
 	}

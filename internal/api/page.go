@@ -36,14 +36,14 @@ const maxPage = 1000
 // page is the part of a list that a client asks for.
 type page struct{ limit, offset int }
 
-func pageOf(query url.Values, defaultLimit, maxLimit int) (page, error) {
+func pageOf(query url.Values, defaultLimit int) (page, error) {
 	p := page{limit: defaultLimit}
 	limit, err := numberOf(query, "limit")
 	if err != nil {
 		return p, err
 	}
 	if limit > 0 {
-		p.limit = int(min(limit, int64(maxLimit)))
+		p.limit = int(min(limit, maxPage))
 	}
 	offset, err := numberOf(query, "offset")
 	if err != nil {
@@ -142,7 +142,7 @@ func sorted[T any](all []T, param string, by orders[T]) ([]T, error) {
 // narrowed applies the filter (in colon form) and the sort of a list request, and returns the page
 // that it asks for with everything that is left.
 func narrowed[T any](query url.Values, defaultLimit int, all []T, matches func(T, term) bool, by orders[T]) (page, []T, error) {
-	p, err := pageOf(query, defaultLimit, maxPage)
+	p, err := pageOf(query, defaultLimit)
 	if err != nil {
 		return p, nil, err
 	}

@@ -175,8 +175,10 @@ func aFlag() *catalog.Flag {
 	return &catalog.Flag{
 		Project: "web", Key: "new-checkout", Name: "New checkout", Tags: []string{"t"}, Temporary: true, CreatedAt: at, Version: 5,
 		Variations: []catalog.Variation{
-			{ID: "v0", Value: ldvalue.String("a"), Name: "A"}, {ID: "v1", Value: ldvalue.String("b")},
-			{ID: "v2", Value: ldvalue.String("c")}, {ID: "v3", Value: ldvalue.String("d")},
+			{ID: "v0", Value: ldvalue.String("a"), Name: "A"},
+			{ID: "v1", Value: ldvalue.String("b")},
+			{ID: "v2", Value: ldvalue.String("c")},
+			{ID: "v3", Value: ldvalue.String("d")},
 		},
 		Defaults: catalog.Defaults{On: 0, Off: 1}, CustomProperties: map[string]catalog.CustomProperty{"jira": {Name: "Jira", Values: []string{"X-1"}}},
 		Environments: map[catalog.EnvKey]*catalog.FlagConfig{"production": config(), "test": config()},

@@ -98,7 +98,7 @@ type limitJSON struct {
 	Value int64  `json:"value"`
 }
 
-func (s *server) getLimits(w http.ResponseWriter, r *http.Request, _ catalog.Caller) error {
+func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {
 	limits := []limitJSON{
 		{"maxMemberKeyBytes", segment.MaxKeyBytes},
 		{"maxContextKeysPerCall", ingest.MaxEditKeys},

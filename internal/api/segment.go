@@ -214,7 +214,7 @@ var segmentOrders = orders[*catalog.Segment]{
 
 func (s *server) listSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at, query := segmentPathOf(r), r.URL.Query()
-	p, err := pageOf(query, 20, maxPage)
+	p, err := pageOf(query, 20)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.
 			return fault.Invalidf("showAll must be true or false, not %q", clip(text))
 		}
 	}
-	p, err := pageOf(query, 25, maxPage)
+	p, err := pageOf(query, 25)
 	if err != nil {
 		return err
 	}

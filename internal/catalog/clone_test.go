@@ -102,8 +102,8 @@ func scribble(v reflect.Value, n int) {
 		scribble(value, n)
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			scribble(v.Field(i), n)
+		for _, field := range v.Fields() {
+			scribble(field, n)
 		}
 	default:
 		panic("scribble: " + v.Kind().String())

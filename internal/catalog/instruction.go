@@ -199,8 +199,8 @@ func (a *arguments) clauses(name string) []Clause {
 	return cs
 }
 
-// editClauses carries out an instruction about the clauses of one rule; false if it is none.
-func (a *arguments) editClauses(cs *[]Clause) bool {
+// editClauses carries out an instruction if it is about the clauses of one rule.
+func (a *arguments) editClauses(cs *[]Clause) {
 	switch a.kind {
 	case "addclauses":
 		*cs = append(*cs, a.clauses("clauses")...)
@@ -229,10 +229,7 @@ func (a *arguments) editClauses(cs *[]Clause) bool {
 			gone := a.values("values")
 			c.Values = slices.DeleteFunc(c.Values, func(v ldvalue.Value) bool { return slices.ContainsFunc(gone, v.Equal) })
 		}
-	default:
-		return false
 	}
-	return true
 }
 
 func (a *arguments) clauseOf(cs []Clause) *Clause {

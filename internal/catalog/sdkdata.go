@@ -215,7 +215,7 @@ func ParseSDKFlag(data []byte, env EnvKey) (*Flag, error) {
 	}
 	m, err := sdkModel.UnmarshalFeatureFlag(data)
 	if err != nil {
-		return nil, fault.Invalidf("this is not a flag in the SDK data model: %v", err)
+		return nil, fault.Invalidf("a flag is not in the SDK data model; compare it with what GET of the same address returns").Because(err)
 	}
 	if m.Deleted {
 		return nil, fault.Invalidf("flag %q is marked deleted; leave it out, an import deletes nothing", m.Key)
@@ -294,7 +294,7 @@ func ParseSDKSegment(data []byte) (*Segment, error) {
 	}
 	m, err := sdkModel.UnmarshalSegment(data)
 	if err != nil {
-		return nil, fault.Invalidf("this is not a segment in the SDK data model: %v", err)
+		return nil, fault.Invalidf("a segment is not in the SDK data model; compare it with what GET of the same address returns").Because(err)
 	}
 	if m.Deleted {
 		return nil, fault.Invalidf("segment %q is marked deleted; leave it out, an import deletes nothing", m.Key)

@@ -76,14 +76,22 @@ func TestDefinitionChangesReachEveryConnection(t *testing.T) {
 		entry segment.Entry
 		want  string
 	}{
-		{"a changed flag is patched", define(boolFlag(t, "checkout", 2, false)),
-			"event: patch\ndata: {\"key\":\"checkout\",\"value\":false,\"variation\":1,\"flagVersion\":2,\"version\":2}\n\n"},
-		{"a new flag is patched", define(boolFlag(t, "fresh", 1, true)),
-			"event: patch\ndata: {\"key\":\"fresh\",\"value\":true,\"variation\":0,\"flagVersion\":1,\"version\":3}\n\n"},
-		{"a flag withdrawn from browsers is deleted", define(flagDefinition(t, boolBuilder("fresh", 2).ClientSideUsingEnvironmentID(false).Build())),
-			"event: delete\ndata: {\"key\":\"fresh\",\"version\":4}\n\n"},
-		{"a deleted flag is deleted", define(deleted(segment.FlagDefinition, "checkout", 3)),
-			"event: delete\ndata: {\"key\":\"checkout\",\"version\":5}\n\n"},
+		{
+			"a changed flag is patched", define(boolFlag(t, "checkout", 2, false)),
+			"event: patch\ndata: {\"key\":\"checkout\",\"value\":false,\"variation\":1,\"flagVersion\":2,\"version\":2}\n\n",
+		},
+		{
+			"a new flag is patched", define(boolFlag(t, "fresh", 1, true)),
+			"event: patch\ndata: {\"key\":\"fresh\",\"value\":true,\"variation\":0,\"flagVersion\":1,\"version\":3}\n\n",
+		},
+		{
+			"a flag withdrawn from browsers is deleted", define(flagDefinition(t, boolBuilder("fresh", 2).ClientSideUsingEnvironmentID(false).Build())),
+			"event: delete\ndata: {\"key\":\"fresh\",\"version\":4}\n\n",
+		},
+		{
+			"a deleted flag is deleted", define(deleted(segment.FlagDefinition, "checkout", 3)),
+			"event: delete\ndata: {\"key\":\"checkout\",\"version\":5}\n\n",
+		},
 	}
 	for _, step := range steps {
 		l.commit(step.entry)
@@ -194,29 +202,49 @@ func TestEvaluate(t *testing.T) {
 		to      Receiver
 		want    string
 	}{
-		{"a plain result has no more than it needs", boolBuilder("f", 3), false, Browser,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"version":1}}`},
-		{"an off flag without off variation has no variation", ldbuilders.NewFlagBuilder("f").Version(3).On(false).Variations(boolValues()...).ClientSideUsingEnvironmentID(true), false, Browser,
-			`{"f":{"value":null,"flagVersion":3,"version":1}}`},
-		{"reasons come when asked for", boolBuilder("f", 3).AddRule(rule), true, Browser,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"reason":{"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"r-1","bigSegmentsStatus":"HEALTHY"},"version":1}}`},
-		{"a rule that tracks events is treated like an experiment", boolBuilder("f", 3).AddRule(experiment), false, Browser,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"trackReason":true,"reason":{"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"r-2","bigSegmentsStatus":"HEALTHY"},"version":1}}`},
-		{"a fallthrough that tracks events is treated like an experiment", boolBuilder("f", 3).TrackEventsFallthrough(true), false, Browser,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"trackReason":true,"reason":{"kind":"FALLTHROUGH"},"version":1}}`},
-		{"a tracked flag tracks events without a reason", boolBuilder("f", 3).TrackEvents(true).DebugEventsUntilDate(1767000000000), false, Browser,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"debugEventsUntilDate":1767000000000,"version":1}}`},
-		{"a failed prerequisite is named", boolBuilder("f", 3).AddPrerequisite("missing", 0), true, Browser,
-			`{"f":{"value":false,"variation":1,"flagVersion":3,"reason":{"kind":"PREREQUISITE_FAILED","prerequisiteKey":"missing"},"version":1}}`},
-		{"a malformed flag is an error, not a missing result", boolBuilder("f", 3).FallthroughVariation(9), true, Browser,
-			`{"f":{"value":null,"flagVersion":3,"reason":{"kind":"ERROR","errorKind":"MALFORMED_FLAG"},"version":1}}`},
+		{
+			"a plain result has no more than it needs", boolBuilder("f", 3), false, Browser,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"version":1}}`,
+		},
+		{
+			"an off flag without off variation has no variation", ldbuilders.NewFlagBuilder("f").Version(3).On(false).Variations(boolValues()...).ClientSideUsingEnvironmentID(true), false, Browser,
+			`{"f":{"value":null,"flagVersion":3,"version":1}}`,
+		},
+		{
+			"reasons come when asked for", boolBuilder("f", 3).AddRule(rule), true, Browser,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"reason":{"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"r-1","bigSegmentsStatus":"HEALTHY"},"version":1}}`,
+		},
+		{
+			"a rule that tracks events is treated like an experiment", boolBuilder("f", 3).AddRule(experiment), false, Browser,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"trackReason":true,"reason":{"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"r-2","bigSegmentsStatus":"HEALTHY"},"version":1}}`,
+		},
+		{
+			"a fallthrough that tracks events is treated like an experiment", boolBuilder("f", 3).TrackEventsFallthrough(true), false, Browser,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"trackReason":true,"reason":{"kind":"FALLTHROUGH"},"version":1}}`,
+		},
+		{
+			"a tracked flag tracks events without a reason", boolBuilder("f", 3).TrackEvents(true).DebugEventsUntilDate(1767000000000), false, Browser,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"trackEvents":true,"debugEventsUntilDate":1767000000000,"version":1}}`,
+		},
+		{
+			"a failed prerequisite is named", boolBuilder("f", 3).AddPrerequisite("missing", 0), true, Browser,
+			`{"f":{"value":false,"variation":1,"flagVersion":3,"reason":{"kind":"PREREQUISITE_FAILED","prerequisiteKey":"missing"},"version":1}}`,
+		},
+		{
+			"a malformed flag is an error, not a missing result", boolBuilder("f", 3).FallthroughVariation(9), true, Browser,
+			`{"f":{"value":null,"flagVersion":3,"reason":{"kind":"ERROR","errorKind":"MALFORMED_FLAG"},"version":1}}`,
+		},
 		{"browsers get what is available to them", boolBuilder("f", 3).ClientSideUsingEnvironmentID(false), false, Browser, `{}`},
 		{"mobile apps get what is available to them", boolBuilder("f", 3).ClientSideUsingMobileKey(false), false, Mobile, `{}`},
-		{"an SDK key gets everything", boolBuilder("f", 3).ClientSideUsingMobileKey(false).ClientSideUsingEnvironmentID(false), false, Server,
-			`{"f":{"value":true,"variation":0,"flagVersion":3,"version":1}}`},
-		{"values of any type are sent as they are", ldbuilders.NewFlagBuilder("f").Version(3).On(true).ClientSideUsingEnvironmentID(true).FallthroughVariation(0).
-			Variations(ldvalue.Parse([]byte(`{"a":[1,"é"]}`))), false, Browser,
-			`{"f":{"value":{"a":[1,"é"]},"variation":0,"flagVersion":3,"version":1}}`},
+		{
+			"an SDK key gets everything", boolBuilder("f", 3).ClientSideUsingMobileKey(false).ClientSideUsingEnvironmentID(false), false, Server,
+			`{"f":{"value":true,"variation":0,"flagVersion":3,"version":1}}`,
+		},
+		{
+			"values of any type are sent as they are", ldbuilders.NewFlagBuilder("f").Version(3).On(true).ClientSideUsingEnvironmentID(true).FallthroughVariation(0).
+				Variations(ldvalue.Parse([]byte(`{"a":[1,"é"]}`))), false, Browser,
+			`{"f":{"value":{"a":[1,"é"]},"variation":0,"flagVersion":3,"version":1}}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (l *memoryLog) fail(err error) {
 	l.wake()
 }
 
-// trim forgets the log up to now.
+// trim forgets the log up to now while nobody can read it.
 func (l *memoryLog) trim() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -250,9 +250,10 @@ func (s *Snapshot) Payload() *Payload {
 	s.encode.Do(func() {
 		b := append(make([]byte, 0, s.size()), putHead...)
 		b = s.appendJSON(b)
-		body := b[len(putHead):len(b):len(b)]
+		body := b[len(putHead):]
 		sum := sha256.Sum256(body)
-		s.put = append(b, putTail...)
+		b = append(b, putTail...) // there is room for it, so body stays part of b
+		s.put = b
 		s.payload = Payload{JSON: s.put[len(putHead) : len(s.put)-len(putTail)], ETag: etag(sum[:])}
 	})
 	return &s.payload

@@ -42,6 +42,26 @@ func TestSubscription(t *testing.T) {
 	}
 }
 
+func TestATrimmedLogStartsOverFromAWholePut(t *testing.T) {
+	l := newMemoryLog()
+	l.commit(define(boolFlag(t, "checkout", 1, true)))
+	d := open(t, l, Options{})
+	s, err := d.Subscribe(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text(t, s)
+	l.fail(errors.New("unreadable"))
+	changed := boolFlag(t, "checkout", 2, false)
+	l.commit(define(changed))
+	l.trim() // before anybody could read what changed
+	l.fail(nil)
+	want := fmt.Sprintf("event: put\ndata: {\"path\":\"/\",\"data\":{\"flags\":{\"checkout\":%s},\"segments\":{}}}\n\n", changed.JSON)
+	if diff := cmp.Diff(want, text(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEmptyEnvironmentHasEmptyMaps(t *testing.T) {
 	d := open(t, newMemoryLog(), Options{})
 	s, err := d.Current(t.Context(), env)

@@ -150,8 +150,8 @@ func (e Edit) audit(seg *catalog.Segment, run segment.Run, p *catalog.Project, e
 	entry := catalog.AuditEntry{
 		ID: catalog.NewID(), At: at, Kind: "segment", Name: seg.Name, Actor: run.Actor, Comment: e.Comment,
 		TitleVerb:   "edited the members of",
-		Short:       fmt.Sprintf("Added %d and removed %d members by hand", run.Added, run.Removed),
-		Description: fmt.Sprintf("%d contexts named: %d added, %d removed, %d unchanged. Run `%s`.", run.Received, run.Added, run.Removed, run.Unchanged, run.ID),
+		Short:       fmt.Sprintf("By hand: %d added, %d removed", run.Added, run.Removed),
+		Description: fmt.Sprintf("Contexts named: %d. %d added, %d removed, %d unchanged. Run `%s`.", run.Received, run.Added, run.Removed, run.Unchanged, run.ID),
 		Target:      resource, Project: p.Key, Env: env.Key,
 	}
 	if len(e.AddIncluded)+len(e.RemoveIncluded) > 0 {

@@ -14,7 +14,7 @@ import (
 
 // Apply changes the members of a segment.
 func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effect, error) {
-	if !t.check("", env, "members") {
+	if !t.check(env, "members") {
 		return store.Effect{}, t.err
 	}
 	st, ok := s.(*staged)
@@ -45,7 +45,7 @@ func (t *tx) now(m *membership, own *delta, sd *standing, h *segment.Hash) (segm
 		for i := range sd.layers {
 			if l := &sd.layers[i]; l.table != nil {
 				ops = ops.Over(l.table.find(h))
-			} else if found, _, err := l.file.find(h); err != nil {
+			} else if found, err := l.file.find(h); err != nil {
 				return 0, err
 			} else {
 				ops = ops.Over(found)

@@ -59,7 +59,7 @@ func (d *disk) open(tb testing.TB) {
 
 func (d *disk) close(tb testing.TB) {
 	tb.Helper()
-	if err := errors.Join(d.Engine.Close(), d.driver.Close()); err != nil {
+	if err := errors.Join(d.Close(), d.driver.Close()); err != nil {
 		tb.Error(err)
 	}
 }

@@ -37,13 +37,13 @@ func (e *Engine) openFile(ctx context.Context, id store.FileID) (*file, error) {
 }
 
 // find returns what the roster says about a context.
-func (f *file) find(h *segment.Hash) (segment.Ops, bool, error) {
-	ops, ok, err := f.roster.Find(*h)
+func (f *file) find(h *segment.Hash) (segment.Ops, error) {
+	ops, _, err := f.roster.Find(*h)
 	runtime.KeepAlive(f)
 	if err != nil {
-		return 0, false, fmt.Errorf("roster %x: %w", f.id, err)
+		return 0, fmt.Errorf("roster %x: %w", f.id, err)
 	}
-	return ops, ok, nil
+	return ops, nil
 }
 
 // all yields the roster's changes in hash order.

@@ -43,7 +43,7 @@ func (e *Engine) load(ctx context.Context) error {
 		return fmt.Errorf("count runs: %w", err)
 	}
 	all := make(map[segment.EnvID]*environment)
-	for id := range e.reading.objects.byID {
+	for id := range e.objects.byID {
 		all[id] = newEnvironment(e, id)
 	}
 	e.environments.Store(&all)
@@ -97,7 +97,7 @@ func (e *Engine) loadObjects(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read catalog: %w", err)
 	}
-	e.reading.objects.apply(over)
+	e.objects.apply(over)
 	return nil
 }
 
@@ -246,7 +246,7 @@ func (env *environment) replay(ctx context.Context) error {
 	}
 	env.head.Store(uint64(head))
 	env.view.Store(&view{revision: head, refs: refs})
-	e.reading.objects.revisions[env.id] = head
+	e.objects.revisions[env.id] = head
 	return nil
 }
 

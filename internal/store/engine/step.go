@@ -318,11 +318,9 @@ func (s *step) install() {
 		s.e.ensureEnvironment(id).show(rev, s.over)
 	}
 	s.e.ledger.count(s.runs)
-	o := s.e.reading.objects
+	o := s.e.objects
 	o.mu.Lock()
-	for id, rev := range s.heads {
-		o.revisions[id] = rev
-	}
+	maps.Copy(o.revisions, s.heads)
 	o.apply(s.over)
 	o.mu.Unlock()
 	for id, v := range s.over.environments {

@@ -26,7 +26,7 @@ type tx struct {
 func (s *step) begin(scope store.Scope) *tx {
 	own := &overlay{}
 	return &tx{
-		reading: reading{objects: s.e.reading.objects, overs: []*overlay{own, s.over}},
+		reading: reading{objects: s.e.objects, overs: []*overlay{own, s.over}},
 		step:    s, scope: scope, over: own,
 	}
 }
@@ -38,25 +38,22 @@ func (t *tx) fail(err error) {
 	}
 }
 
-// reaches reports whether the scope covers an environment of a project, or everything when both
-// are empty. An environment alone is enough in a scope that is one.
-func (t *tx) reaches(project catalog.ProjectKey, env segment.EnvID) bool {
+// reaches reports whether the scope covers an environment.
+func (t *tx) reaches(env segment.EnvID) bool {
 	switch {
 	case t.scope.Env != "":
 		return env == t.scope.Env
 	case t.scope.Project == "":
 		return true
-	case env != "" && project == "":
+	default:
 		v, ok := t.Environment(env)
 		return ok && v.Project == t.scope.Project
-	default:
-		return project == t.scope.Project
 	}
 }
 
 // check fails the write unless its scope covers what is named.
-func (t *tx) check(project catalog.ProjectKey, env segment.EnvID, what string) bool {
-	if t.reaches(project, env) {
+func (t *tx) check(env segment.EnvID, what string) bool {
+	if t.reaches(env) {
 		return true
 	}
 	t.fail(fmt.Errorf("change %s in scope %+v: %w", what, t.scope, store.ErrScope))
@@ -159,7 +156,7 @@ func (t *tx) raise(id versionID, n int) {
 }
 
 func (t *tx) PutSegment(v *catalog.Segment) {
-	if !t.check("", v.Env, "segment") {
+	if !t.check(v.Env, "segment") {
 		return
 	}
 	if _, ok := t.Environment(v.Env); !ok {
@@ -200,7 +197,7 @@ func (t *tx) openRef(old, v *catalog.Segment) {
 
 func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
 	old, ok := t.Segment(env, k)
-	if !ok || !t.check("", env, "segment") {
+	if !ok || !t.check(env, "segment") {
 		return
 	}
 	if old.Unbounded {
@@ -229,7 +226,7 @@ func (t *tx) PutMember(v *catalog.Member) {
 }
 
 func (t *tx) Record(r segment.Run) {
-	if t.check("", r.Env, "run") {
+	if t.check(r.Env, "run") {
 		t.runs = append(t.runs, r)
 	}
 }

@@ -57,7 +57,7 @@ func (l *layers) state(h *segment.Hash) (segment.Ops, error) {
 			ops = ops.Over(older.table.find(h))
 			continue
 		}
-		found, _, err := older.file.find(h)
+		found, err := older.file.find(h)
 		if err != nil {
 			return 0, err
 		}

@@ -20,7 +20,7 @@ const benchEntries = 1_000_000
 
 // benchKeys are shapes of context keys that tools send.
 var benchKeys = map[string]func(i int, b []byte) []byte{
-	"keyless":         func(i int, b []byte) []byte { return b },
+	"keyless":         func(_ int, b []byte) []byte { return b },
 	"user-number":     func(i int, b []byte) []byte { return fmt.Appendf(b, "user-%d", 1000000+i) },
 	"20-digit-number": func(i int, b []byte) []byte { return fmt.Appendf(b, "%020d", mix(i)) },
 	"uuid": func(i int, b []byte) []byte {

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"slices"
 
 	"muster/internal/segment"
 )
@@ -157,7 +158,7 @@ func (w *writer) fillFilter() {
 // finish writes the footer.
 func (w *writer) finish() {
 	t := trailer{footer: w.out.off, groups: uint32(len(w.directory) / directoryBytes)}
-	footer := append(w.directory, w.out.closeBlocks()...)
+	footer := slices.Concat(w.directory, w.out.closeBlocks())
 	w.sum.Bytes = int64(t.footer) + int64(len(footer)) + trailerBytes
 	t.sum = w.sum
 	w.out.write(appendTrailer(footer, t))

@@ -42,7 +42,7 @@ func testDriverModel(t *testing.T, m Machine[Drive]) {
 				}
 				delete(model.logs, env)
 			},
-			"restart": func(rt *rapid.T) {
+			"restart": func(*rapid.T) {
 				m.Stop(t)
 				clear(model.dropped)
 				d = m.Start(t)

@@ -104,7 +104,7 @@ func (r *random) check(rt *rapid.T) {
 	}
 }
 
-func (r *random) sleep(rt *rapid.T) {
+func (r *random) sleep(*rapid.T) {
 	for id, fo := range r.followers {
 		if r.w.envs[id] != nil && len(r.stale) < 10 {
 			r.stale = append(r.stale, fo.clone())

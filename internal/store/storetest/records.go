@@ -148,7 +148,7 @@ func testDefinitions(t *testing.T, s store.Store) {
 	if headOf(t, s, envOne) != head+1 || headOf(t, s, envTwo) != other {
 		t.Errorf("a flag of one environment: heads went from %d and %d to %d and %d", head, other, headOf(t, s, envOne), headOf(t, s, envTwo))
 	}
-	entries := entriesAfter(t, s, envOne, head)
+	entries := entriesAfter(t, s, head)
 	want := catalog.FlagDefinition(f, envKeys[0])
 	if len(entries) != 1 || len(entries[0].Definitions) != 1 {
 		t.Fatalf("entries %+v, want one with one definition", entries)
@@ -156,7 +156,7 @@ func testDefinitions(t *testing.T, s store.Store) {
 	diff(t, "definition of the flag", want, entries[0].Definitions[0])
 
 	mustUpdate(t, s, store.Scope{Project: "p"}, func(tx store.Tx) error { tx.DeleteFlag("p", "f"); return nil })
-	entries = entriesAfter(t, s, envOne, head+1)
+	entries = entriesAfter(t, s, head+1)
 	if len(entries) != 1 || len(entries[0].Definitions) != 1 || entries[0].Definitions[0].JSON != nil || entries[0].Definitions[0].Version <= 1 {
 		t.Errorf("entries of the deletion: %+v", entries)
 	}
@@ -169,7 +169,7 @@ func testSettings(t *testing.T, s store.Store) {
 	e = e.Clone()
 	e.Version, e.SDKKey = 2, "sdk-new"
 	mustUpdate(t, s, store.Scope{Project: "p"}, func(tx store.Tx) error { tx.PutEnvironment(e); return nil })
-	entries := entriesAfter(t, s, envOne, head)
+	entries := entriesAfter(t, s, head)
 	if len(entries) != 1 || !entries[0].Environment {
 		t.Errorf("entries %+v, want one that says the environment changed", entries)
 	}

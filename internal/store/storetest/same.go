@@ -48,8 +48,8 @@ func same(a, b reflect.Value) bool {
 
 func sameStruct(a, b reflect.Value) bool {
 	if a.Type() == timeType && a.CanInterface() {
-		at, _ := a.Interface().(time.Time)
-		bt, _ := b.Interface().(time.Time)
+		at, _ := reflect.TypeAssert[time.Time](a)
+		bt, _ := reflect.TypeAssert[time.Time](b)
 		return at.Equal(bt)
 	}
 	for i := range a.NumField() {
