@@ -128,7 +128,7 @@ func FuzzPointer(f *testing.F) {
 			t.Fatalf("%q became %q", pointer, again)
 		}
 		var w wanted
-		if w.add(tokens) != w.add(tokens) {
+		if first := w.add(tokens); w.add(tokens) != first {
 			t.Fatal("one place has two slots")
 		}
 	})

@@ -50,7 +50,7 @@ func TestManifestsThatDoNotLoad(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"no JSON":                              {"{", "unexpected EOF"},
 		"too long":                             {strings.Repeat(" ", maxManifestBytes+1), "longer than 262144 bytes"},
-		"an unknown name at the top":           {strings.Replace(good, `{"name"`, `{"nmae":1,"name"`, 1), "nmae"},
+		"an unknown name at the top":           {strings.Replace(good, `{"name"`, `{"namee":1,"name"`, 1), "namee"},
 		"no name":                              {strings.Replace(good, `"Tool"`, `" "`, 1), "name is missing"},
 		"no synced segment":                    {`{"name":"Tool","capabilities":{}}`, "no capability syncedSegment"},
 		"no parser":                            {`{"name":"Tool","capabilities":{"syncedSegment":{}}}`, "requestParser is missing"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -50,9 +51,7 @@ func (r *Registry) Load(folder fs.FS) error {
 		}
 		added[fold] = m
 	}
-	for fold, m := range added {
-		r.tools[fold] = m
-	}
+	maps.Copy(r.tools, added)
 	return nil
 }
 
@@ -61,7 +60,7 @@ func readManifest(folder fs.FS, name string) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open manifest %s: %w", name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(f, maxManifestBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read manifest %s: %w", name, err)

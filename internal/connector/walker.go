@@ -229,8 +229,7 @@ func (w *walker) skip() error {
 
 // bodyError says what a failed read of a body means to its sender. It quotes nothing of the body.
 func bodyError(err error) error {
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
 	var syntax *jsontext.SyntacticError

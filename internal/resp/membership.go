@@ -85,7 +85,7 @@ func (c *conn) mget(args [][]byte) {
 
 func (c *conn) smembers(args [][]byte) {
 	if v, ok := c.lookup(args[0]); ok {
-		c.reply.refs(v.refs)
+		c.refs(v.refs)
 	}
 }
 

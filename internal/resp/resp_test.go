@@ -380,7 +380,7 @@ func TestRefusedCommandsKeepTheConnection(t *testing.T) {
 	c := dial(t, build(t).listen(t, false))
 	c.say("AUTH sdk-web", "+OK\r\n")
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name, func(*testing.T) {
 			c.say(tt.say, tt.want)
 			c.say("PING", "+PONG\r\n")
 		})

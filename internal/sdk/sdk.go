@@ -103,9 +103,9 @@ func (h *Handler) Stats() Stats {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		v := recover()
-		switch {
-		case v == nil:
-		case v == http.ErrAbortHandler: //nolint:errorlint // net/http compares it this way
+		switch v {
+		case nil:
+		case http.ErrAbortHandler: //nolint:errorlint // net/http compares it this way
 			panic(v)
 		default:
 			h.log.Error("request panicked", "method", r.Method, "panic", v, "stack", string(debug.Stack()))

@@ -89,7 +89,7 @@ type damaged []byte
 func (d damaged) Bytes() []byte { return d }
 func (d damaged) Close() error  { return nil }
 
-func (l lossy) Open(_ context.Context, id store.FileID) (store.File, error) {
+func (l lossy) Open(context.Context, store.FileID) (store.File, error) {
 	return damaged("not a roster"), nil
 }
 
