@@ -161,3 +161,23 @@ func TestAStartAsksToComeBack(t *testing.T) {
 		t.Errorf("an SDK gets %d while starting", a.status)
 	}
 }
+
+func TestAStopEndsAStartThatDoesNot(t *testing.T) {
+	s := &server{log: slog.New(slog.DiscardHandler), settings: &serveCommand{DrainTimeout: time.Millisecond}}
+	if err := s.stopOpening(make(chan error)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAStopDuringAStartClosesWhatWasOpened(t *testing.T) {
+	s, address := newServer(t)
+	opened := make(chan error, 1)
+	opened <- nil
+	if err := s.stopOpening(opened); err != nil {
+		t.Error(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("the port is open after the stop")
+	}
+}

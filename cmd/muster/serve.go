@@ -62,9 +62,17 @@ func (c *serveCommand) Run() error {
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
-	if err := s.open(ctx); err != nil {
-		s.abandon()
-		return err
+	opened := make(chan error, 1)
+	go func() { opened <- s.open(ctx) }()
+	select {
+	case err := <-opened:
+		if err != nil {
+			s.abandon()
+			return err
+		}
+	case <-ctx.Done():
+		stop()
+		return s.stopOpening(opened)
 	}
 	select {
 	case <-ctx.Done():
@@ -290,6 +298,25 @@ func (s *server) drain() error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// stopOpening stops a server that is still opening. A store that can't be opened, because the disk
+// is full, may try for ever; ending the process meanwhile is as safe as a crash.
+func (s *server) stopOpening(opened <-chan error) error {
+	s.log.Info("stopping before the store is open", "drain_timeout", s.settings.DrainTimeout)
+	select {
+	case err := <-opened:
+		if err == nil {
+			return s.drain()
+		}
+		s.abandon()
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	case <-time.After(s.settings.DrainTimeout):
+		return nil
+	}
 }
 
 // abandon closes what a failed start had opened.
