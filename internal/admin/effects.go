@@ -8,38 +8,6 @@ import (
 	"muster/internal/policy"
 )
 
-// The actions that only this room checks.
-const (
-	updateProjectName         policy.Action = "updateProjectName"
-	updateSnippetDefault      policy.Action = "updateIncludeInSnippetByDefault"
-	updateAvailabilityDefault policy.Action = "updateDefaultClientSideAvailability"
-	updateContextKind         policy.Action = "updateContextKind"
-
-	updateColor              policy.Action = "updateColor"
-	updateTTL                policy.Action = "updateTtl"
-	updateAPIKey             policy.Action = "updateApiKey"
-	updateMobileKey          policy.Action = "updateMobileKey"
-	updateSecureMode         policy.Action = "updateSecureMode"
-	updateDefaultTrackEvents policy.Action = "updateDefaultTrackEvents"
-	updateRequireComments    policy.Action = "updateRequireComments"
-	updateConfirmChanges     policy.Action = "updateConfirmChanges"
-	updateCritical           policy.Action = "updateCritical"
-
-	updateTemporary         policy.Action = "updateTemporary"
-	updateArchived          policy.Action = "updateGlobalArchived"
-	updateDeprecated        policy.Action = "updateDeprecated"
-	updateVariations        policy.Action = "updateFlagVariations"
-	updateDefaultVariations policy.Action = "updateFlagDefaultVariations"
-	updateCustomProperties  policy.Action = "updateFlagCustomProperties"
-	updateAvailability      policy.Action = "updateClientSideFlagAvailability"
-	updateSnippet           policy.Action = "updateIncludeInSnippet"
-	updateMaintainer        policy.Action = "updateMaintainer"
-	updatePrerequisites     policy.Action = "updatePrerequisites"
-	updateTrackEvents       policy.Action = "updateTrackEvents"
-	updateFlagSalt          policy.Action = "updateFlagSalt"
-	updateMigration         policy.Action = "updateFlagConfigMigrationSettings"
-)
-
 // effect is one thing that a change does, and to what.
 type effect struct {
 	action policy.Action
@@ -84,16 +52,16 @@ func (es effects) accesses() []catalog.Access {
 func projectEffects(before, after *catalog.Project) effects {
 	var es effects
 	was, is := catalog.ProjectResource(before), catalog.ProjectResource(after)
-	es.when(before.Name != after.Name, updateProjectName, was)
+	es.when(before.Name != after.Name, policy.UpdateProjectName, was)
 	// Tags decide which statements match: nobody may tag their way into a wider one.
 	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
-	es.when(before.IncludeInSnippetByDefault != after.IncludeInSnippetByDefault, updateSnippetDefault, was)
-	es.when(before.DefaultAvailability != after.DefaultAvailability, updateAvailabilityDefault, was)
+	es.when(before.IncludeInSnippetByDefault != after.IncludeInSnippetByDefault, policy.UpdateIncludeInSnippetByDefault, was)
+	es.when(before.DefaultAvailability != after.DefaultAvailability, policy.UpdateDefaultClientSideAvailability, was)
 	for _, k := range after.ContextKinds {
 		old, known := before.ContextKind(k.Key)
 		on := append(slices.Clip(was), policy.Part{Kind: "context-kind", Name: string(k.Key)})
 		es.when(!known, policy.CreateContextKind, on)
-		es.when(known && old != k, updateContextKind, on)
+		es.when(known && old != k, policy.UpdateContextKind, on)
 	}
 	return es
 }
@@ -103,18 +71,18 @@ func environmentEffects(p *catalog.Project, before, after *catalog.Environment) 
 	was, is := catalog.EnvironmentResource(p, before), catalog.EnvironmentResource(p, after)
 	es.when(before.Name != after.Name, policy.UpdateName, was)
 	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
-	es.when(before.Critical != after.Critical, updateCritical, was, is)
-	es.when(before.Color != after.Color, updateColor, was)
-	es.when(before.DefaultTTL != after.DefaultTTL, updateTTL, was)
-	es.when(before.SecureMode != after.SecureMode, updateSecureMode, was)
-	es.when(before.DefaultTrackEvents != after.DefaultTrackEvents, updateDefaultTrackEvents, was)
-	es.when(before.RequireComments != after.RequireComments, updateRequireComments, was)
-	es.when(before.ConfirmChanges != after.ConfirmChanges, updateConfirmChanges, was)
+	es.when(before.Critical != after.Critical, policy.UpdateCritical, was, is)
+	es.when(before.Color != after.Color, policy.UpdateColor, was)
+	es.when(before.DefaultTTL != after.DefaultTTL, policy.UpdateTTL, was)
+	es.when(before.SecureMode != after.SecureMode, policy.UpdateSecureMode, was)
+	es.when(before.DefaultTrackEvents != after.DefaultTrackEvents, policy.UpdateDefaultTrackEvents, was)
+	es.when(before.RequireComments != after.RequireComments, policy.UpdateRequireComments, was)
+	es.when(before.ConfirmChanges != after.ConfirmChanges, policy.UpdateConfirmChanges, was)
 	sameExpiring := slices.EqualFunc(before.ExpiringSDKKeys, after.ExpiringSDKKeys, func(a, b catalog.ExpiringKey) bool {
 		return a.Key == b.Key && a.Expiry.Equal(b.Expiry)
 	})
-	es.when(before.SDKKey != after.SDKKey || !sameExpiring, updateAPIKey, was)
-	es.when(before.MobileKey != after.MobileKey, updateMobileKey, was)
+	es.when(before.SDKKey != after.SDKKey || !sameExpiring, policy.UpdateAPIKey, was)
+	es.when(before.MobileKey != after.MobileKey, policy.UpdateMobileKey, was)
 	return es
 }
 
@@ -152,15 +120,15 @@ func (es *effects) wholeFlag(was, is policy.Resource, before, after *catalog.Fla
 	es.when(before.Name != after.Name, policy.UpdateName, was)
 	es.when(before.Description != after.Description, policy.UpdateDescription, was)
 	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
-	es.when(before.Temporary != after.Temporary, updateTemporary, was)
-	es.when(before.Archived != after.Archived, updateArchived, was)
-	es.when(before.Deprecated != after.Deprecated, updateDeprecated, was)
-	es.when(!slices.EqualFunc(before.Variations, after.Variations, catalog.Variation.Equal), updateVariations, was)
-	es.when(before.Defaults != after.Defaults, updateDefaultVariations, was)
-	es.when(!maps.EqualFunc(before.CustomProperties, after.CustomProperties, catalog.CustomProperty.Equal), updateCustomProperties, was)
-	es.when(before.Availability != after.Availability, updateAvailability, was)
-	es.when(before.IncludeInSnippet != after.IncludeInSnippet, updateSnippet, was)
-	es.when(before.MaintainerID != after.MaintainerID, updateMaintainer, was)
+	es.when(before.Temporary != after.Temporary, policy.UpdateTemporary, was)
+	es.when(before.Archived != after.Archived, policy.UpdateGlobalArchived, was)
+	es.when(before.Deprecated != after.Deprecated, policy.UpdateDeprecated, was)
+	es.when(!slices.EqualFunc(before.Variations, after.Variations, catalog.Variation.Equal), policy.UpdateFlagVariations, was)
+	es.when(before.Defaults != after.Defaults, policy.UpdateFlagDefaultVariations, was)
+	es.when(!maps.EqualFunc(before.CustomProperties, after.CustomProperties, catalog.CustomProperty.Equal), policy.UpdateFlagCustomProperties, was)
+	es.when(before.Availability != after.Availability, policy.UpdateClientSideFlagAvailability, was)
+	es.when(before.IncludeInSnippet != after.IncludeInSnippet, policy.UpdateIncludeInSnippet, was)
+	es.when(before.MaintainerID != after.MaintainerID, policy.UpdateMaintainer, was)
 }
 
 func (es *effects) flagConfig(on policy.Resource, before, after *catalog.FlagConfig) {
@@ -170,12 +138,12 @@ func (es *effects) flagConfig(on policy.Resource, before, after *catalog.FlagCon
 	es.when(!slices.EqualFunc(before.Rules, after.Rules, catalog.FlagRule.Equal), policy.UpdateRules, on)
 	es.when(!before.Fallthrough.Equal(after.Fallthrough), policy.UpdateFallthrough, on)
 	es.when(!samePointers(before.OffVariation, after.OffVariation), policy.UpdateOffVariation, on)
-	es.when(!slices.Equal(before.Prerequisites, after.Prerequisites), updatePrerequisites, on)
+	es.when(!slices.Equal(before.Prerequisites, after.Prerequisites), policy.UpdatePrerequisites, on)
 	es.when(before.TrackEvents != after.TrackEvents || before.TrackEventsFallthrough != after.TrackEventsFallthrough ||
 		before.ExcludeFromSummaries != after.ExcludeFromSummaries || !samePointers(before.DebugEventsUntil, after.DebugEventsUntil) ||
-		!samePointers(before.SamplingRatio, after.SamplingRatio), updateTrackEvents, on)
-	es.when(before.Salt != after.Salt, updateFlagSalt, on)
-	es.when(before.Migration != after.Migration || !samePointers(before.MigrationCheckRatio, after.MigrationCheckRatio), updateMigration, on)
+		!samePointers(before.SamplingRatio, after.SamplingRatio), policy.UpdateTrackEvents, on)
+	es.when(before.Salt != after.Salt, policy.UpdateFlagSalt, on)
+	es.when(before.Migration != after.Migration || !samePointers(before.MigrationCheckRatio, after.MigrationCheckRatio), policy.UpdateFlagConfigMigrationSettings, on)
 }
 
 func samePointers[T comparable](a, b *T) bool {

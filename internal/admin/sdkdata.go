@@ -96,7 +96,7 @@ func (a *Admin) PutSDKData(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if i.changed == 0 {
 			return nil
 		}
-		es := effects{{policy.Action("importSdkData"), catalog.EnvironmentResource(project, env)}}
+		es := effects{{policy.ImportSDKData, catalog.EnvironmentResource(project, env)}}
 		d := environmentDone(fmt.Sprintf("imported %d flags and segments into", i.changed), project, nil, env)
 		d.after = nil
 		return a.audit(tx, who, es, d)

@@ -61,9 +61,9 @@ func routes() []route {
 		{
 			method: "PATCH", path: flag,
 			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough, policy.UpdateOffVariation,
-				"updatePrerequisites", "updateTrackEvents", policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, "updateTemporary",
-				"updateGlobalArchived", "updateDeprecated", "updateFlagVariations", "updateFlagDefaultVariations", "updateFlagCustomProperties",
-				"updateClientSideFlagAvailability", "updateIncludeInSnippet", "updateMaintainer"),
+				policy.UpdatePrerequisites, policy.UpdateTrackEvents, policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, policy.UpdateTemporary,
+				policy.UpdateGlobalArchived, policy.UpdateDeprecated, policy.UpdateFlagVariations, policy.UpdateFlagDefaultVariations, policy.UpdateFlagCustomProperties,
+				policy.UpdateClientSideFlagAvailability, policy.UpdateIncludeInSnippet, policy.UpdateMaintainer),
 			serve: (*server).patchFlag,
 		},
 		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},
@@ -73,7 +73,7 @@ func routes() []route {
 		{method: "GET", path: project, actions: needs(policy.ViewProject), serve: (*server).getProject},
 		{
 			method: "PATCH", path: project,
-			actions: needs("updateProjectName", policy.UpdateTags, "updateIncludeInSnippetByDefault", "updateDefaultClientSideAvailability"),
+			actions: needs(policy.UpdateProjectName, policy.UpdateTags, policy.UpdateIncludeInSnippetByDefault, policy.UpdateDefaultClientSideAvailability),
 			serve:   (*server).patchProject,
 		},
 		{method: "DELETE", path: project, actions: needs(policy.DeleteProject), serve: (*server).deleteProject},
@@ -82,8 +82,8 @@ func routes() []route {
 		{method: "GET", path: environment, actions: needs(policy.ViewProject, policy.ViewSDKKey), serve: (*server).getEnvironment},
 		{
 			method: "PATCH", path: environment,
-			actions: needs(policy.UpdateName, "updateColor", "updateTtl", "updateSecureMode", "updateDefaultTrackEvents",
-				"updateRequireComments", "updateConfirmChanges", "updateCritical", policy.UpdateTags),
+			actions: needs(policy.UpdateName, policy.UpdateColor, policy.UpdateTTL, policy.UpdateSecureMode, policy.UpdateDefaultTrackEvents,
+				policy.UpdateRequireComments, policy.UpdateConfirmChanges, policy.UpdateCritical, policy.UpdateTags),
 			serve: (*server).patchEnvironment,
 		},
 		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
