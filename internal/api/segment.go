@@ -75,6 +75,7 @@ type musterJSON struct {
 	FreshAt      int64        `json:"freshAt,omitzero"`
 	Revision     uint64       `json:"revision,omitzero"`
 	Drifted      bool         `json:"drifted"`
+	Partial      bool         `json:"partial,omitzero"` // recreated after a deletion; lacks what came before
 	LastRun      *lastRunJSON `json:"lastRun,omitzero"`
 }
 
@@ -181,6 +182,7 @@ func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON
 	j.Muster = &musterJSON{State: "live"}
 	if src := seg.Source; src != nil {
 		j.Muster.ExternalID, j.Muster.ExternalName, j.Muster.Drifted = src.ExternalID, src.ExternalName, src.Drifted
+		j.Muster.Partial = src.Partial
 	}
 	return j
 }

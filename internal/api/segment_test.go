@@ -209,6 +209,11 @@ func TestSyncedSegment(t *testing.T) {
 			Version: 1, Generation: 1, Salt: "s", Unbounded: true, Kind: "user",
 			Source: &catalog.Source{Tool: "rudderstack", ExternalID: "c-4411", ExternalName: "Trial, day 3", URL: "https://tool.example/77"},
 		})
+		tx.PutSegment(&catalog.Segment{
+			ID: catalog.NewID(), Env: clientSideID, Key: "recreated", Name: "Recreated", Tags: []string{}, CreatedAt: time.Now(), ModifiedAt: time.Now(),
+			Version: 3, Generation: 2, Salt: "s", Unbounded: true, Kind: "user",
+			Source: &catalog.Source{Tool: "rudderstack", ExternalID: "c-4412", ExternalName: "Recreated", Partial: true},
+		})
 		return nil
 	})
 	if err != nil {
@@ -217,7 +222,8 @@ func TestSyncedSegment(t *testing.T) {
 	const trial = segments + "/trial-day-3"
 	a.must(t, 200, "Segment", "GET", trial, "").want(t, "_external", `"rudderstack"`, "_externalLink", `"https://tool.example/77"`,
 		"_muster", `{"externalId":"c-4411","externalName":"Trial, day 3","state":"live","drifted":false}`)
-	a.must(t, 200, "Segments", "GET", segments+"?filter="+url.QueryEscape("external exists true"), "").want(t, "totalCount", `1`)
+	a.must(t, 200, "Segments", "GET", segments+"?filter="+url.QueryEscape("external exists true"), "").want(t, "totalCount", `2`)
+	a.must(t, 200, "Segment", "GET", segments+"/recreated", "").want(t, "_muster.partial", `true`)
 	a.must(t, 204, "", "POST", trial+"/contexts", `{"included":{"add":["ann"]}}`)
 	a.must(t, 200, "Segment", "GET", trial, "").want(t, "_muster.drifted", `true`, "_muster.lastRun.added", `1`)
 	a.must(t, 200, "Segment", "PATCH", trial, `{"name":"By hand"}`).want(t, "name", `"By hand"`, "_muster.externalName", `"Trial, day 3"`)

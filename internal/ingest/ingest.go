@@ -217,6 +217,9 @@ func (w *push) commit(tx store.Tx) error {
 		if n == 0 { // samples and note are the request's
 			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
 		}
+		if before == nil && seg.Source.Partial {
+			run.Note = joinNotes(run.Note, "partial: the segment had been deleted and holds only what came since; run a full sync in "+w.ToolName)
+		}
 		w.record(tx, run)
 		if before == nil || before != seg || run.Added+run.Removed > 0 {
 			tx.Audit(w.audit(seg, before, run))

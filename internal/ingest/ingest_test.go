@@ -292,7 +292,10 @@ func TestADeletedSegmentContinuesWithTheNextGeneration(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	h.push(t, syncToken, batch(cohort("trial", "Trial", "+ben")))
+	receipt := h.push(t, syncToken, batch(cohort("trial", "Trial", "+ben")))
+	if note := receipt.Runs[0].Note; !strings.Contains(note, "run a full sync in RudderStack") {
+		t.Errorf("the ledger notes %q", note)
+	}
 	second := h.segment(t, "rudderstack-trial")
 	if second.Generation != 2 || second.Version <= first.Version || !second.Source.Partial {
 		t.Errorf("recreated as %+v, %+v", second, second.Source)
