@@ -178,6 +178,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 func notNow(w http.ResponseWriter, r *http.Request, state string) {
 	w.Header().Set("Connection", "close")
 	if !strings.HasPrefix(r.URL.Path, "/api/") {
+		w.Header().Set("Access-Control-Allow-Origin", "*") // so that a browser's SDK sees the status
 		plain(w, http.StatusServiceUnavailable, state)
 		return
 	}

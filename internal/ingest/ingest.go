@@ -68,6 +68,7 @@ func (i *Ingest) Push(ctx context.Context, who catalog.Caller, p Push) (Receipt,
 	receipt := Receipt{Project: project.Key, Environment: env.Key}
 	w := &push{Push: p, ingest: i, who: who, project: project, env: env}
 	if err := w.authorise(i.store); err != nil {
+		i.reject(ctx, w, err)
 		return receipt, err
 	}
 	if err := i.ensureKind(ctx, project, p.Batch.Kind); err != nil {
@@ -128,7 +129,7 @@ func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment
 			return nil, err
 		}
 		if taken, ok := c.Segment(w.env.ID, key); ok {
-			return nil, fault.Conflictf("the segment key %s is taken by the segment %s, which this cohort does not own; delete or rename that one first", key, kindOf(taken))
+			return nil, fault.Conflictf("the segment key %s is taken by %s; delete that segment first, or give the cohort another id", key, kindOf(taken))
 		}
 		return nil, nil
 	}
@@ -145,11 +146,11 @@ func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment
 func kindOf(s *catalog.Segment) string {
 	switch {
 	case s.Source != nil:
-		return fmt.Sprintf("%s synced from %s", s.Key, s.Source.Tool)
+		return "a segment synced from " + s.Source.Tool
 	case s.Unbounded:
-		return fmt.Sprintf("%s kept as a list", s.Key)
+		return "a list that no tool owns"
 	default:
-		return fmt.Sprintf("%s based on rules or targets", s.Key)
+		return "a segment based on rules or targets"
 	}
 }
 
@@ -336,11 +337,12 @@ func (w *push) audit(seg, before *catalog.Segment, run segment.Run) catalog.Audi
 	return entry
 }
 
-// reject leaves a row in the ledger for a push that the commit refused, so that whoever looks for
-// it finds out why. Failing to do so is only logged: the caller gets the refusal either way.
+// reject leaves a row in the ledger for a push that conflicts with what is there, so that whoever
+// looks for it finds out why. A caller without the right to push leaves no row: it could fill the
+// disk with them. Failing to record is only logged: the caller gets the refusal either way.
 func (i *Ingest) reject(ctx context.Context, w *push, cause error) {
 	f := fault.From(cause)
-	if f.Kind != fault.Conflict && f.Kind != fault.Forbidden {
+	if f.Kind != fault.Conflict {
 		return
 	}
 	run := w.run("", segment.Cohort{Received: w.Batch.Received})

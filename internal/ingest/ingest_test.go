@@ -256,6 +256,10 @@ func TestConflictsAreFinalAndChangeNothing(t *testing.T) {
 			if h.has(t, h.segment(t, "rudderstack-trial"), "ann") {
 				t.Error("members changed")
 			}
+			runs, total, err := h.store.Runs(t.Context(), production, store.RunQuery{State: segment.RunRejected, Limit: 1})
+			if err != nil || total == 0 || runs[0].Error == "" || runs[0].Added != 0 {
+				t.Errorf("the ledger says nothing of it: %+v, %v", runs, err)
+			}
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -131,7 +132,7 @@ func (s *Store) options() *pebble.Options {
 				s.logger.Error("stored data is corrupt", "path", info.Path, "error", info.Details)
 			},
 		},
-		Logger:             pebbleLogger{s},
+		Logger:             &pebbleLogger{s: s},
 		FormatMajorVersion: pebble.FormatValueSeparation,
 		CacheSize:          cacheBytes,
 		MemTableSize:       memTableBytes,
@@ -248,17 +249,33 @@ func (s *Store) fail(cause error) {
 }
 
 // pebbleLogger takes what Pebble has to say. Pebble expects that Fatalf does not return.
-type pebbleLogger struct{ s *Store }
+type pebbleLogger struct {
+	s          *Store
+	mu         sync.Mutex
+	loggedAt   time.Time // when an error was logged last
+	suppressed int       // errors since
+}
 
-func (l pebbleLogger) Infof(format string, args ...any) {
+// errorPause lies between two errors of Pebble in the log: on a full disk it tries again without
+// pause and reports every failure.
+const errorPause = 5 * time.Second
+
+func (l *pebbleLogger) Infof(format string, args ...any) {
 	l.s.logger.Debug("pebble event", "detail", fmt.Sprintf(format, args...))
 }
 
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.s.logger.Error("pebble error", "detail", fmt.Sprintf(format, args...))
+func (l *pebbleLogger) Errorf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.loggedAt) < errorPause {
+		l.suppressed++
+		return
+	}
+	l.s.logger.Error("pebble error", "detail", fmt.Sprintf(format, args...), "not_logged_before", l.suppressed)
+	l.loggedAt, l.suppressed = time.Now(), 0
 }
 
-func (l pebbleLogger) Fatalf(format string, args ...any) {
+func (l *pebbleLogger) Fatalf(format string, args ...any) {
 	l.s.fail(fmt.Errorf(format, args...))
 }
 
