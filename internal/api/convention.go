@@ -71,7 +71,7 @@ func allowOrigin(w http.ResponseWriter, r *http.Request) {
 // whether the path can name anything.
 func tidyPath(r *http.Request) bool {
 	path := r.URL.EscapedPath()
-	head, key, found := cutContextKey(path)
+	head, key, tail, found := cutContextKey(path)
 	if found {
 		if key == "" {
 			return false
@@ -80,7 +80,7 @@ func tidyPath(r *http.Request) bool {
 		if key == "." || key == ".." {
 			key = strings.ReplaceAll(key, ".", "%2E")
 		}
-		path = head + key
+		path = head + key + tail
 	} else if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
 	}
@@ -97,17 +97,24 @@ func tidyPath(r *http.Request) bool {
 	return true
 }
 
-// cutContextKey splits the path of a membership into what stands before the context key and the key.
-func cutContextKey(path string) (head, key string, found bool) {
-	rest, ok := strings.CutPrefix(path, prefix+"/segments/")
-	if !ok {
-		return "", "", false
+// cutContextKey splits a path that names a context into what stands before its key, the key, and
+// what stands behind it.
+func cutContextKey(path string) (head, key, tail string, found bool) {
+	if rest, ok := strings.CutPrefix(path, prefix+"/segments/"); ok {
+		parts := strings.SplitN(rest, "/", 5)
+		if len(parts) < 5 || (parts[3] != "contexts" && parts[3] != "users") {
+			return "", "", "", false
+		}
+		return strings.TrimSuffix(path, parts[4]), parts[4], "", true
 	}
-	parts := strings.SplitN(rest, "/", 5)
-	if len(parts) < 5 || (parts[3] != "contexts" && parts[3] != "users") {
-		return "", "", false
+	rest, ok := strings.CutPrefix(path, prefix+"/projects/")
+	parts := strings.SplitN(rest, "/", 6)
+	if !ok || len(parts) < 6 || parts[1] != "environments" || parts[3] != "contexts" {
+		return "", "", "", false
 	}
-	return path[:len(path)-len(parts[4])], parts[4], true
+	tail = "/segments"
+	key, found = strings.CutSuffix(strings.TrimSuffix(parts[5], "/"), tail)
+	return strings.TrimSuffix(path, parts[5]), key, tail, found
 }
 
 // unrouted says why no route serves the request: no such path, or the wrong method.

@@ -307,7 +307,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestContextKeysInPaths(t *testing.T) {
-	const at = "/api/v2/segments/p/e/s/contexts/"
+	const at, of = "/api/v2/segments/p/e/s/contexts/", "/api/v2/projects/p/environments/e/contexts/user/"
 	for name, tt := range map[string]struct{ path, key string }{
 		"a plain key":               {at + "ann", "ann"},
 		"an escaped slash":          {at + "a%2Fb", "a/b"},
@@ -319,6 +319,13 @@ func TestContextKeysInPaths(t *testing.T) {
 		"a percent sign":            {at + "100%25", "100%"},
 		"a plus is a plus":          {at + "a+b@example.com", "a+b@example.com"},
 		"users take the same route": {"/api/v2/segments/p/e/s/users/a%2Fb", "a/b"},
+
+		"segments of a context":                {of + "ann/segments", "ann"},
+		"an escaped slash in the middle":       {of + "a%2Fb/segments", "a/b"},
+		"an unescaped slash in the middle":     {of + "a/b//c/segments", "a/b//c"},
+		"a key that looks like what follows":   {of + "a/segments/segments", "a/segments"},
+		"dots in the middle":                   {of + "../segments", ".."},
+		"a slash behind everything is dropped": {of + "ann/segments/", "ann"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -328,6 +335,9 @@ func TestContextKeysInPaths(t *testing.T) {
 					got = r.PathValue("contextKey")
 				})
 			}
+			mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}/segments", func(_ http.ResponseWriter, r *http.Request) {
+				got = r.PathValue("contextKey")
+			})
 			r := httptest.NewRequest("GET", tt.path, http.NoBody)
 			if !tidyPath(r) {
 				t.Fatal("refused")

@@ -120,10 +120,14 @@ func newNames() *names {
 
 var changing = regexp.MustCompile(`(?:api-|sdk-|mob-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b[0-9a-f]{24}\b|\b1[0-9]{12}\b`)
 
-var ending = regexp.MustCompile(`"token": "[0-9a-f]{4}"`)
+var (
+	ending = regexp.MustCompile(`"token": "[0-9a-f]{4}"`)
+	taken  = regexp.MustCompile(`"(parse|commit)": [0-9]+`)
+)
 
 func (n *names) hide(text []byte) []byte {
 	text = ending.ReplaceAll(text, []byte(`"token": "<last four>"`))
+	text = taken.ReplaceAll(text, []byte(`"$1": <ms>`))
 	return changing.ReplaceAllFunc(text, func(value []byte) []byte {
 		v := string(value)
 		if len(v) == 13 {

@@ -54,6 +54,8 @@ func routes() []route {
 		{method: "POST", path: segment + "/users", actions: needs(policy.UpdateIncluded, policy.UpdateExcluded), serve: (*server).editUsers},
 		{method: "GET", path: segment + "/contexts/{contextKey}", actions: needs(policy.ViewProject), serve: (*server).getMembership},
 		{method: "GET", path: segment + "/users/{contextKey}", actions: needs(policy.ViewProject), serve: (*server).getMembership},
+		{method: "GET", path: segment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
+		{method: "GET", path: segment + "/runs/{runId}", actions: needs(policy.ViewProject), serve: (*server).getRun},
 
 		{method: "GET", path: flags, actions: needs(policy.ViewProject), serve: (*server).listFlags},
 		{method: "POST", path: flags, actions: needs(policy.CreateFlag), serve: (*server).createFlag},
@@ -87,6 +89,11 @@ func routes() []route {
 			serve: (*server).patchEnvironment,
 		},
 		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
+		{method: "GET", path: environment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
+		{
+			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",
+			actions: needs(policy.ViewMembers), serve: (*server).listContextSegments,
+		},
 		{method: "GET", path: environment + "/sdk-data", serve: (*server).getSDKData},
 		{method: "PUT", path: environment + "/sdk-data", serve: (*server).putSDKData},
 

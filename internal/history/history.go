@@ -1,9 +1,9 @@
 // Package history is the read side of membership: how large a segment is, whether one context is
-// in it, and which runs made it so.
+// in it, in which segments a context is, and which runs made it so.
 //
-// Answers about single members are authorised here, because a membership says something about a
-// person; sizes and runs are read by callers that already showed the segment itself. The package
-// changes nothing.
+// The ledger and answers about single contexts are authorised here on the concrete project and
+// segments, because a membership says something about a person; sizes and the newest run are read
+// by callers that already showed the segment itself. The package changes nothing.
 package history
 
 import (

@@ -112,3 +112,35 @@ func TestSizeAndLastRun(t *testing.T) {
 		t.Errorf("a segment without runs has one: %t, %v", ok, err)
 	}
 }
+
+func TestRunsOfAHiddenProjectDoNotExist(t *testing.T) {
+	h, _ := newHistory(t)
+	runs, total, err := h.Runs(t.Context(), viewer("proj/*"), "web", "production", history.RunQuery{})
+	if err != nil || len(runs) != 2 || total != 2 {
+		t.Fatalf("runs %+v of %d, %v", runs, total, err)
+	}
+	if run, err := h.Run(t.Context(), viewer("proj/*"), "web", "production", "big", runs[1].ID); err != nil || run.ID != runs[1].ID {
+		t.Errorf("run %s, %v", run.ID, err)
+	}
+	stranger := viewer("proj/shop")
+	_, _, list := h.Runs(t.Context(), stranger, "web", "production", history.RunQuery{Segment: "big"})
+	_, one := h.Run(t.Context(), stranger, "web", "production", "big", runs[0].ID)
+	_, of := h.SegmentsOf(t.Context(), stranger, "web", "production", "user", "ann")
+	for what, err := range map[string]error{"the list": list, "one run": one, "the segments of a context": of} {
+		if err == nil || fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+}
+
+func TestMembersStayHiddenFromWhoSeesTheProjectOnly(t *testing.T) {
+	h, _ := newHistory(t)
+	for _, key := range []string{"ann", "nobody"} {
+		if _, err := h.SegmentsOf(t.Context(), viewer("proj/*"), "web", "production", "user", key); fault.KindOf(err) != fault.Forbidden {
+			t.Errorf("%s: error %v", key, err)
+		}
+	}
+	if found, err := h.SegmentsOf(t.Context(), viewer("proj/*"), "web", "production", "org", "ann"); err != nil || len(found) != 0 {
+		t.Errorf("a kind without segments: %v, %v", found, err)
+	}
+}

@@ -34,6 +34,11 @@ var answers = map[string]answer{
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
 
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs":                                         {status: 200, representation: "Runs"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}":                                 {status: 200, representation: "Run"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/runs":                                         {status: 200, representation: "Runs"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments": {status: 200, representation: "ContextSegments"},
+
 	"GET /segments/{projectKey}/{environmentKey}":                                    {status: 200, representation: "Segments"},
 	"POST /segments/{projectKey}/{environmentKey}":                                   {status: 201, representation: "Segment"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}":                       {status: 200, representation: "Segment"},

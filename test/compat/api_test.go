@@ -116,6 +116,7 @@ func TestGeneratedClientDrivesEveryEndpoint(t *testing.T) {
 		{"projects and environments", driveProjects},
 		{"segments of listed targets", driveBoundedSegments},
 		{"segments of any size", driveUnboundedSegments},
+		{"the ledger", driveLedger},
 		{"lists page and filter", driveLists},
 		{"flags", driveFlags},
 		{"the SDK data of an environment", driveSDKData},
@@ -367,6 +368,38 @@ func driveUnboundedSegments(t *testing.T, r *rest) {
 	if got := from(segments.GetSegmentMembershipForContext(ctx, "default", "production", "fleet", "a").Execute()).ok(t); got.Included {
 		t.Error("a new segment has the members of a deleted one")
 	}
+}
+
+// driveLedger goes on with what driveUnboundedSegments left. The generated client knows no runs.
+func driveLedger(t *testing.T, r *rest) {
+	ctx, segments := r.auth(t), r.SegmentsApi
+	const path, env = "/segments/default/production/crowd", "/projects/default/environments/production"
+	body := `{"environmentId":"` + environmentID + `","cohortId":"c-7","cohortName":"Trial","listData":{"add":[{"id":"a/b"},{"id":""}],"remove":[]}}`
+	if status, text := pushAs(t, &server{url: r.url}, "rudderstack", r.token, body); status >= 300 {
+		t.Fatalf("a push is answered %d %s", status, text)
+	}
+	pushed := r.raw(t, 200, "GET", env+"/runs?tool=rudderstack&state=live&limit=1", "")
+	run := pushed["items"].([]any)[0].(map[string]any)
+	same(t, "the push in the ledger", []any{pushed["totalCount"], run["kind"], run["received"], run["added"], run["skipped"]}, []any{1, "push", 2, 1, 1})
+	self := run["_links"].(map[string]any)["self"].(map[string]any)["href"].(string)
+	same(t, "the run", r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), ""), run)
+
+	state := ldapi.SegmentUserState{Included: &ldapi.SegmentUserList{Add: []string{"a/b"}}}
+	emptied(segments.UpdateBigSegmentTargets(ctx, "default", "production", "crowd").SegmentUserState(state).Execute()).ok(t)
+	edits := r.raw(t, 200, "GET", path+"/runs?limit=1", "")
+	if edit := edits["items"].([]any)[0].(map[string]any); edit["kind"] != "edit" || edit["segmentKey"] != "crowd" || edits["totalCount"].(float64) < 2 {
+		t.Errorf("the newest run is %v", edits)
+	}
+	var in []any
+	for _, item := range r.raw(t, 200, "GET", env+"/contexts/user/a%2Fb/segments", "")["items"].([]any) {
+		in = append(in, item.(map[string]any)["segmentKey"])
+	}
+	same(t, "the segments of a/b", in, []any{"crowd", run["segmentKey"]})
+	r.raw(t, 404, "GET", "/segments/default/production/nowhere/runs", "")
+	r.raw(t, 404, "GET", path+"/runs/64b0c9f2a1d3e4f506172800", "")
+	r.raw(t, 400, "GET", env+"/runs?after=yesterday", "")
+	emptied(segments.DeleteSegment(ctx, "default", "production", run["segmentKey"].(string)).Execute()).ok(t)
+	same(t, "the run of a deleted segment", r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), ""), run)
 }
 
 func driveLists(t *testing.T, r *rest) {

@@ -1,0 +1,153 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/history"
+	"muster/internal/segment"
+)
+
+// runJSON is a row of the ledger.
+type runJSON struct {
+	ID         string           `json:"_id"`
+	SegmentKey string           `json:"segmentKey"`
+	State      string           `json:"state"`
+	Kind       string           `json:"kind"`
+	Tool       string           `json:"tool,omitzero"`
+	Mode       string           `json:"mode"`
+	Received   int              `json:"received"`
+	Added      int              `json:"added"`
+	Removed    int              `json:"removed"`
+	Unchanged  int              `json:"unchanged"`
+	Skipped    int              `json:"skipped"`
+	Samples    []skipJSON       `json:"skippedSample,omitzero"`
+	Bytes      int64            `json:"bytes,omitzero"`
+	ReceivedAt int64            `json:"receivedAt"`
+	LiveAt     int64            `json:"liveAt,omitzero"`
+	Durations  runDurationsJSON `json:"durations"`
+	Revision   uint64           `json:"revision,omitzero"`
+	Actor      *actorJSON       `json:"actor,omitzero"`
+	UserAgent  string           `json:"userAgent,omitzero"`
+	Comment    string           `json:"comment,omitzero"`
+	Note       string           `json:"note,omitzero"`
+	Error      string           `json:"error,omitzero"`
+	Links      links            `json:"_links"`
+}
+
+// skipJSON is a member that a run left out, by its place in the body alone: keys are personal data.
+type skipJSON struct {
+	Row    int    `json:"row"`
+	Reason string `json:"reason"`
+}
+
+// runDurationsJSON says where the time of a run went, in milliseconds.
+type runDurationsJSON struct {
+	Parse  int64 `json:"parse"`
+	Commit int64 `json:"commit"`
+}
+
+type actorJSON struct {
+	Kind string `json:"kind"`
+	ID   string `json:"_id,omitzero"`
+	Name string `json:"name,omitzero"`
+}
+
+// defaultRunLimit is how many runs a page holds unless the client says so.
+const defaultRunLimit = 20
+
+// runOf renders a run of the environment that at names.
+func runOf(at segmentPath, run segment.Run) runJSON {
+	at.key = run.Segment
+	j := runJSON{
+		ID: string(run.ID), SegmentKey: string(run.Segment), State: string(run.State), Kind: string(run.Kind),
+		Tool: run.Tool, Mode: modeName(run.Mode),
+		Received: run.Received, Added: run.Added, Removed: run.Removed, Unchanged: run.Unchanged, Skipped: run.Skipped,
+		Bytes: run.Bytes, ReceivedAt: unixMilli(run.ReceivedAt), LiveAt: unixMilli(run.LiveAt),
+		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Commit: run.Commit.Milliseconds()},
+		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
+		Links: at.runLinks(run.ID),
+	}
+	if len(run.Samples) > 0 {
+		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })
+	}
+	if run.Actor.Kind != "" {
+		j.Actor = &actorJSON{Kind: run.Actor.Kind, ID: run.Actor.ID, Name: run.Actor.Name}
+	}
+	return j
+}
+
+func modeName(m segment.Mode) string {
+	if m == segment.Replace {
+		return "replace"
+	}
+	return "delta"
+}
+
+// runLinks leads from a run to its segment. A push that named no cohort has no segment and is found
+// in the list of the environment only.
+func (at segmentPath) runLinks(id segment.RunID) links {
+	if at.key == "" {
+		return links{"parent": apiLink("/projects/" + string(at.project) + "/environments/" + string(at.env) + "/runs")}
+	}
+	seg := at.links()["self"]
+	return links{
+		"self":    {Href: seg.Href + "/runs/" + string(id), Type: seg.Type},
+		"parent":  {Href: seg.Href + "/runs", Type: seg.Type},
+		"segment": seg,
+	}
+}
+
+// runQuery reads what a list of runs is narrowed to. Both ends of the time are left out, counted in
+// milliseconds as clients see them.
+func runQuery(query url.Values) (history.RunQuery, error) {
+	q := history.RunQuery{State: segment.RunState(query.Get("state")), Tool: query.Get("tool")}
+	after, err := numberOf(query, "after")
+	if err != nil {
+		return q, err
+	}
+	if after > 0 {
+		q.After = time.UnixMilli(after).Add(time.Millisecond - time.Nanosecond)
+	}
+	before, err := numberOf(query, "before")
+	if err != nil {
+		return q, err
+	}
+	if before > 0 {
+		q.Before = time.UnixMilli(before)
+	}
+	return q, nil
+}
+
+// listRuns lists the runs of an environment, or of the one segment that the path names.
+func (s *server) listRuns(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at, query := segmentPathOf(r), r.URL.Query()
+	p, err := pageOf(query, defaultRunLimit)
+	if err != nil {
+		return err
+	}
+	q, err := runQuery(query)
+	if err != nil {
+		return err
+	}
+	q.Segment, q.Limit, q.Offset = at.key, p.limit, p.offset
+	runs, total, err := s.history.Runs(r.Context(), who, at.project, at.env, q)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, collection[runJSON]{
+		Items:      each(runs, func(run segment.Run) runJSON { return runOf(at, run) }),
+		TotalCount: total, Links: p.links(r, total),
+	})
+}
+
+func (s *server) getRun(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	run, err := s.history.Run(r.Context(), who, at.project, at.env, at.key, segment.RunID(r.PathValue("runId")))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, runOf(at, run))
+}

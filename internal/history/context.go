@@ -1,0 +1,64 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"muster/internal/catalog"
+	"muster/internal/policy"
+	"muster/internal/segment"
+)
+
+// SegmentsOf returns the unbounded segments that include a context of the kind, sorted by key; one
+// that also excludes it still includes it, as it does for SDKs. Segments whose members the caller
+// may not view are left out. A caller who may view those of none is refused, whether or not the
+// context is in any, so that the refusal tells nothing about it.
+func (h *History) SegmentsOf(_ context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, kind segment.ContextKind, contextKey string) ([]*catalog.Segment, error) {
+	project, env, err := h.viewEnvironment(who, p, e)
+	if err != nil {
+		return nil, err
+	}
+	view, err := h.store.View(env.ID)
+	if err != nil {
+		return nil, reading(fmt.Sprintf("read membership of environment %s", env.ID), err)
+	}
+	viewable, err := h.viewable(who, project, env, kind)
+	if err != nil {
+		return nil, err
+	}
+	var found []*catalog.Segment
+	err = view.Each(segment.HashOf(contextKey), func(ref segment.Ref, state segment.Ops) bool {
+		if s := viewable[ref]; s != nil && state&segment.Include != 0 {
+			found = append(found, s)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the segments of a context in environment %s: %w", env.ID, err)
+	}
+	slices.SortFunc(found, func(a, b *catalog.Segment) int { return cmp.Compare(a.Key, b.Key) })
+	return found, nil
+}
+
+// viewable returns the unbounded segments of a context kind whose members the caller may view. If
+// there are segments but none of these, it returns the refusal.
+func (h *History) viewable(who catalog.Caller, p *catalog.Project, e *catalog.Environment, kind segment.ContextKind) (map[segment.Ref]*catalog.Segment, error) {
+	var refusal error
+	viewable := make(map[segment.Ref]*catalog.Segment)
+	for _, s := range h.store.Segments(e.ID) {
+		if !s.Unbounded || s.Kind != kind {
+			continue
+		}
+		if err := who.Check(policy.ViewMembers, catalog.SegmentResource(p, e, s.Key, s.Tags)); err != nil {
+			refusal = cmp.Or(refusal, err)
+			continue
+		}
+		viewable[s.Ref()] = s
+	}
+	if len(viewable) == 0 {
+		return nil, refusal
+	}
+	return viewable, nil
+}
