@@ -145,7 +145,9 @@ func TestSegmentsOfAContext(t *testing.T) {
 	for _, key := range []string{"a%2Fb", "a/b", "..", "%2E%2E"} {
 		a.must(t, 200, "ContextSegments", "GET", of+key+"/segments", "").want(t, "totalCount", `1`, "items.0.segmentKey", `"b-in"`)
 	}
-	a.must(t, 200, "", "GET", environment+"/contexts/planet/ann/segments", "").want(t, "totalCount", `0`)
+	for _, kind := range []string{"planet", "a%2Fb", "%00", "%2E%2E", "%F0%9F%98%80"} {
+		a.must(t, 404, "Error", "GET", environment+"/contexts/"+kind+"/ann/segments", "")
+	}
 	a.must(t, 404, "Error", "GET", of+"/segments", "")
 	a.must(t, 404, "Error", "GET", "/projects/default/environments/nowhere/contexts/user/ann/segments", "")
 	a.must(t, 204, "", "DELETE", segments+"/b-in", "")

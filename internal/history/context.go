@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/segment"
 )
@@ -43,7 +44,8 @@ func (h *History) SegmentsOf(_ context.Context, who catalog.Caller, p catalog.Pr
 }
 
 // viewable returns the unbounded segments of a context kind whose members the caller may view. If
-// there are segments but none of these, it returns the refusal.
+// there are segments but none of these, it returns the refusal. A kind that neither the project nor
+// a segment knows does not exist.
 func (h *History) viewable(who catalog.Caller, p *catalog.Project, e *catalog.Environment, kind segment.ContextKind) (map[segment.Ref]*catalog.Segment, error) {
 	var refusal error
 	viewable := make(map[segment.Ref]*catalog.Segment)
@@ -57,8 +59,11 @@ func (h *History) viewable(who catalog.Caller, p *catalog.Project, e *catalog.En
 		}
 		viewable[s.Ref()] = s
 	}
-	if len(viewable) == 0 {
-		return nil, refusal
+	if len(viewable) > 0 {
+		return viewable, nil
 	}
-	return viewable, nil
+	if _, known := p.ContextKind(kind); !known && refusal == nil {
+		return nil, fault.NotFoundf("there is no context kind %q in project %s", kind, p.Key)
+	}
+	return nil, refusal
 }
