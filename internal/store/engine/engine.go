@@ -137,12 +137,11 @@ func (e *Engine) membership(id refID) *membership {
 	return env.view.Load().refs.find(id.ref)
 }
 
-// ensureEnvironment returns an environment, which begins to run if it is new.
-func (e *Engine) ensureEnvironment(id segment.EnvID) *environment {
-	if env := e.environment(id); env != nil {
-		return env
-	}
+// beginEnvironment makes a new environment run. The caller holds its commit lock until the first
+// revision is visible: updates take the next ones.
+func (e *Engine) beginEnvironment(id segment.EnvID) *environment {
 	env := newEnvironment(e, id)
+	env.commit.Lock()
 	all := maps.Clone(*e.environments.Load())
 	all[id] = env
 	e.environments.Store(&all)

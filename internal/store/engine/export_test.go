@@ -8,3 +8,21 @@ func (e *Engine) Ticks() (tick func()) {
 	seen := make(map[*membership]segment.Revision)
 	return func() { seen = e.foldIdle(seen) }
 }
+
+// Waiting returns how many updates wait for the committer of an environment.
+func (e *Engine) Waiting(id segment.EnvID) int {
+	env := e.environment(id)
+	env.mu.Lock()
+	defer env.mu.Unlock()
+	return len(env.waiting)
+}
+
+// Committing reports whether somebody writes the environment's log, or is about to.
+func (e *Engine) Committing(id segment.EnvID) bool {
+	env := e.environment(id)
+	if env.commit.TryLock() {
+		env.commit.Unlock()
+		return false
+	}
+	return true
+}

@@ -74,7 +74,7 @@ func (e *Engine) putFile(ctx context.Context, kind roster.Kind, changes iter.Seq
 	}
 	f, err := e.openFile(ctx, id)
 	if err != nil {
-		e.deleteFile(ctx, id)
+		e.deleteFile(e.writing, id) // also when it is the context that has ended
 		return nil, err
 	}
 	return f, nil

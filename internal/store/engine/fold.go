@@ -213,7 +213,6 @@ func (env *environment) freeze(m *membership) (*frozenAt, error) {
 	m.layers.Store(&layers{older: frozen})
 	m.folding = true
 	at := &frozenAt{cut: env.view.Load().revision, layers: frozen, counts: *m.counts.Load(), keyed: m.keyed, from: m.from}
-	m.keyed = nil
 	m.from = 0
 	at.choose()
 	return at, nil
@@ -225,7 +224,6 @@ func (env *environment) unfreeze(m *membership, at *frozenAt) {
 	defer env.commit.Unlock()
 	m.folding = false
 	m.from = at.from
-	m.keyed = append(at.keyed, m.keyed...)
 }
 
 // choose decides how many layers to merge: all tables and the rosters named in between, then
@@ -336,9 +334,12 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 	}
 	env.floor = floor
 	m.row, m.folding = row, false
+	m.keyed = slices.Clone(m.keyed[len(at.keyed):])
 	now := m.layers.Load()
 	newer := now.older[:len(now.older)-len(at.layers)]
 	m.layers.Store(&layers{live: now.live, older: append(slices.Clone(newer), kept...), err: now.err})
+	v := env.view.Load()
+	env.view.Store(&view{revision: v.revision, refs: v.refs.renewed(m)})
 	for _, l := range at.layers[:at.merge] {
 		if l.table != nil {
 			e.pendingChanges.Add(-int64(l.table.n))

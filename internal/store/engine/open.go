@@ -227,6 +227,7 @@ func (env *environment) replay(ctx context.Context) error {
 		env.floor = segment.Revision(n)
 	}
 	refs := env.view.Load().refs
+	var changed []*membership
 	for r, err := range e.log.Read(ctx, env.id, env.floor) {
 		if err != nil {
 			return err
@@ -238,6 +239,7 @@ func (env *environment) replay(ctx context.Context) error {
 		for _, d := range en.deltas {
 			if m := refs.find(d.ref); m != nil && r.Revision > m.row.cut {
 				d.m, d.revision = m, r.Revision
+				changed = append(changed, m)
 				if err := e.replayDelta(ctx, d); err != nil {
 					return fmt.Errorf("revision %d: %w", r.Revision, err)
 				}
@@ -245,7 +247,7 @@ func (env *environment) replay(ctx context.Context) error {
 		}
 	}
 	env.head.Store(uint64(head))
-	env.view.Store(&view{revision: head, refs: refs})
+	env.view.Store(&view{revision: head, refs: refs.renewed(changed...)})
 	e.objects.revisions[env.id] = head
 	return nil
 }
@@ -258,6 +260,9 @@ func (e *Engine) replayDelta(ctx context.Context, d *delta) error {
 			l := *d.m.layers.Load()
 			l.err = fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 			d.m.layers.Store(&l)
+			if d.m.from == 0 { // the next start must find the entry again
+				d.m.from = d.revision
+			}
 			e.o.Logger.Error("segment can't be read", "environment", d.m.env, "ref", d.ref.String(), "error", err)
 			return nil
 		}

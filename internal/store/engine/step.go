@@ -311,11 +311,21 @@ func (s *step) release() {
 // install makes a durable step visible: members first, so that whoever learns of a revision or a
 // definition finds the membership that goes with it.
 func (s *step) install() {
+	changed := make(map[segment.EnvID][]*membership)
 	for _, d := range s.deltas {
+		if m, ok := s.over.memberships[refID{d.m.env, d.ref}]; ok && m == nil {
+			continue // the ref ends in this step
+		}
 		s.e.pendingChanges.Add(d.install())
+		changed[d.m.env] = append(changed[d.m.env], d.m)
 	}
 	for id, rev := range s.heads {
-		s.e.ensureEnvironment(id).show(rev, s.over)
+		env := s.e.environment(id)
+		if env == nil {
+			env = s.e.beginEnvironment(id)
+			defer env.commit.Unlock()
+		}
+		env.show(rev, s.over, changed[id])
 	}
 	s.e.ledger.count(s.runs)
 	o := s.e.objects

@@ -1,0 +1,217 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"muster/internal/catalog"
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/engine"
+	"muster/internal/store/pebblestore"
+)
+
+// watched is a store of files that says when something is done to them. Nil functions say nothing.
+type watched struct {
+	store.Files
+	beforePut  func() error
+	afterPut   func()
+	beforeOpen func() error
+}
+
+func (w *watched) Put(ctx context.Context, id store.FileID, write func(io.Writer) error) error {
+	if w.beforePut != nil {
+		if err := w.beforePut(); err != nil {
+			return err
+		}
+	}
+	err := w.Files.Put(ctx, id, write)
+	if w.afterPut != nil {
+		w.afterPut()
+	}
+	return err
+}
+
+func (w *watched) Open(ctx context.Context, id store.FileID) (store.File, error) {
+	if w.beforeOpen != nil {
+		if err := w.beforeOpen(); err != nil {
+			return nil, err
+		}
+	}
+	return w.Files.Open(ctx, id)
+}
+
+// watch opens the disk again with files that are watched.
+func (d *disk) watch(t *testing.T, w *watched) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Files = d.driver
+	e, err := engine.Open(t.Context(), d.driver, w, d.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Engine = e
+}
+
+func (d *disk) files(t *testing.T) (n int) {
+	t.Helper()
+	for _, err := range d.driver.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+const tableKeys store.Table = 10
+
+func TestASegmentDeletedDuringAFoldLeavesNoKeys(t *testing.T) {
+	for name, failure := range map[string]error{"the fold succeeds": nil, "the fold fails": errors.New("disk is full")} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t, engine.Options{})
+			d.found(t)
+			w := &watched{}
+			d.watch(t, w)
+			d.apply(t, "vip", segment.Include, 0, 10)
+			w.beforePut = func() error {
+				d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.DeleteSegment(testEnv, "vip"); return nil })
+				return failure
+			}
+			if err := d.Fold(t.Context(), testEnv); !errors.Is(err, failure) {
+				t.Fatal(err)
+			}
+			for row, err := range d.driver.Rows(t.Context(), tableKeys, nil, false) {
+				t.Errorf("row %q of keys is left, %v", row.Key, err)
+			}
+			if n := d.files(t); n != 0 {
+				t.Errorf("%d files are left", n)
+			}
+		})
+	}
+}
+
+func TestASegmentThatComesAndGoesInOneStepIsNotCountedAsPending(t *testing.T) {
+	d := newDisk(t, engine.Options{MaxPending: 5})
+	d.found(t)
+	scope := store.Scope{Env: testEnv}
+	c := &segment.Changes{}
+	for i := range 10 {
+		c.Append(userKey(i), segment.Include)
+	}
+	st, err := d.Stage(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	queued := make(chan struct{})
+	for n, fn := range []func(store.Tx) error{
+		func(tx store.Tx) error { <-queued; tx.PutSegment(unbounded("brief", 1)); return nil },
+		func(tx store.Tx) error { _, err := tx.Apply(testEnv, "brief", st); return err },
+		func(tx store.Tx) error { tx.DeleteSegment(testEnv, "brief"); return nil },
+	} {
+		done.Go(func() {
+			if _, err := d.Update(t.Context(), scope, fn); err != nil {
+				t.Errorf("update %d: %v", n, err)
+			}
+		})
+		for n > 0 && d.Waiting(testEnv) < n || n == 0 && !d.Committing(testEnv) {
+			runtime.Gosched()
+		}
+	}
+	close(queued)
+	done.Wait()
+	d.apply(t, "vip", segment.Include, 0, 10)
+	d.wantMembers(t, vip, 10, func(int) bool { return true })
+}
+
+func TestAListWhoseCallerGivesUpWhileItIsStagedLeavesNoFile(t *testing.T) {
+	d := newDisk(t, engine.Options{InlineChanges: 5})
+	d.found(t)
+	w := &watched{}
+	d.watch(t, w)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.afterPut = cancel
+	c := &segment.Changes{}
+	for i := range 10 {
+		c.Append(userKey(i), segment.Include)
+	}
+	if _, err := d.Stage(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("Stage = %v", err)
+	}
+	if n := d.files(t); n != 0 {
+		t.Errorf("%d files are left", n)
+	}
+}
+
+func TestAStagedListThatCouldNotBeOpenedOnceIsNotForgotten(t *testing.T) {
+	d := newDisk(t, engine.Options{InlineChanges: 50})
+	d.found(t)
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.PutSegment(unbounded("other", 1)); return nil })
+	d.apply(t, "vip", segment.Include, 0, 100)
+	d.apply(t, "vip", segment.Uninclude, 0, 10)
+	d.apply(t, "other", segment.Include, 0, 10)
+	w := &watched{beforeOpen: func() error { return errors.New("too many open files") }}
+	d.watch(t, w)
+	w.beforeOpen = nil
+	tick := d.Ticks()
+	tick()
+	tick()
+	d.reopen(t)
+	d.wantMembers(t, vip, 100, func(i int) bool { return i >= 10 })
+	d.wantMembers(t, segment.Ref{Key: "other", Generation: 1}, 100, func(i int) bool { return i < 10 })
+}
+
+func TestANewEnvironmentTakesUpdatesFromItsFirstMoment(t *testing.T) {
+	driver, err := pebblestore.Open("data", vfs.NewMem(), slog.New(slog.DiscardHandler), func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(t.Context(), driver, driver, engine.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &disk{driver: driver, Engine: e}
+	defer d.close(t)
+	d.found(t)
+	ids := make([]segment.EnvID, 300)
+	for i := range ids {
+		ids[i] = catalog.NewEnvID()
+	}
+	var writers sync.WaitGroup
+	for _, id := range ids {
+		writers.Go(func() {
+			for {
+				_, err := d.Update(t.Context(), store.Scope{Env: id}, func(tx store.Tx) error {
+					s := unbounded("first", 1)
+					s.Env = id
+					tx.PutSegment(s)
+					return nil
+				})
+				if !errors.Is(err, store.ErrNoEnvironment) {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				runtime.Gosched()
+			}
+		})
+	}
+	d.update(t, store.Scope{Project: "web"}, func(tx store.Tx) error {
+		for _, id := range ids {
+			tx.PutEnvironment(&catalog.Environment{ID: id, Project: "web", Key: catalog.EnvKey(id), SDKKey: string("s" + id), MobileKey: string("m" + id)})
+		}
+		return nil
+	})
+	writers.Wait()
+}
