@@ -3,8 +3,10 @@
 package engine_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"syscall"
 	"testing"
@@ -47,6 +49,10 @@ func (d *disk) push(tb testing.TB, k segment.Key, from, n int) {
 	for i := from; i < from+n; i++ {
 		c.Append(userKey(i), segment.Include)
 	}
+	d.pushChanges(tb, k, c)
+}
+
+func (d *disk) pushChanges(tb testing.TB, k segment.Key, c *segment.Changes) {
 	st, err := d.Stage(tb.Context(), c)
 	if err != nil {
 		tb.Error(err)
@@ -92,14 +98,9 @@ func BenchmarkEach(b *testing.B) {
 			b.Run(fmt.Sprintf("folded=%t/segments=%d", folded, segments), func(b *testing.B) {
 				d := newDisk(b, engine.Options{Logger: slog.New(slog.DiscardHandler), TotalPending: 1 << 30})
 				d.found(b)
-				d.update(b, store.Scope{Env: testEnv}, func(tx store.Tx) error {
-					for i := range segments {
-						tx.PutSegment(unbounded(segment.Key(fmt.Sprintf("s%d", i)), 1))
-					}
-					return nil
-				})
+				d.putUnbounded(b, segments)
 				for i := range segments {
-					d.push(b, segment.Key(fmt.Sprintf("s%d", i)), 0, 1000+i%7*100)
+					d.push(b, segmentKey(i), 0, 1000+i%7*100)
 				}
 				if folded {
 					if err := d.Fold(b.Context(), testEnv); err != nil {
@@ -110,23 +111,90 @@ func BenchmarkEach(b *testing.B) {
 				for i := range hashes {
 					hashes[i] = segment.HashOf(userKey(i * 7))
 				}
-				n := 0
-				report := cpu(b)
-				b.ReportAllocs()
-				for b.Loop() {
-					v, err := d.View(testEnv)
-					if err != nil {
-						b.Fatal(err)
-					}
-					n++
-					if err := v.Each(hashes[n%len(hashes)], func(segment.Ref, segment.Ops) bool { return true }); err != nil {
-						b.Fatal(err)
-					}
-				}
-				report(n)
+				d.benchEach(b, hashes, segments)
 			})
 		}
 	}
+}
+
+// BenchmarkEachCold asks for contexts in turn that are each in a twentieth of the segments. The
+// segments are rosters on disk of random members, so hardly anything that a lookup needs is in the
+// processor's caches.
+func BenchmarkEachCold(b *testing.B) {
+	const contexts, members = 20_000, 20_000
+	for _, segments := range []int{20, 300, 1000} {
+		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
+			d := onDisk(b)
+			d.putUnbounded(b, segments)
+			random := rand.New(rand.NewPCG(1, uint64(segments)))
+			asked := make([]segment.Hash, contexts)
+			for i := range asked {
+				asked[i] = randomHash(random)
+			}
+			for s := range segments {
+				c := &segment.Changes{}
+				for range members - contexts/20 {
+					c.AppendHash(randomHash(random), segment.Include)
+				}
+				for i := s % 20; i < contexts; i += 20 {
+					c.AppendHash(asked[(i*7919+s*31)%contexts], segment.Include)
+				}
+				d.pushChanges(b, segmentKey(s), c)
+			}
+			if err := d.Fold(b.Context(), testEnv); err != nil {
+				b.Fatal(err)
+			}
+			for _, h := range asked { // so that every block that is looked into has been verified
+				d.eachOf(b, h)
+			}
+			b.Run("each", func(b *testing.B) { d.benchEach(b, asked, segments) })
+		})
+	}
+}
+
+func randomHash(r *rand.Rand) (h segment.Hash) {
+	for i := range 4 {
+		binary.LittleEndian.PutUint64(h[8*i:], r.Uint64())
+	}
+	return h
+}
+
+func segmentKey(i int) segment.Key { return segment.Key(fmt.Sprintf("s%d", i)) }
+
+func (d *disk) putUnbounded(tb testing.TB, n int) {
+	tb.Helper()
+	d.update(tb, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		for i := range n {
+			tx.PutSegment(unbounded(segmentKey(i), 1))
+		}
+		return nil
+	})
+}
+
+// benchEach asks for all segments of each context in turn.
+func (d *disk) benchEach(b *testing.B, contexts []segment.Hash, segments int) {
+	n, found := 0, 0
+	report := cpu(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		found += d.eachOf(b, contexts[n%len(contexts)])
+	}
+	report(n)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*segments), "ns/probe")
+	b.ReportMetric(float64(found)/float64(n), "found/op")
+}
+
+// eachOf returns the number of segments that a context is in.
+func (d *disk) eachOf(b *testing.B, h segment.Hash) (found int) {
+	v, err := d.View(testEnv)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := v.Each(h, func(segment.Ref, segment.Ops) bool { found++; return true }); err != nil {
+		b.Fatal(err)
+	}
+	return found
 }
 
 func BenchmarkOpenWithPending(b *testing.B) {

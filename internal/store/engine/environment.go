@@ -182,8 +182,8 @@ func (env *environment) end(why error) {
 	close(env.changed)
 }
 
-// show installs the view of a revision.
-func (env *environment) show(rev segment.Revision, over *overlay) {
+// show installs the view of a revision that changed some members.
+func (env *environment) show(rev segment.Revision, over *overlay, changed []*membership) {
 	old := env.view.Load()
 	var begin []*membership
 	var end []segment.Ref
@@ -199,7 +199,7 @@ func (env *environment) show(rev segment.Revision, over *overlay) {
 			}
 		}
 	}
-	env.view.Store(&view{revision: rev, refs: old.refs.changed(begin, end)})
+	env.view.Store(&view{revision: rev, refs: old.refs.changed(begin, end).renewed(changed...)})
 }
 
 // advance tells everybody who waits that a revision is visible.

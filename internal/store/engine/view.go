@@ -3,11 +3,13 @@ package engine
 import (
 	"fmt"
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 // membership is who is in one ref. Readers see it through layers and counts, which change by one
@@ -102,8 +104,27 @@ func (m *membership) unreadable(err error) error {
 
 // refs is an immutable set of memberships. Adding or removing one copies a small part of it.
 type refs struct {
-	shards [][]*membership // a power of two of them
+	shards [][]place // a power of two of them
 	n      int
+}
+
+// place is a membership in a set. Where it is one roster and nothing else, the place has a probe of
+// that, so that most lookups need not follow the pointers to it. A change to the layers is seen by
+// readers of all sets that are shown after it, so whoever changes them shows a set with the place
+// renewed.
+type place struct {
+	m     *membership
+	file  *file // of the probe
+	probe roster.Probe
+}
+
+func placeOf(m *membership) place {
+	p := place{m: m}
+	if l := m.layers.Load(); l.live == nil && l.err == nil && len(l.older) == 1 && l.older[0].file != nil {
+		p.file = l.older[0].file
+		p.probe = p.file.roster.Probe()
+	}
+	return p
 }
 
 const shardSize = 32
@@ -118,9 +139,10 @@ func (r *refs) find(ref segment.Ref) *membership {
 	if r.n == 0 {
 		return nil
 	}
-	for _, m := range r.shards[r.shard(ref)] {
-		if m.ref == ref {
-			return m
+	s := r.shards[r.shard(ref)]
+	for i := range s {
+		if s[i].m.ref == ref {
+			return s[i].m
 		}
 	}
 	return nil
@@ -129,12 +151,44 @@ func (r *refs) find(ref segment.Ref) *membership {
 // each calls yield for every membership until it returns false.
 func (r *refs) each(yield func(*membership) bool) {
 	for _, s := range r.shards {
-		for _, m := range s {
-			if !yield(m) {
+		for i := range s {
+			if !yield(s[i].m) {
 				return
 			}
 		}
 	}
+}
+
+// renewed returns a set in which the places of some memberships are as these are now.
+func (r *refs) renewed(ms ...*membership) *refs {
+	next := &refs{n: r.n}
+	own := make(map[int]bool)
+	for _, m := range ms {
+		if r.n == 0 {
+			break
+		}
+		i := r.shard(m.ref)
+		j := slices.IndexFunc(r.shards[i], func(p place) bool { return p.m == m })
+		if j < 0 {
+			continue
+		}
+		p := placeOf(m)
+		if p.file == r.shards[i][j].file {
+			continue
+		}
+		if next.shards == nil {
+			next.shards = slices.Clone(r.shards)
+		}
+		if !own[i] {
+			own[i] = true
+			next.shards[i] = slices.Clone(next.shards[i])
+		}
+		next.shards[i][j] = p
+	}
+	if next.shards == nil {
+		return r
+	}
+	return next
 }
 
 // changed returns a set with some memberships added and some removed.
@@ -146,7 +200,7 @@ func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
 	for size*shardSize < r.n+len(add) {
 		size *= 2
 	}
-	next := &refs{shards: make([][]*membership, size)}
+	next := &refs{shards: make([][]place, size)}
 	own := make(map[int]bool)
 	if size == len(r.shards) {
 		copy(next.shards, r.shards)
@@ -167,18 +221,18 @@ func (r *refs) insert(m *membership, own map[int]bool) {
 	i := r.shard(m.ref)
 	if !own[i] { // another set may share it
 		own[i] = true
-		r.shards[i] = append(make([]*membership, 0, len(r.shards[i])+1), r.shards[i]...)
+		r.shards[i] = append(make([]place, 0, len(r.shards[i])+1), r.shards[i]...)
 	}
-	r.shards[i] = append(r.shards[i], m)
+	r.shards[i] = append(r.shards[i], placeOf(m))
 	r.n++
 }
 
 func (r *refs) remove(ref segment.Ref) {
 	i := r.shard(ref)
-	var kept []*membership
-	for _, m := range r.shards[i] {
-		if m.ref != ref {
-			kept = append(kept, m)
+	var kept []place
+	for _, p := range r.shards[i] {
+		if p.m.ref != ref {
+			kept = append(kept, p)
 		}
 	}
 	r.n -= len(r.shards[i]) - len(kept)
@@ -202,44 +256,21 @@ func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
 }
 
 func (v *view) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
-	var first error
+	w := walk{h: h, needle: roster.NeedleOf(&h), yield: yield}
 	for _, s := range v.refs.shards {
-		for ms := range slices.Chunk(s, shardSize) {
-			more, err := eachOf(ms, &h, yield)
-			first = firstError(first, err)
-			if !more {
-				return first
+		for len(s) > shardSize {
+			if !w.sift(s[:shardSize]) {
+				return w.err
 			}
+			s = s[shardSize:]
+		}
+		if !w.sift(s) {
+			return w.err
 		}
 	}
-	return first
-}
-
-// eachOf looks a context up in a few memberships. Each lookup is a chain of loads that miss the
-// cache; going link by link over all of them lets the processor wait for many at once.
-func eachOf(ms []*membership, h *segment.Hash, yield func(segment.Ref, segment.Ops) bool) (more bool, first error) {
-	var at [shardSize]*layers
-	var hit [shardSize]bool
-	for i, m := range ms {
-		at[i] = m.layers.Load()
-	}
-	for i, l := range at[:len(ms)] {
-		hit[i] = l.live != nil && l.live.mayHold(h) || len(l.older) > 0 || l.err != nil
-	}
-	for i, m := range ms {
-		if !hit[i] {
-			continue
-		}
-		ops, err := at[i].state(h)
-		if err != nil {
-			first = firstError(first, m.unreadable(err))
-			continue
-		}
-		if ops != 0 && !yield(m.ref, ops) {
-			return false, first
-		}
-	}
-	return true, first
+	w.answer()
+	runtime.KeepAlive(v)
+	return w.err
 }
 
 func firstError(a, b error) error {

@@ -1,0 +1,118 @@
+package roster
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync/atomic"
+
+	"muster/internal/segment"
+)
+
+// Probe tells of nearly every context that a roster does not hold it. It is a part of a roster laid
+// out to be kept in an array: the lookup of one context in many rosters then waits for one cache
+// line of each, and for many of them at once if all are fetched before the first is asked.
+//
+// Whoever keeps a probe keeps the bytes of its roster. The zero Probe knows nothing.
+type Probe struct {
+	filter []byte // nil if the roster has more than one group
+	low    uint64
+	scale  uint64
+	good   *atomic.Uint64 // which blocks were verified, as in checks
+	start  uint32         // where the filter begins, from the first of these blocks
+	shift  uint8
+}
+
+// Probe returns the probe of a roster, the zero one if it is too large for that.
+func (r *Roster) Probe() Probe {
+	if len(r.groups) != 1 {
+		return Probe{}
+	}
+	g := &r.groups[0]
+	const span = 64 * blockBytes // of a word of verified blocks
+	if g.filter/span != (g.heads-1)/span {
+		return Probe{}
+	}
+	return Probe{
+		filter: r.b[g.filter:g.heads:g.heads], low: g.low, scale: g.scale, shift: g.shift,
+		good: &r.checked.good[g.filter/span], start: uint32(g.filter % span),
+	}
+}
+
+// Known reports whether the probe knows anything.
+func (p *Probe) Known() bool { return len(p.filter) > 0 }
+
+// Needle is a context prepared to be looked for by probes.
+type Needle struct {
+	at     uint64
+	places [probes]uint8 // byte of each probe in a filter line
+	shifts [probes]uint8 // bit in that byte
+}
+
+// NeedleOf prepares a context.
+func NeedleOf(h *segment.Hash) (n Needle) {
+	n.at = position(h)
+	for i := range probes {
+		bit := probe(h, i)
+		n.places[i], n.shifts[i] = uint8(bit/8), uint8(bit%8)
+	}
+	return n
+}
+
+// Fetch asks for the memory that MayHold reads. It returns what to give to MayHold, and a byte that
+// the caller must use lest the compiler drops the access.
+func (p *Probe) Fetch(n *Needle) (off uint32, fetched byte) {
+	// A position that is not in the roster's range gives any line or none: no answer is wrong then.
+	i, _ := bits.Mul64((n.at-p.low)<<p.shift, p.scale)
+	if i = i >> 32 * lineBytes; i < uint64(len(p.filter)) {
+		return uint32(i), p.filter[i]
+	}
+	return uint32(len(p.filter)), 0
+}
+
+// MayHold reports false only if Find would find nothing, without an error.
+func (p *Probe) MayHold(n *Needle, off uint32) bool {
+	if uint64(off)+lineBytes > uint64(len(p.filter)) {
+		return !p.Known()
+	}
+	line := (*[lineBytes]byte)(p.filter[off:])
+	set := byte(1)
+	for i := range probes {
+		set &= line[n.places[i]%lineBytes] >> (n.shifts[i] % 8)
+	}
+	verified := p.good.Load() >> ((p.start + off) / blockBytes % 64) & 1
+	return set == 1 || verified == 0
+}
+
+// Glance is a lookup taken in steps, each of which asks for the memory that the next one reads.
+type Glance struct {
+	group    *group
+	point    point
+	from, to int // the entries that the hash's filter line covers
+}
+
+// Glance begins a lookup in a roster that seems to hold a context.
+func (r *Roster) Glance(h *segment.Hash) (l Glance) {
+	at := position(h)
+	gi := r.groupOf(h, at)
+	if gi < 0 || at > r.groups[gi].high {
+		return l
+	}
+	g := &r.groups[gi]
+	l.group, l.point, l.to = g, g.point(at), g.n
+	off := g.filter + uint64(l.point.line())*lineBytes + lineBits/8
+	l.from = int(binary.LittleEndian.Uint16(r.b[off:]))
+	if off += lineBytes; off < g.heads {
+		l.to = int(binary.LittleEndian.Uint16(r.b[off:]))
+	}
+	return l
+}
+
+// Fetch asks for the memory where the entry stands if there is one. The caller must use the result
+// lest the compiler drops the access.
+func (l *Glance) Fetch(r *Roster) byte {
+	if l.group == nil || l.from >= l.to || l.to > l.group.n {
+		return 0
+	}
+	i := uint64(l.point.within(l.from, l.to)) * columnBytes
+	return r.b[l.group.heads+i] ^ r.b[l.group.rests+i]
+}
