@@ -29,6 +29,9 @@ func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effe
 	if m == nil {
 		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no membership", seg.Ref(), env)
 	}
+	if m.damaged && m.beyond(t.step.e.o.SegmentPending) {
+		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no more fit into memory and a roster is damaged: %w", m.ref, m.env, store.ErrCorrupt)
+	}
 	if st.file != nil {
 		return t.applyFile(m, st)
 	}

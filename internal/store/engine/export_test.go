@@ -26,3 +26,12 @@ func (e *Engine) Committing(id segment.EnvID) bool {
 	}
 	return true
 }
+
+// Layers returns in how many tables and rosters a membership lies.
+func (e *Engine) Layers(id segment.EnvID, ref segment.Ref) int {
+	l := e.membership(refID{id, ref}).layers.Load()
+	if l.live == nil {
+		return len(l.older)
+	}
+	return len(l.older) + 1
+}

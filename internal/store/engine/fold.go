@@ -38,6 +38,10 @@ func (e *Engine) noticePending(deltas []*delta) {
 // due reports whether a membership has more changes in tables than n, or too many rosters. The
 // caller holds the commit lock.
 func (m *membership) due(n int) bool {
+	return !m.damaged && m.beyond(n)
+}
+
+func (m *membership) beyond(n int) bool {
 	l := m.layers.Load()
 	return l.tables() > n || len(l.older) > 2*maxRosters
 }
@@ -52,25 +56,36 @@ func (e *Engine) foldWhenNeeded() {
 		case <-e.ctx.Done():
 			return
 		case <-e.foldNow:
-			e.foldLarge()
+			if !e.foldLarge() {
+				e.pause()
+			}
 		case <-tick.C:
 			seen = e.foldIdle(seen)
 		}
 	}
 }
 
-// foldLarge folds what is beyond the limits, largest first.
-func (e *Engine) foldLarge() {
+// pause waits before the next attempt: every commit asks for one while the disk is full.
+func (e *Engine) pause() {
+	select {
+	case <-e.ctx.Done():
+	case <-time.After(time.Second):
+	}
+}
+
+// foldLarge folds what is beyond the limits, largest first; false if folding makes no sense for now.
+func (e *Engine) foldLarge() bool {
 	total := e.pendingChanges.Load()
 	for _, u := range e.unfolded(func(*membership) bool { return true }) {
 		if !u.due && total <= int64(e.o.TotalPending) {
 			continue
 		}
 		if !e.foldOrReport(u.m) {
-			return
+			return false
 		}
 		total -= int64(u.changes)
 	}
+	return true
 }
 
 // foldIdle folds what has not changed since the call before and returns what to compare with next.
@@ -124,7 +139,7 @@ func (e *Engine) unfolded(selected func(*membership) bool) []unfolded {
 	for _, env := range *e.environments.Load() {
 		env.commit.Lock()
 		env.view.Load().refs.each(func(m *membership) bool {
-			if m.from > 0 && selected(m) {
+			if m.from > 0 && !m.damaged && selected(m) {
 				all = append(all, unfolded{m, m.layers.Load().tables(), m.due(e.o.SegmentPending)})
 			}
 			return true
@@ -143,7 +158,7 @@ func (e *Engine) foldOrReport(m *membership) bool {
 		return true
 	case e.ctx.Err() != nil:
 		return false
-	case errors.Is(err, store.ErrCorrupt): // concerns this segment
+	case errors.Is(err, store.ErrCorrupt): // concerns this segment, and is not tried again
 		e.o.Logger.Error("segment can't be folded", "environment", m.env, "ref", m.ref.String(), "error", err)
 		return true
 	default:
@@ -174,6 +189,8 @@ type frozenAt struct {
 	full   bool
 	counts segment.Counts
 	keyed  []segment.Revision
+
+	repeated bool // after it failed
 }
 
 // fold merges frozen tables and rosters into a new roster. It changes no lookup, count or walk.
@@ -182,29 +199,42 @@ func (e *Engine) fold(ctx context.Context, m *membership) error {
 	if env == nil {
 		return fmt.Errorf("fold %s of environment %s: %w", m.ref, m.env, store.ErrNoEnvironment)
 	}
-	at, err := env.freeze(m)
-	if err != nil || at == nil {
-		return err
+	for {
+		at, err := env.freeze(m)
+		if err != nil || at == nil {
+			return err
+		}
+		f, err := e.mergeLayers(ctx, at)
+		if err == nil {
+			err = env.replaceLayers(m, at, f)
+		}
+		if err != nil {
+			env.unfreeze(m, at, err)
+			return fmt.Errorf("fold %s of environment %s: %w", m.ref, m.env, err)
+		}
+		if !at.repeated {
+			return nil
+		}
 	}
-	f, err := e.mergeLayers(ctx, at)
-	if err == nil {
-		err = env.replaceLayers(m, at, f)
-	}
-	if err != nil {
-		env.unfreeze(m, at)
-		return fmt.Errorf("fold %s of environment %s: %w", m.ref, m.env, err)
-	}
-	return nil
 }
 
 // freeze ends the live table, so that later changes go into a new one; nil if nothing is to be
-// folded.
+// folded. A fold that failed is repeated as it was: otherwise each attempt would leave one more
+// frozen table for lookups to pass through.
 func (env *environment) freeze(m *membership) (*frozenAt, error) {
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	l := m.layers.Load()
-	if m.folding || m.from == 0 || env.view.Load().refs.find(m.ref) != m {
+	if m.folding || m.from == 0 || m.damaged || env.view.Load().refs.find(m.ref) != m {
 		return nil, nil
+	}
+	if at := m.failed; at != nil {
+		m.failed, m.folding, m.from = nil, true, 0
+		if m.last > at.cut {
+			m.from = at.cut + 1
+		}
+		at.repeated = true
+		return at, nil
 	}
 	if l.err != nil {
 		return nil, l.err
@@ -219,11 +249,13 @@ func (env *environment) freeze(m *membership) (*frozenAt, error) {
 }
 
 // unfreeze takes a fold back that did not happen: its changes still wait to be folded.
-func (env *environment) unfreeze(m *membership, at *frozenAt) {
+func (env *environment) unfreeze(m *membership, at *frozenAt, why error) {
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	m.folding = false
 	m.from = at.from
+	m.failed = at
+	m.damaged = errors.Is(why, store.ErrCorrupt)
 }
 
 // choose decides how many layers to merge: all tables and the rosters named in between, then

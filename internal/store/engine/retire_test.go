@@ -24,6 +24,7 @@ type watched struct {
 	beforePut  func() error
 	afterPut   func()
 	beforeOpen func() error
+	spoil      func([]byte)
 }
 
 func (w *watched) Put(ctx context.Context, id store.FileID, write func(io.Writer) error) error {
@@ -45,7 +46,11 @@ func (w *watched) Open(ctx context.Context, id store.FileID) (store.File, error)
 			return nil, err
 		}
 	}
-	return w.Files.Open(ctx, id)
+	f, err := w.Files.Open(ctx, id)
+	if err == nil && w.spoil != nil {
+		w.spoil(f.Bytes())
+	}
+	return f, err
 }
 
 // watch opens the disk again with files that are watched.
@@ -169,6 +174,96 @@ func TestAStagedListThatCouldNotBeOpenedOnceIsNotForgotten(t *testing.T) {
 	d.reopen(t)
 	d.wantMembers(t, vip, 100, func(i int) bool { return i >= 10 })
 	d.wantMembers(t, segment.Ref{Key: "other", Generation: 1}, 100, func(i int) bool { return i < 10 })
+}
+
+func TestFoldsThatFailDoNotPileUpTables(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	full := errors.New("disk is full")
+	w := &watched{beforePut: func() error { return full }}
+	d.watch(t, w)
+	for i := range 20 {
+		d.apply(t, "vip", segment.Include, i, i+1)
+		d.apply(t, "vip", segment.Uninclude, i/2, (i+1)/2)
+		if err := d.Fold(t.Context(), testEnv); !errors.Is(err, full) {
+			t.Fatal(err)
+		}
+	}
+	if n := d.Layers(testEnv, vip); n > 2 {
+		t.Errorf("%d layers", n)
+	}
+	in := func(i int) bool { return i >= 10 && i < 20 }
+	d.wantMembers(t, vip, 20, in)
+	d.reopen(t)
+	d.wantMembers(t, vip, 20, in)
+	if err := d.Fold(t.Context(), testEnv); err != nil {
+		t.Fatal(err)
+	}
+	d.wantMembers(t, vip, 20, in)
+}
+
+func TestAFoldThatFailedIsRepeatedWhole(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	w := &watched{beforePut: func() error { return errors.New("disk is full") }}
+	d.watch(t, w)
+	d.apply(t, "vip", segment.Include, 0, 10)
+	if err := d.Fold(t.Context(), testEnv); err == nil {
+		t.Fatal("a fold succeeded on a full disk")
+	}
+	d.apply(t, "vip", segment.Uninclude, 0, 5)
+	w.beforePut = nil
+	if err := d.Fold(t.Context(), testEnv); err != nil {
+		t.Fatal(err)
+	}
+	in := func(i int) bool { return i >= 5 && i < 10 }
+	d.wantMembers(t, vip, 10, in)
+	for row := range d.driver.Rows(t.Context(), tableKeys, nil, false) {
+		t.Errorf("row %q of keys is left", row.Key)
+	}
+	d.reopen(t)
+	d.wantMembers(t, vip, 10, in)
+}
+
+func TestADamagedSegmentDoesNotTakeTheMemoryOfOthers(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	scope := store.Scope{Env: testEnv}
+	d.update(t, scope, func(tx store.Tx) error { tx.PutSegment(unbounded("other", 1)); return nil })
+	d.apply(t, "vip", segment.Include, 0, 10_000)
+	if err := d.Fold(t.Context(), testEnv); err != nil {
+		t.Fatal(err)
+	}
+	d.o.SegmentPending, d.o.MaxPending = 50, 100
+	d.watch(t, &watched{spoil: func(b []byte) {
+		if len(b) > 1000 {
+			b[1000]++ // in the context keys, which no lookup reads
+		}
+	}})
+	n := 10_000
+	for err := error(nil); !errors.Is(err, store.ErrCorrupt); n++ {
+		if err != nil || n > 10_020 {
+			t.Fatalf("%d folds of a damaged roster: %v", n-10_000, err)
+		}
+		d.apply(t, "vip", segment.Include, n, n+1)
+		err = d.Fold(t.Context(), testEnv)
+	}
+	for ; n < 10_200; n++ {
+		c := &segment.Changes{}
+		c.Append(userKey(n), segment.Include)
+		st, err := d.Stage(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Update(t.Context(), scope, func(tx store.Tx) error { _, err := tx.Apply(testEnv, "vip", st); return err }); err != nil {
+			if !errors.Is(err, store.ErrCorrupt) {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	d.apply(t, "other", segment.Include, 0, 10)
+	d.wantMembers(t, vip, 10_200, func(i int) bool { return i < n })
 }
 
 func TestANewEnvironmentTakesUpdatesFromItsFirstMoment(t *testing.T) {

@@ -25,6 +25,8 @@ type membership struct {
 	from    segment.Revision   // the first revision that is not in the row's rosters, 0 if none
 	last    segment.Revision   // the newest revision that changed it
 	folding bool
+	failed  *frozenAt // the fold that failed last, to be repeated before any other
+	damaged bool      // a roster can't be read through, so that no fold can succeed
 }
 
 // layers is where a membership lies, newest first: the live table, then frozen tables and rosters.
