@@ -202,23 +202,14 @@ func (e *Engine) Update(ctx context.Context, scope store.Scope, fn func(store.Tx
 	return env.update(ctx, fn)
 }
 
-// updateWide commits one update of a project or the account while all environments concerned rest.
+// updateWide commits one update of a project or the account. What it deletes is cleared away when
+// the environments that remain take updates again.
 func (e *Engine) updateWide(scope store.Scope, fn func(store.Tx) error) error {
 	started := e.o.Now()
 	e.wide.Lock()
 	defer e.wide.Unlock()
-	for _, env := range e.concerned(scope) {
-		env.commit.Lock()
-		defer env.commit.Unlock()
-	}
-	if err := e.usable(); err != nil {
-		return err
-	}
-	s := e.newStep()
-	if _, err := s.run(scope, started, fn); err != nil {
-		return err
-	}
-	if err := s.commit(); err != nil {
+	s, err := e.commitWide(scope, started, fn)
+	if err != nil {
 		return err
 	}
 	for id, v := range s.over.environments {
@@ -227,4 +218,20 @@ func (e *Engine) updateWide(scope store.Scope, fn func(store.Tx) error) error {
 		}
 	}
 	return nil
+}
+
+// commitWide runs and commits one update while all environments concerned rest.
+func (e *Engine) commitWide(scope store.Scope, started time.Time, fn func(store.Tx) error) (*step, error) {
+	for _, env := range e.concerned(scope) {
+		env.commit.Lock()
+		defer env.commit.Unlock()
+	}
+	if err := e.usable(); err != nil {
+		return nil, err
+	}
+	s := e.newStep()
+	if _, err := s.run(scope, started, fn); err != nil {
+		return nil, err
+	}
+	return s, s.commit()
 }

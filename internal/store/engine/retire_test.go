@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -102,6 +103,43 @@ func TestASegmentDeletedDuringAFoldLeavesNoKeys(t *testing.T) {
 				t.Errorf("%d files are left", n)
 			}
 		})
+	}
+}
+
+// dropping is a log that says when an environment's part of it is dropped.
+type dropping struct {
+	store.Log
+	before func()
+}
+
+func (l *dropping) Drop(ctx context.Context, id segment.EnvID) error {
+	l.before()
+	return l.Log.Drop(ctx, id)
+}
+
+func TestEnvironmentsTakeUpdatesWhileAnotherOneIsBeingDeleted(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	drops := 0
+	e, err := engine.Open(t.Context(), &dropping{Log: d.driver, before: func() {
+		drops++
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := d.Update(ctx, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.PutSegment(unbounded("new", 1)); return nil })
+		if err != nil {
+			t.Error(err)
+		}
+	}}, d.driver, d.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Engine = e
+	d.update(t, store.Scope{Project: "web"}, func(tx store.Tx) error { tx.DeleteEnvironment(otherEnv); return nil })
+	if _, ok := d.Segment(testEnv, "new"); !ok || drops != 1 {
+		t.Errorf("segment is there: %t; %d drops", ok, drops)
 	}
 }
 
