@@ -159,18 +159,6 @@ func randomHash(r *rand.Rand) (h segment.Hash) {
 	return h
 }
 
-func segmentKey(i int) segment.Key { return segment.Key(fmt.Sprintf("s%d", i)) }
-
-func (d *disk) putUnbounded(tb testing.TB, n int) {
-	tb.Helper()
-	d.update(tb, store.Scope{Env: testEnv}, func(tx store.Tx) error {
-		for i := range n {
-			tx.PutSegment(unbounded(segmentKey(i), 1))
-		}
-		return nil
-	})
-}
-
 // benchEach asks for all segments of each context in turn.
 func (d *disk) benchEach(b *testing.B, contexts []segment.Hash, segments int) {
 	n, found := 0, 0

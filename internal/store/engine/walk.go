@@ -48,11 +48,17 @@ func (w *walk) sift(places []place) (more bool) {
 func (w *walk) answer() (more bool) {
 	var at [shardSize]*layers
 	var glances [shardSize]roster.Glance
-	n := w.n
-	w.n = 0
-	for i, m := range w.likely[:n] {
+	for i, m := range w.likely[:w.n] {
 		at[i] = m.layers.Load()
 	}
+	n := 0
+	for i, l := range at[:w.n] {
+		if l.live != nil && l.live.mayHold(&w.h) || len(l.older) > 0 || l.err != nil {
+			at[n], w.likely[n] = l, w.likely[i]
+			n++
+		}
+	}
+	w.n = 0
 	for i, l := range at[:n] {
 		if f := l.largest(); f != nil {
 			glances[i] = f.roster.Glance(&w.h)
