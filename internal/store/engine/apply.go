@@ -100,6 +100,10 @@ func (t *tx) applyChanges(m *membership, st *staged) (store.Effect, error) {
 	if limit := t.step.e.o.MaxPending; t.step.e.pendingChanges.Load() > int64(limit) {
 		return store.Effect{}, fault.Unavailablef("more than %d changes wait to be written into files; try again later", limit)
 	}
+	if limit := max(t.step.e.o.MaxPending, t.step.e.o.InlineChanges); t.inline > limit-st.n {
+		return store.Effect{}, fault.TooLargef("one write changes more than %d contexts in several segments; send them in several", limit)
+	}
+	t.inline += st.n
 	before := t.counts(m, sd)
 	effect := store.Effect{Counts: before}
 	d := &delta{ref: m.ref, m: m}

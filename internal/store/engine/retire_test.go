@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
 	"muster/internal/store/engine"
@@ -347,4 +348,32 @@ func TestANewEnvironmentTakesUpdatesFromItsFirstMoment(t *testing.T) {
 		return nil
 	})
 	writers.Wait()
+}
+
+func TestOneWriteOfManySegmentsKeepsToTheMemoryOfPendingChanges(t *testing.T) {
+	d := newDisk(t, engine.Options{InlineChanges: 100, MaxPending: 100})
+	d.found(t)
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.PutSegment(unbounded("other", 1)); return nil })
+	_, err := d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		for _, k := range []segment.Key{"vip", "other"} {
+			c := &segment.Changes{}
+			for i := range 60 {
+				c.Append(userKey(i), segment.Include)
+			}
+			st, err := d.Stage(t.Context(), c)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Apply(testEnv, k, st); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("Update = %v", err)
+	}
+	d.wantMembers(t, vip, 60, func(int) bool { return false })
+	d.apply(t, "vip", segment.Include, 0, 100)
+	d.wantMembers(t, vip, 100, func(int) bool { return true })
 }

@@ -20,6 +20,7 @@ type tx struct {
 	runs   []segment.Run
 	audit  []catalog.AuditEntry
 	files  []*staged
+	inline int   // changes that were applied from memory
 	err    error // the first thing that was staged although it can't be
 }
 
