@@ -83,7 +83,7 @@ func (o *owner) check() error {
 		}
 		for ref, want := range o.want[h] {
 			if got, err := v.State(ref, h); err != nil || got != want {
-				return fmt.Errorf("%x in %s is %v, %v, want %v", h[:4], ref, got, err, want)
+				return fmt.Errorf("%x in %s is %v, %w, want %v", h[:4], ref, got, err, want)
 			}
 		}
 	}
