@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 echo "commit: $(git rev-parse --short HEAD)  date: $(date -u +%Y-%m-%d)"
 go run ./test/bench -binary bin/muster
-go test -run '^$' -bench . -benchtime 2s ./internal/segment ./internal/connector ./internal/store/... ./internal/delivery ./internal/resp
+go test -run '^$' -bench . -benchtime 1s ./internal/segment ./internal/connector ./internal/store/... ./internal/delivery ./internal/resp ./internal/inbound ./internal/policy
