@@ -57,7 +57,7 @@ func run(binary string, length time.Duration) error {
 	}
 	defer func() { _ = b.stop() }()
 	fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version())
-	for _, figure := range []func() error{b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart} {
+	for _, figure := range []func() error{b.pending, b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart} {
 		if err := figure(); err != nil {
 			return err
 		}
@@ -204,6 +204,20 @@ func (b *bench) push(body []byte) error {
 		return fmt.Errorf("push: status %d: %s", resp.StatusCode, answer)
 	}
 	return nil
+}
+
+// pending measures a start that has to replay a million changes: segments too small to be folded by
+// size, pushed faster than they are folded for being idle.
+func (b *bench) pending() error {
+	const cohorts, requests, members = 20, 50, 1000
+	for n := range cohorts {
+		for i := range requests {
+			if err := b.push(pushBody(fmt.Sprintf("pending-%d", n), i*members, members, true)); err != nil {
+				return err
+			}
+		}
+	}
+	return b.restart()
 }
 
 // flip measures from a push's answer to the event in an open client-side stream.
