@@ -204,12 +204,23 @@ func (c *Changes) All() iter.Seq[Change] {
 
 // Delta returns the compacted changes as the delta of a ref.
 func (c *Changes) Delta(ref Ref) MemberDelta {
-	return MemberDelta{Ref: ref, Len: c.Len(), Each: func(yield func(Change) bool) error {
-		for ch := range c.All() {
-			if !yield(ch) {
-				return nil
-			}
+	return MemberDelta{Ref: ref, Len: c.Len(), Each: c.each, Find: c.find}
+}
+
+func (c *Changes) each(yield func(Change) bool) error {
+	for ch := range c.All() {
+		if !yield(ch) {
+			break
 		}
-		return nil
-	}}
+	}
+	return nil
+}
+
+func (c *Changes) find(h Hash) (Ops, error) {
+	for ch := range c.All() {
+		if ch.Hash == h {
+			return ch.Ops, nil
+		}
+	}
+	return 0, nil
 }

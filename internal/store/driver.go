@@ -43,6 +43,9 @@ type Log interface {
 	Read(ctx context.Context, env segment.EnvID, after segment.Revision) iter.Seq2[Record, error]
 	// Head returns the revision of an environment's newest record, 0 if there is none.
 	Head(ctx context.Context, env segment.EnvID) (segment.Revision, error)
+	// Trim deletes an environment's records up to and including a revision, never the newest one.
+	// It need not be durable at once. Readers at work may end with ErrTrimmed.
+	Trim(ctx context.Context, env segment.EnvID, through segment.Revision) error
 	// Drop deletes an environment's whole log. It need not be durable at once.
 	Drop(ctx context.Context, env segment.EnvID) error
 	// Rows yields a table's rows whose key begins with prefix, in key order, or against it.
@@ -66,6 +69,19 @@ type Files interface {
 	Delete(ctx context.Context, id FileID) error
 	// List yields every file there is.
 	List(ctx context.Context) iter.Seq2[FileID, error]
+	// Scratch returns an empty file that nobody else sees. It is never synced, and gone when it is
+	// closed or the process ends.
+	Scratch(ctx context.Context) (Scratch, error)
+	// Free returns how many bytes the place where files and log lie has left, and its size.
+	Free() (free, size uint64, err error)
+}
+
+// Scratch is a file for what does not fit into memory. Its methods may be called by any number of
+// goroutines.
+type Scratch interface {
+	io.WriterAt
+	io.ReaderAt
+	io.Closer
 }
 
 // File is an open immutable file.

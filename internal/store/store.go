@@ -12,6 +12,7 @@ package store
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"time"
 
@@ -33,6 +34,12 @@ var (
 	ErrClosed = errors.New("store is closed")
 	// ErrUnbounded says that membership was changed of a segment that keeps none in the engine.
 	ErrUnbounded = errors.New("segment keeps no members in the engine")
+	// ErrSuperseded says that a whole membership can't be published because a newer one was
+	// published since its session began.
+	ErrSuperseded = errors.New("a newer membership was published meanwhile")
+	// ErrNoSession and ErrNoPoint say that a session or a point does not exist any more.
+	ErrNoSession = errors.New("no such session")
+	ErrNoPoint   = errors.New("no such point")
 	// ErrScope says that a write reached outside its scope: a bug of the caller.
 	ErrScope = errors.New("write outside its scope")
 )
@@ -44,6 +51,7 @@ type Store interface {
 	Catalog
 	Ledger
 	Audit
+	Documents
 }
 
 // Scope says how far a write reaches. The smaller the scope, the more writes run at once.
@@ -101,8 +109,43 @@ type Tx interface {
 	// Apply changes the members of an unbounded segment and returns the effect, counting each
 	// context once. The error wraps ErrUnbounded or ErrCorrupt.
 	Apply(segment.EnvID, segment.Key, Staged) (Effect, error)
-	// Record adds a row to the ledger; the engine fills Revision, LiveAt and Commit.
+	// Publish makes a whole membership the segment's, by one pointer: no reader ever sees a part of
+	// it. What was the membership becomes a point. It must be the only change of the segment's
+	// members in the write. The error wraps ErrSuperseded, ErrNoSession, ErrNoPoint, ErrUnbounded or
+	// ErrCorrupt.
+	Publish(segment.EnvID, segment.Key, Publication) (Effect, error)
+
+	// OpenSession begins a session of an unbounded segment: from here on the engine keeps, durably,
+	// every change of the segment's members that is applied or parked, as sent and also when it had
+	// no effect, until the session is closed. So none of them is lost when a membership that was
+	// collected meanwhile is published.
+	OpenSession(Session)
+	// UpdateSession replaces a session's detail.
+	UpdateSession(env segment.EnvID, key segment.Key, id segment.RunID, detail []byte)
+	// Keep makes staged changes part of a session, durably: the page of this number, or, with page
+	// -1, the sealed list that Publish and Settle will take. The same page again replaces the first.
+	Keep(env segment.EnvID, key segment.Key, id segment.RunID, page int, staged Staged) error
+	// Park adds changes to what a session keeps without applying them. It returns what they would do
+	// to the members as they are.
+	Park(env segment.EnvID, key segment.Key, id segment.RunID, staged Staged) (Effect, error)
+	// Settle applies everything that a session keeps, its kept list first, as a delta, and closes it.
+	Settle(env segment.EnvID, key segment.Key, id segment.RunID) (Effect, error)
+	// CloseSession ends a session and frees what it kept. It does nothing if there is none.
+	CloseSession(env segment.EnvID, key segment.Key, id segment.RunID)
+	// Session returns a session as this write sees it.
+	Session(env segment.EnvID, key segment.Key, id segment.RunID) (Session, bool)
+	// Recent returns what deltas did to a segment's members since a moment, this write and those
+	// before it included. It reaches back one hour at most.
+	Recent(env segment.EnvID, key segment.Key, since time.Time) (added, removed int)
+
+	// Record adds a row to the ledger, or replaces the row of this ID; the engine fills Revision,
+	// LiveAt and Commit when the run is live.
 	Record(segment.Run)
+	// Recorded returns the runs that were recorded under an idempotency key within the last 24 hours
+	// in the given scope, such as a tool's name or a segment's key, as this write sees it.
+	Recorded(env segment.EnvID, scope, idempotency string) ([]segment.Run, error)
+	// Remember makes Recorded find these runs.
+	Remember(env segment.EnvID, scope, idempotency string, runs []segment.RunID)
 	// Audit adds an audit entry.
 	Audit(catalog.AuditEntry)
 
@@ -121,6 +164,67 @@ type Staged interface {
 	Discard()
 }
 
+// Publication is a whole membership to be published: the staged list or the kept list of a session
+// with the changes that the session kept laid over it, or else a point.
+type Publication struct {
+	Session segment.RunID
+	Staged  Staged // nil: the session's kept list
+	Point   segment.PointID
+	// Reason and Run are noted on the point that the present membership becomes. The ledger row of
+	// Run gets its Added and Removed when they are counted, if Effect does not have them.
+	Reason segment.PointReason
+	Run    segment.RunID
+}
+
+// Session is a whole membership, or a list of changes, that is being collected beside the live one.
+// Sessions survive a restart.
+type Session struct {
+	Env     segment.EnvID
+	Segment segment.Key
+	ID      segment.RunID
+	Start   segment.Revision // the head when it began; the engine fills it
+	Opened  time.Time
+	// Detail is what its owner needs to go on after a restart.
+	Detail []byte
+	// Pages are the numbers of the pages that are kept, ascending; Kept says that there is a sealed
+	// list. Both are filled by the engine.
+	Pages []int
+	Kept  bool
+}
+
+// LoadMode says what the keys of a load are.
+type LoadMode uint8
+
+// A load is the whole list of included contexts, or contexts to include, or not to include any more.
+const (
+	LoadReplace LoadMode = iota
+	LoadInclude
+	LoadRemove
+)
+
+// Load collects context keys of any number in bounded memory; what does not fit lies in scratch
+// files, which end with the process.
+type Load interface {
+	// Writer returns a way to add keys for one goroutine. Several may be used at once.
+	Writer() LoadWriter
+	// Compare sorts what was added and says how a segment's members would change. Nothing is written.
+	Compare(context.Context, Members) (segment.Diff, error)
+	// Seal sorts what was added into a list that can be published or applied in the write that closes
+	// the session. The excluded contexts of a segment survive a replace. It compares with the members
+	// as they are; the effect of the commit is exact, whatever happened since.
+	Seal(ctx context.Context, env segment.EnvID, key segment.Key, session segment.RunID) (Staged, segment.Diff, error)
+	// Discard frees everything; it does nothing to what was sealed.
+	Discard()
+}
+
+// LoadWriter adds keys to a load.
+type LoadWriter interface {
+	// Append adds a context key, which is copied.
+	Append(key []byte) error
+	// Close makes what was added part of the load. It must come before Compare and Seal.
+	Close() error
+}
+
 // Effect is what changes did to a segment, counted in contexts.
 type Effect struct {
 	Added     int // newly included or newly excluded
@@ -137,6 +241,24 @@ type Membership interface {
 	// Stage compacts the changes and, if they are many, writes them where a commit can name them.
 	// The changes belong to the store afterwards.
 	Stage(context.Context, *segment.Changes) (Staged, error)
+	// Load begins a load.
+	Load(context.Context, LoadMode) (Load, error)
+	// Snapshot returns the members of a ref as they are now.
+	Snapshot(segment.EnvID, segment.Ref) (Members, error)
+	// Points returns the retained memberships of a segment's key, newest first.
+	Points(segment.EnvID, segment.Key) ([]segment.Point, error)
+	// PointMembers returns the members of a point; the error wraps ErrNoPoint.
+	PointMembers(context.Context, segment.EnvID, segment.Key, segment.PointID) (Members, error)
+	// Counted waits until the effect of a publication is counted and returns it.
+	Counted(context.Context, segment.EnvID, segment.Ref, segment.Revision) (segment.Diff, error)
+	// Trace yields what happened to one context in a segment, newest first, back to the beginning of
+	// the log or until it was read for about two seconds. The last step has only Since set: from
+	// that moment on nothing is missing.
+	Trace(context.Context, segment.EnvID, segment.Key, segment.Hash) iter.Seq2[Step, error]
+	// Sessions returns the open sessions of an environment, oldest first.
+	Sessions(segment.EnvID) ([]Session, error)
+	// Pages yields the changes of a session's pages, page by page.
+	Pages(ctx context.Context, env segment.EnvID, key segment.Key, id segment.RunID) iter.Seq2[segment.Change, error]
 	// Head returns the environment's newest durable revision.
 	Head(segment.EnvID) (segment.Revision, error)
 	// Await returns the head as soon as it is greater than after.
@@ -159,6 +281,58 @@ type View interface {
 	Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error
 	// Counts returns the size of a ref's membership; false if there is no such ref.
 	Counts(segment.Ref) (segment.Counts, bool)
+}
+
+// Members is a whole membership at one revision. It never changes, and may be used by any number of
+// goroutines. Errors wrap ErrCorrupt.
+type Members interface {
+	Ref() segment.Ref
+	Revision() segment.Revision
+	Counts() segment.Counts
+	State(segment.Hash) (segment.Ops, error)
+	// All yields the members after a hash (nil: all) in hash order, with their keys as far as known.
+	All(after *segment.Hash) iter.Seq2[segment.Change, error]
+	// Diff says what publishing these members instead of others would do.
+	Diff(ctx context.Context, instead Members) (segment.Diff, error)
+}
+
+// Step is one change of one context's membership.
+type Step struct {
+	Revision segment.Revision
+	At       time.Time
+	Ops      segment.Ops // what it did
+	Since    time.Time
+}
+
+// Documents keeps byte streams that belong to an environment: bodies of imports until they are
+// done, rejected rows, exports. They are gone with their environment.
+type Documents interface {
+	// PutDocument keeps what write produces under an id that is free. It is durable on return.
+	PutDocument(ctx context.Context, env segment.EnvID, id DocumentID, write func(io.Writer) error) error
+	// OpenDocument returns a document; the error wraps [fs.ErrNotExist] if there is none. It stays
+	// readable until it is closed, also after its deletion.
+	OpenDocument(ctx context.Context, env segment.EnvID, id DocumentID) (Document, error)
+	// DeleteDocument does nothing if there is none.
+	DeleteDocument(ctx context.Context, env segment.EnvID, id DocumentID) error
+	// DocumentList yields the documents whose id begins with a prefix, in the order of ids.
+	DocumentList(ctx context.Context, env segment.EnvID, prefix string) iter.Seq2[DocumentEntry, error]
+}
+
+// DocumentID names a document, such as "rejects/" and the id of a run.
+type DocumentID string
+
+// DocumentEntry is a document in a list.
+type DocumentEntry struct {
+	ID   DocumentID
+	Size int64
+	At   time.Time
+}
+
+// Document is an open document.
+type Document interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
 }
 
 // Catalog is the read side of what people configure. All of it is in memory; results are shared
@@ -203,6 +377,8 @@ type Ledger interface {
 	Runs(context.Context, segment.EnvID, RunQuery) ([]segment.Run, int, error)
 	// Run returns one run; false if there is none.
 	Run(context.Context, segment.EnvID, segment.RunID) (segment.Run, bool, error)
+	// RunAt returns the run that made a revision of a segment's members; false if there is none.
+	RunAt(context.Context, segment.EnvID, segment.Key, segment.Revision) (segment.Run, bool, error)
 }
 
 // Audit keeps who changed what.

@@ -265,12 +265,16 @@ func (d *decoder) changes(v *delta) {
 
 // memberDelta returns the delta as readers of the log see it.
 func (d *delta) memberDelta() segment.MemberDelta {
-	return segment.MemberDelta{Ref: d.ref, Len: len(d.hashes), Each: func(yield func(segment.Change) bool) error {
-		for i := range d.hashes {
-			if !yield(segment.Change{Hash: d.hashes[i], Ops: d.ops[i]}) {
-				return nil
+	return segment.MemberDelta{
+		Ref: d.ref, Len: len(d.hashes),
+		Each: func(yield func(segment.Change) bool) error {
+			for i := range d.hashes {
+				if !yield(segment.Change{Hash: d.hashes[i], Ops: d.ops[i]}) {
+					return nil
+				}
 			}
-		}
-		return nil
-	}}
+			return nil
+		},
+		Find: func(h segment.Hash) (segment.Ops, error) { return d.find(&h), nil },
+	}
 }

