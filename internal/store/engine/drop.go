@@ -51,9 +51,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	if err := e.log.Write(ctx, nil, rows); err != nil {
 		return err
 	}
-	for _, f := range files {
-		e.deleteFile(ctx, f)
-	}
+	e.release(files...)
 	return nil
 }
 

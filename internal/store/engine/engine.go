@@ -98,6 +98,7 @@ type Engine struct {
 	closed        atomic.Bool
 	failure       atomic.Pointer[error] // set once
 	ledger        ledger
+	names         names
 	unsynced      unsynced
 	auditSequence atomic.Uint64
 

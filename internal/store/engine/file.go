@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"runtime"
+	"sync"
 
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -17,7 +18,48 @@ import (
 type file struct {
 	id     store.FileID
 	roster *roster.Roster
-	logged bool // an entry of the log names it too
+}
+
+// names counts by how many durable rows each file is named. A file is deleted when the last of them
+// is durably gone.
+type names struct {
+	mu sync.Mutex
+	n  map[store.FileID]int
+}
+
+// retain notes that a durable row names files.
+func (e *Engine) retain(ids ...store.FileID) {
+	e.names.mu.Lock()
+	defer e.names.mu.Unlock()
+	if e.names.n == nil {
+		e.names.n = make(map[store.FileID]int)
+	}
+	for _, id := range ids {
+		e.names.n[id]++
+	}
+}
+
+// release notes that a row that named files is durably gone.
+func (e *Engine) release(ids ...store.FileID) {
+	var gone []store.FileID
+	e.names.mu.Lock()
+	for _, id := range ids {
+		if e.names.n[id]--; e.names.n[id] <= 0 {
+			delete(e.names.n, id)
+			gone = append(gone, id)
+		}
+	}
+	e.names.mu.Unlock()
+	for _, id := range gone {
+		e.deleteFile(e.writing, id)
+	}
+}
+
+// named reports whether a durable row names a file.
+func (e *Engine) named(id store.FileID) bool {
+	e.names.mu.Lock()
+	defer e.names.mu.Unlock()
+	return e.names.n[id] > 0
 }
 
 // openFile opens a roster.

@@ -365,6 +365,7 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 		return e.fail(err) // the new roster stays: the rows that name it may be durable
 	}
 	env.floor = floor
+	before := m.row.rosters
 	m.row, m.folding = row, false
 	m.keyed = slices.Clone(m.keyed[len(at.keyed):])
 	now := m.layers.Load()
@@ -375,10 +376,10 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 	for _, l := range at.layers[:at.merge] {
 		if l.table != nil {
 			e.pendingChanges.Add(-int64(l.table.n))
-		} else if !l.file.logged {
-			e.deleteFile(e.writing, l.file.id)
 		}
 	}
+	e.retain(row.rosters...)
+	e.release(before...)
 	return nil
 }
 

@@ -47,8 +47,7 @@ func (e *Engine) load(ctx context.Context) error {
 		all[id] = newEnvironment(e, id)
 	}
 	e.environments.Store(&all)
-	named, err := e.loadMemberships(ctx)
-	if err != nil {
+	if err := e.loadMemberships(ctx); err != nil {
 		return fmt.Errorf("read memberships: %w", err)
 	}
 	for id, env := range all {
@@ -56,7 +55,7 @@ func (e *Engine) load(ctx context.Context) error {
 			return fmt.Errorf("replay log of environment %s: %w", id, err)
 		}
 	}
-	return e.sweep(ctx, named)
+	return e.sweep(ctx)
 }
 
 // finishDrops deletes what the deletion of environments left when the process ended.
@@ -151,37 +150,32 @@ func (e *Engine) loadLast(ctx context.Context, over *overlay) error {
 	return nil
 }
 
-// loadMemberships opens the rosters of every ref and returns the files that rows name. A roster
-// that can't be read fails its segment, not the start.
-func (e *Engine) loadMemberships(ctx context.Context) (map[store.FileID]bool, error) {
-	named := make(map[store.FileID]bool)
-	logged := make(map[store.FileID]bool)
+// loadMemberships opens the rosters of every ref. A roster that can't be read fails its segment,
+// not the start.
+func (e *Engine) loadMemberships(ctx context.Context) error {
 	for row, err := range e.log.Rows(ctx, tableFile, nil, false) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n := len(row.Key) - len(store.FileID{}); n > 0 {
-			id := store.FileID(row.Key[n:])
-			logged[id], named[id] = true, true
+			e.retain(store.FileID(row.Key[n:]))
 		}
 	}
 	begin := make(map[segment.EnvID][]*membership)
 	for row, err := range e.log.Rows(ctx, tableMembership, nil, false) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		id, err := parseRefKey(row.Key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m := newMembership(id.env, id.ref)
 		if m.row, err = decodeMembershipRow(row.Value); err != nil {
-			return nil, fmt.Errorf("%s of environment %s: %w", id.ref, id.env, err)
+			return fmt.Errorf("%s of environment %s: %w", id.ref, id.env, err)
 		}
-		for _, f := range m.row.rosters {
-			named[f] = true
-		}
-		e.openLayers(ctx, m, logged)
+		e.retain(m.row.rosters...)
+		e.openLayers(ctx, m)
 		begin[id.env] = append(begin[id.env], m)
 	}
 	for id, ms := range begin {
@@ -189,11 +183,11 @@ func (e *Engine) loadMemberships(ctx context.Context) (map[store.FileID]bool, er
 			env.view.Store(&view{refs: (&refs{}).changed(ms, nil)})
 		}
 	}
-	return named, nil
+	return nil
 }
 
 // openLayers opens the rosters that a membership's row names.
-func (e *Engine) openLayers(ctx context.Context, m *membership, logged map[store.FileID]bool) {
+func (e *Engine) openLayers(ctx context.Context, m *membership) {
 	l := &layers{}
 	for _, id := range m.row.rosters {
 		f, err := e.openFile(ctx, id)
@@ -202,7 +196,6 @@ func (e *Engine) openLayers(ctx context.Context, m *membership, logged map[store
 			l.err = fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 			continue
 		}
-		f.logged = logged[id]
 		l.older = append(l.older, layer{file: f})
 	}
 	counts := m.row.counts
@@ -299,13 +292,13 @@ func (d *delta) placeKeys(keys []byte) error {
 }
 
 // sweep deletes files that no row names: those of writes that never happened.
-func (e *Engine) sweep(ctx context.Context, named map[store.FileID]bool) error {
+func (e *Engine) sweep(ctx context.Context) error {
 	var orphans []store.FileID
 	for id, err := range e.files.List(ctx) {
 		if err != nil {
 			return fmt.Errorf("list files: %w", err)
 		}
-		if !named[id] {
+		if !e.named(id) {
 			orphans = append(orphans, id)
 		}
 	}

@@ -26,7 +26,8 @@ type step struct {
 	deltas   []*delta
 	runs     []segment.Run
 	files    []*staged
-	unlink   []store.FileID // to be deleted when the step is durable
+	named    []store.FileID // that rows of the step name
+	unnamed  []store.FileID // that rows named which the step deletes
 	unsynced [][]byte       // keys of ledger and audit rows
 	changes  int
 }
@@ -100,7 +101,8 @@ type prepared struct {
 	records  []store.Record
 	rows     []store.Row
 	deltas   []*delta
-	unlink   []store.FileID
+	named    []store.FileID
+	unnamed  []store.FileID
 	unsynced [][]byte
 }
 
@@ -121,6 +123,9 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 			d.revision = rev
 			p.deltas = append(p.deltas, d)
 			p.rows = append(p.rows, d.rows(id)...)
+			if d.file != nil {
+				p.named = append(p.named, d.file.id)
+			}
 		}
 	}
 	rows, err := t.over.rows()
@@ -184,11 +189,7 @@ func (t *tx) dropRetired(p *prepared) {
 				p.rows = append(p.rows, store.Row{Table: tableKeys, Key: keysKey(id, d.revision)})
 			}
 		}
-		for _, l := range old.layers.Load().older {
-			if l.file != nil && !l.file.logged {
-				p.unlink = append(p.unlink, l.file.id)
-			}
-		}
+		p.unnamed = append(p.unnamed, old.row.rosters...)
 	}
 }
 
@@ -253,7 +254,8 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.over.absorb(t.over)
 	s.records = append(s.records, p.records...)
 	s.rows = append(s.rows, p.rows...)
-	s.unlink = append(s.unlink, p.unlink...)
+	s.named = append(s.named, p.named...)
+	s.unnamed = append(s.unnamed, p.unnamed...)
 	s.unsynced = append(s.unsynced, p.unsynced...)
 	s.runs = append(s.runs, t.runs...)
 	s.files = append(s.files, t.files...)
@@ -296,6 +298,7 @@ func (s *step) commit() error {
 		return s.e.fail(fmt.Errorf("commit: %w", err))
 	}
 	s.e.unsynced.remove(s.unsynced)
+	s.e.retain(s.named...)
 	s.install()
 	return nil
 }
@@ -343,9 +346,7 @@ func (s *step) install() {
 			env.advance(rev)
 		}
 	}
-	for _, id := range s.unlink {
-		s.e.deleteFile(s.e.writing, id)
-	}
+	s.e.release(s.unnamed...)
 	s.e.noticePending(s.deltas)
 }
 
@@ -354,7 +355,6 @@ func (d *delta) install() (grown int64) {
 	m := d.m
 	l := m.layers.Load()
 	if d.file != nil {
-		d.file.open.logged = true
 		m.layers.Store(&layers{older: append([]layer{{file: d.file.open}}, l.frozen()...), err: l.err})
 	} else {
 		live := l.live
