@@ -231,6 +231,8 @@ type Effect struct {
 	Removed   int // no longer included or no longer excluded
 	Unchanged int
 	Counts    segment.Counts // of the segment afterwards
+	// Uncounted says that Added, Removed and Unchanged are not known yet: see Membership.Counted.
+	Uncounted bool
 }
 
 // Membership is the read side of who is in which segment, and the log.

@@ -14,28 +14,50 @@ import (
 
 // Apply changes the members of a segment.
 func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effect, error) {
-	if !t.check(env, "members") {
-		return store.Effect{}, t.err
-	}
-	st, ok := s.(*staged)
-	if !ok || st.e != t.step.e {
-		return store.Effect{}, errors.New("changes were staged by another store")
-	}
-	seg, ok := t.Segment(env, k)
-	if !ok || !seg.Unbounded {
-		return store.Effect{}, fmt.Errorf("apply changes to segment %s of environment %s: %w", k, env, store.ErrUnbounded)
-	}
-	m := t.membership(refID{env, seg.Ref()})
-	if m == nil {
-		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no membership", seg.Ref(), env)
+	st, m, err := t.applicable(env, k, s)
+	if err != nil {
+		return store.Effect{}, err
 	}
 	if m.damaged && m.beyond(t.step.e.o.SegmentPending) {
 		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no more fit into memory and a roster is damaged: %w", m.ref, m.env, store.ErrCorrupt)
 	}
+	id := segmentID{env, k}
+	var effect store.Effect
 	if st.file != nil {
-		return t.applyFile(m, st)
+		effect, err = t.applyFile(m, st)
+	} else {
+		effect, err = t.applyChanges(m, st)
 	}
-	return t.applyChanges(m, st)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	t.concern(id)
+	t.journalise(st, t.sessionsOf(id)...)
+	if d := t.deltas[m]; d != nil {
+		d.added += effect.Added
+		d.removed += effect.Removed
+	}
+	return effect, nil
+}
+
+// applicable returns staged changes and the membership that they are about.
+func (t *tx) applicable(env segment.EnvID, k segment.Key, s store.Staged) (*staged, *membership, error) {
+	if !t.check(env, "members") {
+		return nil, nil, t.err
+	}
+	st, ok := s.(*staged)
+	if !ok || st.e != t.step.e {
+		return nil, nil, errors.New("changes were staged by another store")
+	}
+	seg, ok := t.Segment(env, k)
+	if !ok || !seg.Unbounded {
+		return nil, nil, fmt.Errorf("apply changes to segment %s of environment %s: %w", k, env, store.ErrUnbounded)
+	}
+	m := t.membership(refID{env, seg.Ref()})
+	if m == nil {
+		return nil, nil, fmt.Errorf("apply changes to %s of environment %s: no membership", seg.Ref(), env)
+	}
+	return st, m, nil
 }
 
 // now returns the settled state of a context as this write sees it.
@@ -153,7 +175,10 @@ func (d *delta) add(h segment.Hash, ops segment.Ops, k []byte) {
 
 // merge lays a delta over an older one of the same write.
 func merge(newer, older *delta) *delta {
-	d := &delta{ref: newer.ref, m: newer.m, change: plus(older.change, newer.change), counts: newer.counts}
+	d := &delta{
+		ref: newer.ref, m: newer.m, change: plus(older.change, newer.change), counts: newer.counts,
+		added: older.added + newer.added, removed: older.removed + newer.removed,
+	}
 	i, j := 0, 0
 	for i < len(newer.hashes) || j < len(older.hashes) {
 		order := 0
@@ -192,9 +217,31 @@ func (t *tx) applyFile(m *membership, st *staged) (store.Effect, error) {
 	if t.deltas[m] != nil {
 		return store.Effect{}, fmt.Errorf("apply changes to %s: a staged file must be the only change of its segment in a write", m.ref)
 	}
+	before := t.counts(m, t.step.settled(m))
+	effect, err := t.effectOf(m, st)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	if effect.Added+effect.Removed == 0 {
+		return effect, nil
+	}
+	t.files = append(t.files, st)
+	stage(&t.deltas, m, &delta{
+		ref: m.ref, m: m, change: minus(effect.Counts, before), counts: effect.Counts,
+		file: &fileDelta{id: st.file.id, n: st.file.roster.Len(), open: st.file},
+	})
+	return effect, nil
+}
+
+// effectOf counts what the changes in a file do to a membership.
+func (t *tx) effectOf(m *membership, st *staged) (store.Effect, error) {
 	sd := t.step.settled(m)
-	before := t.counts(m, sd)
-	effect := store.Effect{Counts: before}
+	effect := store.Effect{Counts: t.counts(m, sd)}
+	if st.base != nil {
+		if s := t.session(sessionID{m.env, m.ref.Key, st.session}); s != nil && s.Ref == m.ref {
+			return t.sinceSealed(m, st, s.journal.layers, effect.Counts)
+		}
+	}
 	for c, err := range st.file.all() {
 		if err != nil {
 			return store.Effect{}, err
@@ -206,13 +253,42 @@ func (t *tx) applyFile(m *membership, st *staged) (store.Effect, error) {
 		count(&effect, c.Ops.Effective(now))
 	}
 	effect.Unchanged += st.n - effect.Added - effect.Removed - effect.Unchanged
-	if effect.Added+effect.Removed == 0 {
-		return effect, nil
-	}
-	t.files = append(t.files, st)
-	stage(&t.deltas, m, &delta{
-		ref: m.ref, m: m, change: minus(effect.Counts, before), counts: effect.Counts,
-		file: &fileDelta{id: st.file.id, n: st.file.roster.Len(), open: st.file},
-	})
 	return effect, nil
+}
+
+// sinceSealed counts what a sealed list does to the membership as it is, given what it does to the
+// membership that it was compared with and what was changed meanwhile.
+func (t *tx) sinceSealed(m *membership, st *staged, meanwhile []layer, now segment.Counts) (store.Effect, error) {
+	if t.step.touched[segmentID{m.env, m.ref.Key}] {
+		return store.Effect{}, t.postpone()
+	}
+	e := store.Effect{Added: st.diff.Added, Removed: st.diff.Removed, Unchanged: st.diff.Unchanged, Counts: now}
+	for ch, err := range mergedLayers(false, meanwhile, nil) {
+		if err != nil {
+			return e, err
+		}
+		listed, err := st.file.find(&ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		if listed == 0 {
+			continue
+		}
+		base, err := findIn(st.base.layers, &ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		is, err := m.state(&ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		var before, after store.Effect
+		count(&before, listed.Effective(base.Settled()))
+		count(&after, listed.Effective(is))
+		e.Added += after.Added - before.Added
+		e.Removed += after.Removed - before.Removed
+		e.Unchanged += after.Unchanged - before.Unchanged
+	}
+	e.Counts.Included += int64(e.Added - e.Removed)
+	return e, nil
 }

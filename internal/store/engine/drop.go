@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"muster/internal/segment"
@@ -33,6 +34,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	rows := []store.Row{{Table: tableFloor, Key: []byte(id)}}
 	for _, table := range []store.Table{
 		tableSegment, tableVersion, tableGeneration, tableMembership, tableKeys, tableFile, tableRun, tableRunOfSegment, tableRunCount,
+		tablePoint, tableTail, tablePublication, tableSession, tablePage, tableJournal,
 	} {
 		for row, err := range e.log.Rows(ctx, table, under(string(id)), false) {
 			if err != nil {
@@ -55,26 +57,65 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	return nil
 }
 
-// filesOf returns the files that an environment's rows name.
+// naming are the tables whose rows name files.
+var naming = []store.Table{tableFile, tableMembership, tablePoint, tablePublication, tableSession, tablePage, tableJournal}
+
+// filesOf returns the files that an environment's rows name, each as often as it is named.
 func (e *Engine) filesOf(ctx context.Context, id segment.EnvID) ([]store.FileID, error) {
 	var files []store.FileID
-	for row, err := range e.log.Rows(ctx, tableFile, under(string(id)), false) {
-		if err != nil {
-			return nil, fmt.Errorf("list files: %w", err)
+	for _, table := range naming {
+		for row, err := range e.log.Rows(ctx, table, under(string(id)), false) {
+			if err != nil {
+				return nil, fmt.Errorf("list rows of table %d: %w", table, err)
+			}
+			named, err := filesNamed(row)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, named...)
 		}
-		if n := len(row.Key) - len(store.FileID{}); n > 0 {
-			files = append(files, store.FileID(row.Key[n:]))
-		}
-	}
-	for row, err := range e.log.Rows(ctx, tableMembership, under(string(id)), false) {
-		if err != nil {
-			return nil, fmt.Errorf("list memberships: %w", err)
-		}
-		m, err := decodeMembershipRow(row.Value)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, m.rosters...)
 	}
 	return files, nil
+}
+
+// filesNamed returns the files that a row names.
+func filesNamed(row store.Row) ([]store.FileID, error) {
+	switch row.Table {
+	case tableFile:
+		if n := len(row.Key) - len(store.FileID{}); n > 0 {
+			return []store.FileID{store.FileID(row.Key[n:])}, nil
+		}
+	case tableMembership:
+		m, err := decodeMembershipRow(row.Value)
+		return m.rosters, err
+	case tablePoint:
+		var p pointRow
+		err := decodeJSON(row, &p)
+		return p.Rosters, err
+	case tablePublication:
+		var p publicationRow
+		err := decodeJSON(row, &p)
+		if p.File != nil {
+			return []store.FileID{*p.File}, err
+		}
+		return p.Rosters, err
+	case tableSession:
+		var s sessionRow
+		if err := decodeJSON(row, &s); err != nil || s.Kept == nil {
+			return nil, err
+		}
+		return []store.FileID{s.Kept.File}, nil
+	case tablePage, tableJournal:
+		if id, ok := partFileID(row.Value); ok {
+			return []store.FileID{id}, nil
+		}
+	}
+	return nil, nil
+}
+
+func decodeJSON(row store.Row, v any) error {
+	if err := json.Unmarshal(row.Value, v); err != nil {
+		return fmt.Errorf("row %q of table %d: %w: %w", row.Key, row.Table, store.ErrCorrupt, err)
+	}
+	return nil
 }

@@ -44,6 +44,10 @@ type Options struct {
 	// MaxPending is how many changes may wait in tables when folds can't keep up; beyond it updates
 	// are refused for a while. Default 4,000,000.
 	MaxPending int
+	// MaxPoints and PointAge are how many retained memberships a segment has at most and how old they
+	// get. Defaults 10 and 30 days.
+	MaxPoints int
+	PointAge  time.Duration
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -70,6 +74,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxPending == 0 {
 		o.MaxPending = 4_000_000
+	}
+	if o.MaxPoints == 0 {
+		o.MaxPoints = 10
+	}
+	if o.PointAge == 0 {
+		o.PointAge = 30 * 24 * time.Hour
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute
@@ -99,6 +109,9 @@ type Engine struct {
 	failure       atomic.Pointer[error] // set once
 	ledger        ledger
 	names         names
+	points        points
+	sessions      sessions
+	publications  publications
 	unsynced      unsynced
 	auditSequence atomic.Uint64
 
@@ -164,6 +177,12 @@ func (e *Engine) removeEnvironment(id segment.EnvID) {
 		e.pendingChanges.Add(-int64(m.layers.Load().tables()))
 		return true
 	})
+	for _, s := range e.sessions.within(id) {
+		e.pendingChanges.Add(-int64(s.journal.tables()))
+		e.sessions.remove(s.name())
+	}
+	e.points.drop(id)
+	e.publications.drop(id)
 	env.end(fmt.Errorf("environment %s was deleted: %w", id, store.ErrNoEnvironment))
 }
 

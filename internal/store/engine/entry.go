@@ -25,10 +25,14 @@ type delta struct {
 	hashes []segment.Hash
 	ops    []segment.Ops
 	file   *fileDelta
+	// publication says that the delta lies over a whole membership that begins with it.
+	publication *publication
 
 	// What is not part of the entry.
 	m        *membership
 	revision segment.Revision
+	added    int // contexts, see store.Effect
+	removed  int
 	keys     []byte   // for each change the length of its key and the key
 	offs     []uint32 // where in keys
 	counts   segment.Counts
@@ -46,8 +50,9 @@ const (
 
 	entryEnvironment = 1 << 0
 
-	deltaInline = 0
-	deltaFile   = 1
+	deltaInline      = 0
+	deltaFile        = 1
+	deltaPublication = 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -98,7 +103,16 @@ func (d *delta) appendTo(b []byte) []byte {
 		b = append(b, d.file.id[:]...)
 		return binary.AppendUvarint(b, uint64(d.file.n))
 	}
-	b = append(b, deltaInline)
+	if d.publication != nil {
+		b = d.publication.appendTo(append(b, deltaPublication))
+	} else {
+		b = append(b, deltaInline)
+	}
+	return d.appendChanges(b)
+}
+
+// appendChanges appends hashes and operations.
+func (d *delta) appendChanges(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(d.hashes)))
 	for i := range d.hashes {
 		b = append(b, d.hashes[i][:]...)
@@ -231,6 +245,9 @@ func (d *decoder) delta() *delta {
 	v.change = segment.Counts{Included: d.varint(), Excluded: d.varint()}
 	switch d.octet() {
 	case deltaInline:
+		d.changes(v)
+	case deltaPublication:
+		v.publication = d.publication()
 		d.changes(v)
 	case deltaFile:
 		v.file = &fileDelta{}

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -31,6 +32,8 @@ type environment struct {
 	view   atomic.Pointer[view] // stored under commit
 	head   atomic.Uint64        // stored under commit, when everything of the revision is visible
 	floor  segment.Revision     // under commit: the floor row
+
+	postponed *request // under commit: an update that must be the first of the next step
 
 	mu      sync.Mutex
 	waiting []*request    // under mu
@@ -131,16 +134,24 @@ func (env *environment) take() *request {
 func (env *environment) commitWaiting() bool {
 	env.commit.Lock()
 	defer env.commit.Unlock()
-	r := env.take()
+	r := env.postponed
+	if r == nil {
+		r = env.take()
+	}
 	if r == nil {
 		return false
 	}
+	env.postponed = nil
 	s := env.e.newStep()
 	var group []*request
 	for n := 0; r != nil; n++ {
 		r.revision, r.err = s.run(store.Scope{Env: env.id}, r.started, r.fn)
+		if errors.Is(r.err, errPostponed) {
+			env.postponed = r
+			break
+		}
 		group = append(group, r)
-		if n == stepUpdates || s.changes >= stepChanges {
+		if n == stepUpdates || s.changes >= stepChanges || s.last {
 			break
 		}
 		r = env.take()
@@ -192,6 +203,10 @@ func (env *environment) show(rev segment.Revision, over *overlay, changed []*mem
 		case id.env != env.id:
 		case m != nil:
 			begin = append(begin, m)
+			if old.refs.find(id.ref) != nil { // its membership was exchanged
+				end = append(end, id.ref)
+				env.e.pendingChanges.Add(int64(m.layers.Load().tables()) - int64(old.refs.find(id.ref).layers.Load().tables()))
+			}
 		default:
 			end = append(end, id.ref)
 			if gone := old.refs.find(id.ref); gone != nil {
@@ -285,35 +300,50 @@ func (e *Engine) readEntry(ctx context.Context, r store.Record) (*segment.Entry,
 	}
 	out := &segment.Entry{Revision: r.Revision, At: en.at, Definitions: en.definitions, Environment: en.environment}
 	for _, d := range en.deltas {
-		if d.file == nil {
-			out.Members = append(out.Members, d.memberDelta())
-			continue
+		m, err := e.readDelta(ctx, r, d)
+		if err != nil {
+			return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
 		}
-		out.Members = append(out.Members, segment.MemberDelta{
-			Ref: d.ref, Len: int(d.file.n),
-			Each: func(yield func(segment.Change) bool) error {
-				f, err := e.openFile(ctx, d.file.id)
-				if err != nil {
-					return err
-				}
-				for c, err := range f.all() {
-					if err != nil {
-						return err
-					}
-					if !yield(c) {
-						return nil
-					}
-				}
-				return nil
-			},
-			Find: func(h segment.Hash) (segment.Ops, error) {
-				f, err := e.openFile(ctx, d.file.id)
-				if err != nil {
-					return 0, err
-				}
-				return f.find(&h)
-			},
-		})
+		out.Members = append(out.Members, m)
 	}
 	return out, nil
+}
+
+func (e *Engine) readDelta(ctx context.Context, r store.Record, d *delta) (segment.MemberDelta, error) {
+	switch {
+	case d.publication != nil:
+		return e.published(ctx, r.Env, r.Revision, d, false)
+	case d.file != nil:
+		return e.lateDelta(ctx, d), nil
+	default:
+		return d.memberDelta(), nil
+	}
+}
+
+// lateDelta is the delta of a file that is opened when somebody looks into it.
+func (e *Engine) lateDelta(ctx context.Context, d *delta) segment.MemberDelta {
+	open := sync.OnceValues(func() (segment.MemberDelta, error) {
+		f, err := e.openFile(ctx, d.file.id)
+		if err != nil {
+			return segment.MemberDelta{}, err
+		}
+		return f.memberDelta(d.ref), nil
+	})
+	return segment.MemberDelta{
+		Ref: d.ref, Len: int(d.file.n),
+		Each: func(yield func(segment.Change) bool) error {
+			m, err := open()
+			if err != nil {
+				return err
+			}
+			return m.Each(yield)
+		},
+		Find: func(h segment.Hash) (segment.Ops, error) {
+			m, err := open()
+			if err != nil {
+				return 0, err
+			}
+			return m.Find(h)
+		},
+	}
 }

@@ -89,9 +89,12 @@ func (f *file) find(h *segment.Hash) (segment.Ops, error) {
 }
 
 // all yields the roster's changes in hash order.
-func (f *file) all() iter.Seq2[segment.Change, error] {
+func (f *file) all() iter.Seq2[segment.Change, error] { return f.after(nil) }
+
+// after yields the roster's changes after a hash, all of them when it is nil.
+func (f *file) after(h *segment.Hash) iter.Seq2[segment.Change, error] {
 	return func(yield func(segment.Change, error) bool) {
-		for c, err := range f.roster.All(nil) {
+		for c, err := range f.roster.All(h) {
 			if err != nil {
 				err = fmt.Errorf("roster %x: %w", f.id, err)
 			}
@@ -100,6 +103,25 @@ func (f *file) all() iter.Seq2[segment.Change, error] {
 			}
 		}
 		runtime.KeepAlive(f)
+	}
+}
+
+// memberDelta returns the roster's changes as readers of the log see them.
+func (f *file) memberDelta(ref segment.Ref) segment.MemberDelta {
+	return segment.MemberDelta{
+		Ref: ref, Len: int(f.roster.Len()),
+		Each: func(yield func(segment.Change) bool) error {
+			for c, err := range f.all() {
+				if err != nil {
+					return err
+				}
+				if !yield(c) {
+					return nil
+				}
+			}
+			return nil
+		},
+		Find: func(h segment.Hash) (segment.Ops, error) { return f.find(&h) },
 	}
 }
 

@@ -26,9 +26,12 @@ func (e *Engine) noticePending(deltas []*delta) {
 	for _, d := range deltas {
 		due = due || d.m.due(e.o.SegmentPending)
 	}
-	if !due {
-		return
+	if due {
+		e.wakeFolder()
 	}
+}
+
+func (e *Engine) wakeFolder() {
 	select {
 	case e.foldNow <- struct{}{}:
 	default:
@@ -75,6 +78,12 @@ func (e *Engine) pause() {
 
 // foldLarge folds what is beyond the limits, largest first; false if folding makes no sense for now.
 func (e *Engine) foldLarge() bool {
+	if err := e.spillJournals(e.ctx); err != nil {
+		if e.ctx.Err() == nil {
+			e.o.Logger.Error("journals stay in memory for now", "error", err)
+		}
+		return false
+	}
 	total := e.pendingChanges.Load()
 	for _, u := range e.unfolded(func(*membership) bool { return true }) {
 		if !u.due && total <= int64(e.o.TotalPending) {
@@ -343,7 +352,7 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 		kept = append(kept, layer{file: f})
 	}
 	kept = append(kept, at.layers[at.merge:]...)
-	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts}
+	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts, since: m.row.since}
 	for _, l := range kept {
 		row.rosters = append(row.rosters, l.file.id)
 	}

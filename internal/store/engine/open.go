@@ -20,6 +20,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	}
 	e.ctx, e.stop = context.WithCancel(e.writing)
 	e.environments.Store(&map[segment.EnvID]*environment{})
+	e.publications.work = make(chan struct{}, 1)
 	e.auditSequence.Store(uint64(e.o.Now().UnixNano()))
 	if err := e.load(ctx); err != nil {
 		e.stop()
@@ -29,6 +30,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 		e.running.Go(env.serve)
 	}
 	e.running.Go(e.foldWhenNeeded)
+	e.running.Go(e.settlePublications)
 	return e, nil
 }
 
@@ -54,6 +56,12 @@ func (e *Engine) load(ctx context.Context) error {
 		if err := env.replay(ctx); err != nil {
 			return fmt.Errorf("replay log of environment %s: %w", id, err)
 		}
+		if err := e.loadRecent(ctx, env); err != nil {
+			return fmt.Errorf("read the last runs of environment %s: %w", id, err)
+		}
+	}
+	if err := errors.Join(e.loadPoints(ctx), e.loadPublications(ctx), e.loadSessions(ctx)); err != nil {
+		return fmt.Errorf("read points and sessions: %w", err)
 	}
 	return e.sweep(ctx)
 }

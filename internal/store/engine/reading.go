@@ -21,7 +21,8 @@ type overlay struct {
 	members      map[catalog.ID]*catalog.Member
 	versions     map[versionID]int
 	generations  map[segmentID]segment.Generation
-	memberships  map[refID]*membership // of refs that begin, nil for those that end
+	memberships  map[refID]*membership // of refs that begin or are exchanged, nil for those that end
+	sessions     map[sessionID]*session
 }
 
 type refID struct {
@@ -49,6 +50,7 @@ func (o *overlay) absorb(s *overlay) {
 	layOver(&o.versions, s.versions)
 	layOver(&o.generations, s.generations)
 	layOver(&o.memberships, s.memberships)
+	layOver(&o.sessions, s.sessions)
 }
 
 func layOver[K comparable, V any](to *map[K]V, from map[K]V) {

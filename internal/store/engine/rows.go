@@ -30,6 +30,12 @@ const (
 	tableRunOfSegment
 	tableRunCount
 	tableAudit
+	tablePoint       // retained memberships
+	tableTail        // changes that lie over the rosters of a point
+	tablePublication // what a publication exchanged, and its change file
+	tableSession
+	tablePage    // pages of sessions
+	tableJournal // changes that sessions keep
 )
 
 // key joins parts with a zero byte, which no key of ours contains.
@@ -171,6 +177,7 @@ type membershipRow struct {
 	cut     segment.Revision // the rosters contain the log exactly up to here
 	counts  segment.Counts   // at the cut
 	rosters []store.FileID   // newest first
+	since   segment.Revision // sessions that began here or before are superseded
 }
 
 func (r *membershipRow) encode() []byte {
@@ -182,7 +189,7 @@ func (r *membershipRow) encode() []byte {
 	for _, id := range r.rosters {
 		b = append(b, id[:]...)
 	}
-	return b
+	return binary.AppendUvarint(b, uint64(r.since))
 }
 
 func decodeMembershipRow(b []byte) (membershipRow, error) {
@@ -193,6 +200,9 @@ func decodeMembershipRow(b []byte) (membershipRow, error) {
 		var id store.FileID
 		copy(id[:], d.take(uint64(len(id))))
 		r.rosters = append(r.rosters, id)
+	}
+	if len(d.b) > 0 { // rows of the first version end here
+		r.since = segment.Revision(d.uvarint())
 	}
 	if d.broken || len(d.b) > 0 {
 		return membershipRow{}, fmt.Errorf("membership row %x: %w", b, store.ErrCorrupt)

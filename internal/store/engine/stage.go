@@ -18,6 +18,13 @@ type staged struct {
 	file    *file
 	n       int
 	state   atomic.Int32
+
+	// Of a list that was sealed: the members that it was compared with, how it differs from them, and
+	// whose it is.
+	base    *members
+	diff    segment.Diff
+	mode    store.LoadMode
+	session segment.RunID
 }
 
 // The states of a staged list.

@@ -16,20 +16,24 @@ import (
 // step is what one write of the log makes durable and then visible: the gathered changes of a
 // group of updates. Whoever builds one holds the commit locks of the environments concerned.
 type step struct {
-	e        *Engine
-	at       time.Time
-	over     *overlay
-	standing map[*membership]*standing
-	heads    map[segment.EnvID]segment.Revision // newest revision in the step
-	records  []store.Record
-	rows     []store.Row
-	deltas   []*delta
-	runs     []segment.Run
-	files    []*staged
-	named    []store.FileID // that rows of the step name
-	unnamed  []store.FileID // that rows named which the step deletes
-	unsynced [][]byte       // keys of ledger and audit rows
-	changes  int
+	e         *Engine
+	at        time.Time
+	over      *overlay
+	standing  map[*membership]*standing
+	heads     map[segment.EnvID]segment.Revision // newest revision in the step
+	records   []store.Record
+	rows      []store.Row
+	deltas    []*delta
+	runs      []segment.Run
+	files     []*staged
+	named     []store.FileID // that rows of the step name
+	unnamed   []store.FileID // that rows named which the step deletes
+	unsynced  [][]byte       // keys of ledger and audit rows
+	changes   int
+	journaled []record
+	points    []*point
+	touched   map[segmentID]bool // segments whose members or sessions changed
+	last      bool               // no further update may be added
 }
 
 // standing is what earlier updates of a step did to a membership.
@@ -75,7 +79,11 @@ func (s *step) run(scope store.Scope, started time.Time, fn func(store.Tx) error
 		}
 	}()
 	t := s.begin(scope)
-	if err := fn(t); err != nil {
+	err = fn(t)
+	if t.postponed {
+		return 0, errPostponed
+	}
+	if err != nil {
 		return 0, err
 	}
 	if t.err != nil {
@@ -98,12 +106,13 @@ func (s *step) revision(scope store.Scope, p *prepared) segment.Revision {
 
 // prepared is an update in the form in which it is written.
 type prepared struct {
-	records  []store.Record
-	rows     []store.Row
-	deltas   []*delta
-	named    []store.FileID
-	unnamed  []store.FileID
-	unsynced [][]byte
+	records   []store.Record
+	rows      []store.Row
+	deltas    []*delta
+	named     []store.FileID
+	unnamed   []store.FileID
+	unsynced  [][]byte
+	journaled []record
 }
 
 // prepare encodes what the update staged. It changes nothing outside the tx.
@@ -122,6 +131,11 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 		for _, d := range en.deltas {
 			d.revision = rev
 			p.deltas = append(p.deltas, d)
+			if d.publication != nil {
+				if err := t.prepareExchange(p, d); err != nil {
+					return nil, err
+				}
+			}
 			p.rows = append(p.rows, d.rows(id)...)
 			if d.file != nil {
 				p.named = append(p.named, d.file.id)
@@ -134,7 +148,7 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 	}
 	p.rows = append(p.rows, rows...)
 	for id, m := range t.over.memberships {
-		if m != nil {
+		if d := t.deltas[m]; m != nil && (d == nil || d.publication == nil) {
 			m.row = membershipRow{created: revisions[id.env], cut: revisions[id.env] - 1}
 			p.rows = append(p.rows, store.Row{Table: tableMembership, Key: refKey(id), Value: m.row.encode()})
 		}
@@ -144,6 +158,16 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 			p.rows = append(p.rows, store.Row{Table: tableDropped, Key: []byte(id), Value: []byte{}})
 		}
 	}
+	if err := t.preparePoints(p, revisions); err != nil {
+		return nil, err
+	}
+	if err := t.prepareSessions(p, revisions); err != nil {
+		return nil, err
+	}
+	t.prepareRecords(p)
+	p.rows = append(p.rows, t.rows...)
+	p.named = append(p.named, t.named...)
+	p.unnamed = append(p.unnamed, t.unnamed...)
 	if err := t.ledgerRows(p, revisions, started); err != nil {
 		return nil, err
 	}
@@ -259,6 +283,15 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.unsynced = append(s.unsynced, p.unsynced...)
 	s.runs = append(s.runs, t.runs...)
 	s.files = append(s.files, t.files...)
+	s.journaled = append(s.journaled, p.journaled...)
+	s.points = append(s.points, t.points...)
+	s.last = s.last || t.last
+	for id := range t.touched {
+		stage(&s.touched, id, true)
+	}
+	for id := range t.over.memberships {
+		stage(&s.touched, segmentID{id.env, id.ref.Key}, true)
+	}
 	for _, r := range p.records {
 		s.heads[r.Env] = r.Revision
 	}
@@ -319,8 +352,17 @@ func (s *step) install() {
 		if m, ok := s.over.memberships[refID{d.m.env, d.ref}]; ok && m == nil {
 			continue // the ref ends in this step
 		}
+		if d.publication != nil {
+			d.installExchange()
+			continue
+		}
 		s.e.pendingChanges.Add(d.install())
+		d.m.recent.note(s.at, d.added, d.removed)
 		changed[d.m.env] = append(changed[d.m.env], d.m)
+	}
+	s.installSessions()
+	for _, p := range s.points {
+		s.e.points.add(p)
 	}
 	for id, rev := range s.heads {
 		env := s.e.environment(id)
@@ -347,7 +389,40 @@ func (s *step) install() {
 		}
 	}
 	s.e.release(s.unnamed...)
+	for _, d := range s.deltas {
+		if d.publication != nil {
+			s.e.publications.add(d.publication)
+		}
+	}
 	s.e.noticePending(s.deltas)
+}
+
+// installSessions makes durable changes of sessions known.
+func (s *step) installSessions() {
+	for i := range s.journaled {
+		s.e.pendingChanges.Add(s.journaled[i].install())
+		if live := s.journaled[i].session.journal.live; live != nil && live.n > s.e.o.SegmentPending {
+			s.e.wakeFolder()
+		}
+	}
+	for name, v := range s.over.sessions {
+		if v != nil {
+			s.e.sessions.put(v)
+			continue
+		}
+		if old := s.e.sessions.get(name); old != nil {
+			s.e.pendingChanges.Add(-int64(old.journal.tables()))
+			s.e.sessions.remove(name)
+		}
+	}
+}
+
+// installExchange completes the membership that a publication installs.
+func (d *delta) installExchange() {
+	d.m.from, d.m.last = d.revision, d.revision
+	if len(d.keys) > len(d.hashes) {
+		d.m.keyed = []segment.Revision{d.revision}
+	}
 }
 
 // install applies a durable delta to its membership and returns by how much the tables grow.

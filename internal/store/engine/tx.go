@@ -22,6 +22,16 @@ type tx struct {
 	files  []*staged
 	inline int   // changes that were applied from memory
 	err    error // the first thing that was staged although it can't be
+
+	opened    []*session
+	points    []*point
+	records   []record       // for journals
+	rows      []store.Row    // that need nothing of the rest
+	named     []store.FileID // by these
+	unnamed   []store.FileID
+	touched   map[segmentID]bool // segments whose members or sessions it changes
+	last      bool               // no other update may follow in the step
+	postponed bool               // it has to be the first of a step
 }
 
 func (s *step) begin(scope store.Scope) *tx {
@@ -202,10 +212,35 @@ func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
 		return
 	}
 	if old.Unbounded {
-		stage(&t.over.memberships, refID{env, old.Ref()}, nil)
+		t.retire(segmentID{env, k}, old.Ref())
 	}
 	t.raise(segmentVersion(env, k), t.lastVersion(segmentVersion(env, k))+1)
 	stage(&t.over.segments, segmentID{env, k}, nil)
+}
+
+// retire ends the membership of a segment that is deleted. It stays as a point.
+func (t *tx) retire(id segmentID, ref segment.Ref) {
+	m := t.step.e.membership(refID{id.env, ref})
+	if m != nil && m == t.membership(refID{id.env, ref}) {
+		if t.step.touched[id] {
+			_ = t.postpone()
+			return
+		}
+		p, err := t.retired(m, store.Publication{Reason: segment.PointDelete})
+		if err != nil {
+			t.fail(err)
+			return
+		}
+		if p != nil {
+			t.points = append(t.points, p)
+		}
+	}
+	for _, s := range t.sessionsOf(id) {
+		t.CloseSession(id.env, id.key, s.ID)
+	}
+	t.concern(id)
+	t.last = true
+	stage(&t.over.memberships, refID{id.env, ref}, nil)
 }
 
 func (t *tx) PutToken(v *catalog.Token) {

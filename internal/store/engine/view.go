@@ -27,6 +27,7 @@ type membership struct {
 	folding bool
 	failed  *frozenAt // the fold that failed last, to be repeated before any other
 	damaged bool      // a roster can't be read through, so that no fold can succeed
+	recent  recent
 }
 
 // layers is where a membership lies, newest first: the live table, then frozen tables and rosters.

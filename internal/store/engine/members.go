@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/roster"
+)
+
+// members is a membership at one revision; it implements [store.Members]. Its layers never change.
+type members struct {
+	env      segment.EnvID
+	ref      segment.Ref
+	revision segment.Revision
+	counts   segment.Counts
+	layers   []layer // newest first
+}
+
+func (m *members) Ref() segment.Ref           { return m.ref }
+func (m *members) Revision() segment.Revision { return m.revision }
+func (m *members) Counts() segment.Counts     { return m.counts }
+
+func (m *members) State(h segment.Hash) (segment.Ops, error) {
+	ops, err := findIn(m.layers, &h)
+	if err != nil {
+		return 0, m.unreadable(err)
+	}
+	return ops.Settled(), nil
+}
+
+func (m *members) unreadable(err error) error {
+	return fmt.Errorf("read %s of environment %s at revision %d: %w", m.ref, m.env, m.revision, err)
+}
+
+// findIn returns what layers say about a context together.
+func findIn(all []layer, h *segment.Hash) (segment.Ops, error) {
+	var ops segment.Ops
+	for i := range all {
+		found, err := all[i].find(h)
+		if err != nil {
+			return 0, err
+		}
+		ops = ops.Over(found)
+	}
+	return ops, nil
+}
+
+func (l *layer) find(h *segment.Hash) (segment.Ops, error) {
+	if l.table != nil {
+		return l.table.find(h), nil
+	}
+	return l.file.find(h)
+}
+
+// after yields a layer's changes after a hash, all of them when it is nil.
+func (l *layer) after(h *segment.Hash) iter.Seq2[segment.Change, error] {
+	if l.file != nil {
+		return l.file.after(h)
+	}
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range l.table.sorted() {
+			if h != nil && bytes.Compare(c.Hash[:], h[:]) <= 0 {
+				continue
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// mergedLayers yields the changes of layers together, in hash order. When full they are a whole
+// membership, and what removes is left out.
+func mergedLayers(full bool, all []layer, after *segment.Hash) iter.Seq2[segment.Change, error] {
+	sources := make([]iter.Seq2[segment.Change, error], len(all))
+	for i := range all {
+		sources[i] = all[i].after(after)
+	}
+	return roster.Merge(full, sources...)
+}
+
+func (m *members) All(after *segment.Hash) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range mergedLayers(true, m.layers, after) {
+			if err != nil {
+				err = m.unreadable(err)
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *members) Diff(ctx context.Context, instead store.Members) (segment.Diff, error) {
+	from, ok := instead.(*members)
+	if !ok {
+		return segment.Diff{}, fmt.Errorf("members of %s are of another store", instead.Ref())
+	}
+	var d segment.Diff
+	for c, err := range difference(ctx, from.layers, m.layers) {
+		if err != nil {
+			return segment.Diff{}, m.unreadable(err)
+		}
+		if c.Ops.Settled() != 0 {
+			d.Added++
+			d.AddedKeys = sample(d.AddedKeys, c.Key)
+		} else {
+			d.Removed++
+			d.RemovedKeys = sample(d.RemovedKeys, c.Key)
+		}
+	}
+	d.Unchanged = max(0, int(m.counts.Included)-d.Added)
+	return d, nil
+}
+
+func sample(keys []string, k []byte) []string {
+	if len(k) == 0 || len(keys) == segment.MaxDiffSamples {
+		return keys
+	}
+	return append(keys, string(k))
+}
+
+// difference yields what turns the membership of one list of layers into that of another. A change
+// has the key of whichever side knows it.
+func difference(ctx context.Context, from, to []layer) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		next, stop := iter.Pull2(mergedLayers(true, from, nil))
+		defer stop()
+		was, err, more := next()
+		// turn yields the change of one context; false when the caller wants no more.
+		turn := func(before, after segment.Ops, c segment.Change) bool {
+			c.Ops = turned(before, after)
+			return c.Ops == 0 || yield(c, nil)
+		}
+		for c, toErr := range until(ctx, mergedLayers(true, to, nil)) {
+			if toErr != nil {
+				yield(c, toErr)
+				return
+			}
+			for more && err == nil && bytes.Compare(was.Hash[:], c.Hash[:]) < 0 {
+				if !turn(was.Ops, 0, was) {
+					return
+				}
+				was, err, more = next()
+			}
+			if err != nil {
+				yield(was, err)
+				return
+			}
+			before := segment.Ops(0)
+			if more && was.Hash == c.Hash {
+				before = was.Ops
+			}
+			if !turn(before, c.Ops, c) {
+				return
+			}
+			if before != 0 {
+				was, err, more = next()
+			}
+		}
+		for more && err == nil {
+			if !turn(was.Ops, 0, was) {
+				return
+			}
+			was, err, more = next()
+		}
+		if err != nil {
+			yield(was, err)
+		}
+	}
+}
+
+// Snapshot returns the members of a ref as they are now.
+func (e *Engine) Snapshot(id segment.EnvID, ref segment.Ref) (store.Members, error) {
+	env := e.environment(id)
+	if env == nil {
+		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, store.ErrNoEnvironment)
+	}
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	m := env.view.Load().refs.find(ref)
+	if m == nil {
+		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, store.ErrUnbounded)
+	}
+	return env.snapshot(m)
+}
+
+// snapshot freezes the live table, so that what lies in layers stays as it is. The caller holds the
+// commit lock.
+func (env *environment) snapshot(m *membership) (*members, error) {
+	l := m.layers.Load()
+	if l.err != nil {
+		return nil, m.unreadable(l.err)
+	}
+	if l.live != nil {
+		l = &layers{older: l.frozen()}
+		m.layers.Store(l)
+		if len(l.older) > 2*maxRosters {
+			env.e.wakeFolder()
+		}
+	}
+	return &members{
+		env: env.id, ref: m.ref, revision: env.view.Load().revision, counts: *m.counts.Load(), layers: l.older,
+	}, nil
+}

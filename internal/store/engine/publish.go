@@ -1,0 +1,669 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"muster/internal/catalog"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// publication is the exchange of a whole membership: what an entry says about it, and what is kept
+// beside the log until the change that it made lies in a file.
+type publication struct {
+	// Part of the entry.
+	point   segment.PointID // what the membership was before; empty when it held nobody
+	rosters []store.FileID  // what it is, under the changes of the entry; newest first
+
+	env      segment.EnvID
+	revision segment.Revision
+	publicationRow
+	settled chan struct{} // closed when the change file is there, or never will be
+}
+
+// publicationRow is a publication as it is kept.
+type publicationRow struct {
+	Ref     segment.Ref
+	Point   segment.PointID
+	Rosters []store.FileID // until there is a change file
+	Counts  segment.Counts // of the membership afterwards
+	Most    int            // contexts that it changed at most
+	Run     segment.RunID  // whose counts are to be filled in; empty if they are known
+	File    *store.FileID  // the change file
+	Diff    segment.Diff   // once there is one
+}
+
+type publicationID struct {
+	env      segment.EnvID
+	revision segment.Revision
+	key      segment.Key
+}
+
+func (p *publication) name() publicationID { return publicationID{p.env, p.revision, p.Ref.Key} }
+
+func publicationKey(id publicationID) []byte {
+	return append(binary.BigEndian.AppendUint64(under(string(id.env)), uint64(id.revision)), id.key...)
+}
+
+func parsePublicationKey(k []byte) (publicationID, error) {
+	parts, err := split(k, 2)
+	if err != nil || len(parts[1]) < 8 {
+		return publicationID{}, fmt.Errorf("row key %q: %w", k, store.ErrCorrupt)
+	}
+	return publicationID{
+		segment.EnvID(parts[0]), segment.Revision(binary.BigEndian.Uint64([]byte(parts[1][:8]))), segment.Key(parts[1][8:]),
+	}, nil
+}
+
+func (p *publication) row() (store.Row, error) {
+	b, err := json.Marshal(&p.publicationRow)
+	if err != nil {
+		return store.Row{}, fmt.Errorf("write publication of %s: %w", p.Ref, err)
+	}
+	return store.Row{Table: tablePublication, Key: publicationKey(p.name()), Value: b}, nil
+}
+
+func (p *publication) appendTo(b []byte) []byte {
+	b = appendText(b, string(p.point))
+	b = binary.AppendUvarint(b, uint64(len(p.rosters)))
+	for _, id := range p.rosters {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func (d *decoder) publication() *publication {
+	p := &publication{point: segment.PointID(d.text())}
+	for range d.count(uint64(len(store.FileID{}))) {
+		var id store.FileID
+		copy(id[:], d.take(uint64(len(id))))
+		p.rosters = append(p.rosters, id)
+	}
+	return p
+}
+
+// publications are those that have no change file yet.
+type publications struct {
+	mu   sync.Mutex
+	open []*publication // oldest first
+	work chan struct{}  // holds something when there are new ones
+}
+
+func (ps *publications) add(p *publication) {
+	ps.mu.Lock()
+	ps.open = append(ps.open, p)
+	ps.mu.Unlock()
+	select {
+	case ps.work <- struct{}{}:
+	default:
+	}
+}
+
+// find returns an open publication, nil if there is none.
+func (ps *publications) find(id publicationID) *publication {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.open {
+		if p.name() == id {
+			return p
+		}
+	}
+	return nil
+}
+
+func (ps *publications) remove(p *publication) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for i, q := range ps.open {
+		if q == p {
+			ps.open = append(ps.open[:i:i], ps.open[i+1:]...)
+			close(p.settled)
+			return
+		}
+	}
+}
+
+// drop forgets the publications of a deleted environment.
+func (ps *publications) drop(env segment.EnvID) {
+	ps.mu.Lock()
+	gone := slices.Clone(ps.open)
+	ps.mu.Unlock()
+	for _, p := range gone {
+		if p.env == env {
+			ps.remove(p)
+		}
+	}
+}
+
+func (ps *publications) next() *publication {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if len(ps.open) == 0 {
+		return nil
+	}
+	return ps.open[0]
+}
+
+// rest puts a publication behind the others.
+func (ps *publications) rest(p *publication) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if len(ps.open) > 1 && ps.open[0] == p {
+		ps.open = append(ps.open[1:len(ps.open):len(ps.open)], p)
+	}
+}
+
+// unsettled returns the revision of the oldest publication of an environment without a change file;
+// false if there is none.
+func (e *Engine) unsettled(env segment.EnvID) (segment.Revision, bool) {
+	e.publications.mu.Lock()
+	defer e.publications.mu.Unlock()
+	var oldest segment.Revision
+	for _, p := range e.publications.open {
+		if p.env == env && (oldest == 0 || p.revision < oldest) {
+			oldest = p.revision
+		}
+	}
+	return oldest, oldest > 0
+}
+
+// needs reports whether an open publication begins with a point.
+func (ps *publications) needs(name pointID) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.open {
+		if p.env == name.env && p.Ref.Key == name.key && p.Point == name.id {
+			return true
+		}
+	}
+	return false
+}
+
+// errPostponed ends a run of an update that must begin a step of its own.
+var errPostponed = errors.New("update waits for the next step")
+
+// postpone makes the update run again as the first of the next step.
+func (t *tx) postpone() error {
+	t.postponed = true
+	return errPostponed
+}
+
+// first demands that no earlier update of the step touched a segment's members, and that none comes
+// after this one.
+func (t *tx) first(id segmentID) error {
+	if t.step.touched[id] {
+		return t.postpone()
+	}
+	if t.touched[id] {
+		return fmt.Errorf("members of segment %s are changed twice in a write that exchanges them", id.key)
+	}
+	t.concern(id)
+	t.last = true
+	return nil
+}
+
+// concern notes that the update touches a segment's members.
+func (t *tx) concern(id segmentID) { stage(&t.touched, id, true) }
+
+// Publish makes a whole membership the segment's.
+func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (store.Effect, error) {
+	m, err := t.exchangeable(env, k)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	if p.Point != "" {
+		return t.publishPoint(m, p)
+	}
+	s, err := t.collected(m, sessionID{env, k, p.Session})
+	if err != nil {
+		return store.Effect{}, err
+	}
+	var file *file
+	var st *staged
+	switch {
+	case p.Staged != nil:
+		var ok bool
+		if st, ok = p.Staged.(*staged); !ok || st.e != t.step.e || st.file == nil || st.base == nil || st.mode != store.LoadReplace || st.state.Load() != stagedFree {
+			return store.Effect{}, errors.New("what is published must be a sealed list of all members, and only once")
+		}
+		file = st.file
+	case s.Kept == nil || s.Kept.Mode != store.LoadReplace:
+		return store.Effect{}, fmt.Errorf("session %s of segment %s keeps no list of all members: %w", p.Session, k, store.ErrNoSession)
+	default:
+		if file, err = t.step.e.openFile(t.step.e.writing, s.Kept.File); err != nil {
+			return store.Effect{}, err
+		}
+	}
+	journal := s.journal.layers
+	c, err := compose(append(journal[:len(journal):len(journal)], layer{file: file}), len(journal), file.roster.Counts())
+	if err != nil {
+		return store.Effect{}, m.unreadable(err)
+	}
+	effect := store.Effect{Counts: c.counts, Uncounted: true}
+	if st != nil {
+		if effect, err = t.replaced(m, st, journal); err != nil {
+			return store.Effect{}, err
+		}
+		effect.Counts = c.counts
+		if effect.Added+effect.Removed == 0 && c.counts == *m.counts.Load() {
+			return effect, nil // nothing differs, so nothing is exchanged
+		}
+		t.files = append(t.files, st)
+	}
+	since := s.Start
+	if p.Reason == segment.PointRelease {
+		since = 0 // what was held is as new as the moment of its release
+	}
+	return effect, t.exchange(m, c, p, since, effect)
+}
+
+// exchangeable returns the membership of a segment whose members this write exchanges.
+func (t *tx) exchangeable(env segment.EnvID, k segment.Key) (*membership, error) {
+	if !t.check(env, "members") {
+		return nil, t.err
+	}
+	seg, ok := t.Segment(env, k)
+	if !ok || !seg.Unbounded {
+		return nil, fmt.Errorf("publish members of segment %s of environment %s: %w", k, env, store.ErrUnbounded)
+	}
+	if err := t.first(segmentID{env, k}); err != nil {
+		return nil, err
+	}
+	m := t.membership(refID{env, seg.Ref()})
+	if m == nil || m != t.step.e.membership(refID{env, seg.Ref()}) {
+		return nil, fmt.Errorf("publish %s of environment %s: the membership begins in the same write", seg.Ref(), env)
+	}
+	return m, nil
+}
+
+// collected returns a session whose list can be published.
+func (t *tx) collected(m *membership, name sessionID) (*session, error) {
+	s := t.session(name)
+	switch {
+	case s == nil || s.Ref != m.ref:
+		return nil, fmt.Errorf("session %s of segment %s: %w", name.id, name.key, store.ErrNoSession)
+	case s.Start <= m.row.since && m.row.since > 0:
+		return nil, fmt.Errorf("session %s of segment %s began at revision %d: %w", name.id, name.key, s.Start, store.ErrSuperseded)
+	}
+	return s, nil
+}
+
+// replaced counts what a sealed list of all members does to the membership as it is, given what it
+// does to the membership that it was compared with and what was changed meanwhile.
+func (t *tx) replaced(m *membership, st *staged, meanwhile []layer) (store.Effect, error) {
+	e := store.Effect{Added: st.diff.Added, Removed: st.diff.Removed, Unchanged: st.diff.Unchanged}
+	for ch, err := range mergedLayers(false, meanwhile, nil) {
+		if err != nil {
+			return e, err
+		}
+		listed, err := st.file.find(&ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		base, err := findIn(st.base.layers, &ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		now, err := m.state(&ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		was, is, will := base&segment.Include != 0, now&segment.Include != 0, ch.Ops.Over(listed)&segment.Include != 0
+		if listed&segment.Include != 0 {
+			if was {
+				e.Unchanged--
+			} else {
+				e.Added--
+			}
+			if will && !is {
+				e.Added++
+			} else {
+				e.Unchanged++
+			}
+			continue
+		}
+		if was {
+			e.Removed--
+		}
+		switch {
+		case is && !will:
+			e.Removed++
+		case !is && will:
+			e.Added++
+		}
+	}
+	return e, nil
+}
+
+func (t *tx) publishPoint(m *membership, p store.Publication) (store.Effect, error) {
+	pt := t.step.e.points.get(pointID{m.env, m.ref.Key, p.Point})
+	if pt == nil {
+		return store.Effect{}, fmt.Errorf("point %s of segment %s: %w", p.Point, m.ref.Key, store.ErrNoPoint)
+	}
+	all, err := t.step.e.layersOf(t.step.e.writing, pt)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	c, err := compose(all, 0, pt.Counts)
+	if err != nil {
+		return store.Effect{}, m.unreadable(err)
+	}
+	effect := store.Effect{Counts: pt.Counts, Uncounted: true}
+	return effect, t.exchange(m, c, p, 0, effect)
+}
+
+// exchange stages a composition as the membership of m's ref. Sessions that began at or before since
+// are superseded; 0 means all that have begun.
+func (t *tx) exchange(m *membership, c *composition, p store.Publication, since segment.Revision, effect store.Effect) error {
+	old, err := t.retired(m, p)
+	if err != nil {
+		return err
+	}
+	next := newMembership(m.env, m.ref)
+	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters(), since: since}
+	next.recent = m.recent.clone()
+	next.layers.Store(c.layers())
+	counts := c.counts
+	next.counts.Store(&counts)
+	pub := &publication{
+		env: m.env, rosters: c.rosters(), settled: make(chan struct{}),
+		publicationRow: publicationRow{Ref: m.ref, Rosters: c.rosters(), Counts: c.counts, Most: effect.Added + effect.Removed},
+	}
+	if effect.Uncounted {
+		pub.Run = p.Run
+		pub.Most = int(total(c.counts) + total(*m.counts.Load()))
+	}
+	if old != nil {
+		pub.point, pub.Point = old.ID, old.ID
+		t.points = append(t.points, old)
+	}
+	d := c.tail
+	d.ref, d.m, d.publication = m.ref, next, pub
+	stage(&t.deltas, next, d)
+	stage(&t.over.memberships, refID{m.env, m.ref}, next)
+	return nil
+}
+
+func total(c segment.Counts) int64 { return c.Included + c.Excluded }
+
+// retired returns the point that a membership becomes, nil if it held nobody.
+func (t *tx) retired(m *membership, p store.Publication) (*point, error) {
+	l := m.layers.Load()
+	counts := *m.counts.Load()
+	if l.err != nil {
+		return nil, nil // what can't be read can't be gone back to
+	}
+	if counts == (segment.Counts{}) {
+		return nil, nil
+	}
+	c, err := compose(l.frozen(), 0, counts)
+	if err != nil {
+		if errors.Is(err, store.ErrCorrupt) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	pt := &point{env: m.env, pointRow: pointRow{
+		Point: segment.Point{
+			ID: segment.PointID(catalog.NewID()), Ref: m.ref, Counts: counts,
+			SealedAt: t.step.at, Reason: p.Reason, Run: p.Run,
+		},
+		Filed: c.filed, Rosters: c.rosters(),
+	}}
+	if len(c.tail.hashes) > 0 {
+		pt.tail = c.tail
+	}
+	return pt, nil
+}
+
+// Settle applies everything that a session keeps and closes it.
+func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.Effect, error) {
+	name := sessionID{env, k, id}
+	s := t.session(name)
+	if s == nil {
+		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
+	}
+	all := s.journal.layers
+	all = all[:len(all):len(all)]
+	if s.Kept != nil {
+		f, err := t.step.e.openFile(t.step.e.writing, s.Kept.File)
+		if err != nil {
+			return store.Effect{}, err
+		}
+		all = append(all, layer{file: f})
+	}
+	changes, small, err := t.gather(all)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	if small {
+		if t.step.touched[segmentID{env, k}] {
+			return store.Effect{}, t.postpone() // more may have been parked in this step
+		}
+		t.CloseSession(env, k, id)
+		return t.Apply(env, k, &staged{e: t.step.e, changes: changes, n: changes.Len()})
+	}
+	m, err := t.exchangeable(env, k)
+	if err != nil {
+		return store.Effect{}, err
+	}
+	if _, err := t.collected(m, name); err != nil {
+		return store.Effect{}, err
+	}
+	l := m.layers.Load()
+	if l.err != nil {
+		return store.Effect{}, m.unreadable(l.err)
+	}
+	c, err := compose(append(all, l.frozen()...), len(all), *m.counts.Load())
+	if err != nil {
+		return store.Effect{}, m.unreadable(err)
+	}
+	t.CloseSession(env, k, id)
+	effect := store.Effect{Counts: c.counts, Uncounted: true}
+	return effect, t.exchange(m, c, store.Publication{Session: id, Reason: segment.PointRelease, Run: id}, 0, effect)
+}
+
+// gather collects the changes of layers if they are few enough to be applied from memory.
+func (t *tx) gather(all []layer) (*segment.Changes, bool, error) {
+	var n int64
+	for _, l := range all {
+		n += l.len()
+	}
+	if n > int64(t.step.e.o.InlineChanges) {
+		return nil, false, nil
+	}
+	changes := new(segment.Changes)
+	for ch, err := range mergedLayers(false, all, nil) {
+		switch {
+		case err != nil:
+			return nil, false, err
+		case len(ch.Key) > 0:
+			changes.Append(ch.Key, ch.Ops)
+		default:
+			changes.AppendHash(ch.Hash, ch.Ops)
+		}
+	}
+	changes.Compact()
+	return changes, true, nil
+}
+
+// prepareExchange adds the rows of a publication, whose revision is known now.
+func (t *tx) prepareExchange(p *prepared, d *delta) error {
+	pub, next := d.publication, d.m
+	old := t.step.e.membership(refID{next.env, next.ref})
+	pub.revision = d.revision
+	next.row.cut = d.revision - 1
+	if next.row.since == 0 {
+		next.row.since = d.revision
+	}
+	p.rows = append(p.rows, store.Row{Table: tableMembership, Key: refKey(refID{next.env, next.ref}), Value: next.row.encode()})
+	p.named = append(p.named, next.row.rosters...)
+	p.unnamed = append(p.unnamed, old.row.rosters...)
+	for _, rev := range old.keyed {
+		p.rows = append(p.rows, store.Row{Table: tableKeys, Key: keysKey(refID{next.env, next.ref}, rev)})
+	}
+	row, err := pub.row()
+	if err != nil {
+		return err
+	}
+	p.rows = append(p.rows, row)
+	p.named = append(p.named, pub.Rosters...)
+	return nil
+}
+
+// preparePoints adds the rows of points.
+func (t *tx) preparePoints(p *prepared, revisions map[segment.EnvID]segment.Revision) error {
+	for _, pt := range t.points {
+		pt.Revision = revisions[pt.env] - 1
+		rows, err := pt.rows()
+		if err != nil {
+			return err
+		}
+		p.rows = append(p.rows, rows...)
+		p.named = append(p.named, pt.Rosters...)
+	}
+	return nil
+}
+
+// prepareSessions adds the rows of sessions that begin, change or end.
+func (t *tx) prepareSessions(p *prepared, revisions map[segment.EnvID]segment.Revision) error {
+	for _, s := range t.opened {
+		s.Start = revisions[s.env]
+		if s.Start == 0 {
+			s.Start = t.step.head(s.env)
+		}
+	}
+	for name, s := range t.over.sessions {
+		if s == nil {
+			if old := t.step.e.sessions.get(name); old != nil {
+				if err := t.closing(p, old); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		for _, opened := range t.opened {
+			if opened.name() == name {
+				s.Start = opened.Start
+			}
+		}
+		row, err := s.row()
+		if err != nil {
+			return err
+		}
+		p.rows = append(p.rows, row)
+	}
+	return nil
+}
+
+// closing adds the rows that delete a session.
+func (t *tx) closing(p *prepared, s *session) error {
+	name := s.name()
+	p.rows = append(p.rows, store.Row{Table: tableSession, Key: sessionKey(name)})
+	if s.Kept != nil {
+		p.unnamed = append(p.unnamed, s.Kept.File)
+	}
+	for n := range s.pages {
+		k := sessionPartKey(name, uint64(n))
+		b, ok, err := t.step.e.log.Row(t.step.e.writing, tablePage, k)
+		if err != nil {
+			return err
+		}
+		if id, file := partFileID(b); ok && file {
+			p.unnamed = append(p.unnamed, id)
+		}
+		p.rows = append(p.rows, store.Row{Table: tablePage, Key: k})
+	}
+	for _, n := range s.journal.rows {
+		p.rows = append(p.rows, store.Row{Table: tableJournal, Key: sessionPartKey(name, n)})
+	}
+	p.unnamed = append(p.unnamed, s.journal.files()...)
+	return nil
+}
+
+// published returns the delta of a publication as readers of the log see it.
+func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.Revision, d *delta, retried bool) (segment.MemberDelta, error) {
+	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(publicationID{env, rev, d.ref.Key}))
+	if err != nil {
+		return segment.MemberDelta{}, err
+	}
+	if !ok {
+		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w", d.ref, store.ErrTrimmed)
+	}
+	var row publicationRow
+	if err := json.Unmarshal(b, &row); err != nil {
+		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w: %w", d.ref, store.ErrCorrupt, err)
+	}
+	if row.File != nil {
+		f, err := e.openFile(ctx, *row.File)
+		if err != nil {
+			return segment.MemberDelta{}, err
+		}
+		return f.memberDelta(d.ref), nil
+	}
+	from, to, err := e.sides(ctx, env, &row, d)
+	if err != nil {
+		if e.publications.find(publicationID{env, rev, d.ref.Key}) == nil && !retried {
+			return e.published(ctx, env, rev, d, true) // its change file was written meanwhile
+		}
+		return segment.MemberDelta{}, err
+	}
+	return segment.MemberDelta{
+		Ref: d.ref, Len: row.Most,
+		Each: func(yield func(segment.Change) bool) error {
+			for c, err := range difference(ctx, from, to) {
+				if err != nil {
+					return err
+				}
+				if !yield(c) {
+					return nil
+				}
+			}
+			return nil
+		},
+		Find: func(h segment.Hash) (segment.Ops, error) {
+			before, err := findIn(from, &h)
+			if err != nil {
+				return 0, err
+			}
+			after, err := findIn(to, &h)
+			return turned(before.Settled(), after.Settled()), err
+		},
+	}, nil
+}
+
+// turned returns the operations that make one settled state of another. A remove is the operation
+// after its add.
+func turned(before, after segment.Ops) segment.Ops { return after&^before | (before&^after)<<1 }
+
+// sides opens what a publication exchanged: the layers before and after it.
+func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationRow, d *delta) (from, to []layer, err error) {
+	if row.Point != "" {
+		pt := e.points.get(pointID{env, row.Ref.Key, row.Point})
+		if pt == nil {
+			return nil, nil, fmt.Errorf("point %s: %w", row.Point, store.ErrNoPoint)
+		}
+		if from, err = e.layersOf(ctx, pt); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(d.hashes) > 0 {
+		tail := newPending()
+		tail.apply(&delta{hashes: d.hashes, ops: d.ops})
+		to = append(to, layer{table: tail})
+	}
+	for _, id := range row.Rosters {
+		f, err := e.openFile(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		to = append(to, layer{file: f})
+	}
+	return from, to, nil
+}

@@ -1,0 +1,471 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// session is a membership, or a list of changes, that is collected beside the live one. It is
+// immutable but for its journal.
+type session struct {
+	env segment.EnvID
+	sessionRow
+	pages   map[int]bool
+	journal *journal
+}
+
+// sessionRow is a session as it is kept. Pages and journal are rows of their own.
+type sessionRow struct {
+	ID     segment.RunID
+	Ref    segment.Ref // the membership it belongs to
+	Start  segment.Revision
+	Opened time.Time
+	Detail []byte
+	Kept   *keptList
+}
+
+// keptList is the sealed list of a session.
+type keptList struct {
+	File store.FileID
+	Mode store.LoadMode
+}
+
+type sessionID struct {
+	env segment.EnvID
+	key segment.Key
+	id  segment.RunID
+}
+
+func (s *session) name() sessionID { return sessionID{s.env, s.Ref.Key, s.ID} }
+
+// sessions are the open sessions of all environments.
+type sessions struct {
+	mu sync.RWMutex
+	of map[segmentID][]*session // oldest first
+	n  atomic.Int64
+}
+
+func (ss *sessions) put(s *session) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	id := segmentID{s.env, s.Ref.Key}
+	all := slices.Clone(ss.of[id])
+	if i := slices.IndexFunc(all, func(o *session) bool { return o.ID == s.ID }); i >= 0 {
+		all[i] = s
+	} else {
+		all = append(all, s)
+		ss.n.Add(1)
+	}
+	if ss.of == nil {
+		ss.of = make(map[segmentID][]*session)
+	}
+	ss.of[id] = all
+}
+
+func (ss *sessions) remove(name sessionID) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	id := segmentID{name.env, name.key}
+	before := len(ss.of[id])
+	ss.of[id] = slices.DeleteFunc(slices.Clone(ss.of[id]), func(o *session) bool { return o.ID == name.id })
+	ss.n.Add(int64(len(ss.of[id]) - before))
+	if len(ss.of[id]) == 0 {
+		delete(ss.of, id)
+	}
+}
+
+// list returns the sessions of a segment, oldest first. The list must not be changed.
+func (ss *sessions) list(id segmentID) []*session {
+	if ss.n.Load() == 0 {
+		return nil
+	}
+	ss.mu.RLock()
+	defer ss.mu.RUnlock()
+	return ss.of[id]
+}
+
+func (ss *sessions) get(name sessionID) *session {
+	for _, s := range ss.list(segmentID{name.env, name.key}) {
+		if s.ID == name.id {
+			return s
+		}
+	}
+	return nil
+}
+
+// within returns the sessions of an environment.
+func (ss *sessions) within(env segment.EnvID) []*session {
+	ss.mu.RLock()
+	defer ss.mu.RUnlock()
+	var all []*session
+	for id, of := range ss.of {
+		if id.env == env {
+			all = append(all, of...)
+		}
+	}
+	return all
+}
+
+func sessionKey(n sessionID) []byte { return key(string(n.env), string(n.key), string(n.id)) }
+
+// sessionPartKey is the key of a numbered part of a session: a page, or a record of its journal.
+func sessionPartKey(n sessionID, part uint64) []byte {
+	return binary.BigEndian.AppendUint64(under(string(n.env), string(n.key), string(n.id)), part)
+}
+
+func parseSessionPartKey(k []byte) (sessionID, uint64, error) {
+	parts, err := split(k, 4)
+	if err != nil {
+		return sessionID{}, 0, err
+	}
+	if len(parts[3]) != 8 {
+		return sessionID{}, 0, fmt.Errorf("row key %q: %w", k, store.ErrCorrupt)
+	}
+	return sessionID{segment.EnvID(parts[0]), segment.Key(parts[1]), segment.RunID(parts[2])}, binary.BigEndian.Uint64([]byte(parts[3])), nil
+}
+
+func (s *session) row() (store.Row, error) {
+	b, err := json.Marshal(&s.sessionRow)
+	if err != nil {
+		return store.Row{}, fmt.Errorf("write session %s: %w", s.ID, err)
+	}
+	return store.Row{Table: tableSession, Key: sessionKey(s.name()), Value: b}, nil
+}
+
+// public returns a session as callers see it.
+func (s *session) public() store.Session {
+	return store.Session{
+		Env: s.env, Segment: s.Ref.Key, ID: s.ID, Start: s.Start, Opened: s.Opened, Detail: s.Detail,
+		Pages: slices.Sorted(maps.Keys(s.pages)), Kept: s.Kept != nil,
+	}
+}
+
+// Sessions returns the open sessions of an environment, oldest first.
+func (e *Engine) Sessions(env segment.EnvID) ([]store.Session, error) {
+	if e.environment(env) == nil {
+		return nil, fmt.Errorf("list sessions of environment %s: %w", env, store.ErrNoEnvironment)
+	}
+	all := e.sessions.within(env)
+	slices.SortFunc(all, func(a, b *session) int { return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID)) })
+	out := make([]store.Session, len(all))
+	for i, s := range all {
+		out[i] = s.public()
+	}
+	return out, nil
+}
+
+// What the value of a page, or of a record of a journal, begins with.
+const (
+	partInline byte = iota
+	partFile
+)
+
+// Pages yields the changes of a session's pages.
+func (e *Engine) Pages(ctx context.Context, env segment.EnvID, k segment.Key, id segment.RunID) iter.Seq2[segment.Change, error] {
+	name := sessionID{env, k, id}
+	return func(yield func(segment.Change, error) bool) {
+		s := e.sessions.get(name)
+		if s == nil {
+			yield(segment.Change{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession))
+			return
+		}
+		for _, n := range slices.Sorted(maps.Keys(s.pages)) {
+			b, ok, err := e.log.Row(ctx, tablePage, sessionPartKey(name, uint64(n)))
+			if err == nil && !ok {
+				err = store.ErrNoSession
+			}
+			var l layer
+			if err == nil {
+				l, err = e.openPart(ctx, b)
+			}
+			if err != nil {
+				yield(segment.Change{}, fmt.Errorf("read page %d of session %s: %w", n, id, err))
+				return
+			}
+			for c, err := range l.after(nil) {
+				if !yield(c, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// openPart opens a page or a record of a journal.
+func (e *Engine) openPart(ctx context.Context, b []byte) (layer, error) {
+	if len(b) == 0 {
+		return layer{}, fmt.Errorf("empty row: %w", store.ErrCorrupt)
+	}
+	if id, ok := partFileID(b); ok {
+		f, err := e.openFile(ctx, id)
+		return layer{file: f}, err
+	}
+	d, err := decodeChanges(b[1:])
+	if err != nil {
+		return layer{}, err
+	}
+	t := newPending()
+	t.apply(d)
+	return layer{table: t}, nil
+}
+
+// partFileID returns the file that a page or a record names, if it does.
+func partFileID(b []byte) (store.FileID, bool) {
+	var id store.FileID
+	if len(b) != 1+len(id) || b[0] != partFile {
+		return id, false
+	}
+	copy(id[:], b[1:])
+	return id, true
+}
+
+// part returns the value of a page or record with staged changes, and the file that it names.
+func (s *staged) part() ([]byte, []store.FileID) {
+	if s.file != nil {
+		return append([]byte{partFile}, s.file.id[:]...), []store.FileID{s.file.id}
+	}
+	d := &delta{}
+	for c := range s.changes.All() {
+		if c.Ops != 0 {
+			d.add(c.Hash, c.Ops, c.Key)
+		}
+	}
+	return append([]byte{partInline}, d.encodeChanges()...), nil
+}
+
+// OpenSession begins a session.
+func (t *tx) OpenSession(p store.Session) {
+	seg, ok := t.Segment(p.Env, p.Segment)
+	if !t.check(p.Env, "session") {
+		return
+	}
+	if !ok || !seg.Unbounded {
+		t.fail(fmt.Errorf("open session of segment %s of environment %s: %w", p.Segment, p.Env, store.ErrUnbounded))
+		return
+	}
+	s := &session{
+		env:        p.Env,
+		sessionRow: sessionRow{ID: p.ID, Ref: seg.Ref(), Opened: p.Opened, Detail: p.Detail},
+		journal:    &journal{},
+	}
+	if s.Opened.IsZero() {
+		s.Opened = t.step.at
+	}
+	if t.session(s.name()) != nil {
+		t.fail(fmt.Errorf("session %s of segment %s is open already", p.ID, p.Segment))
+		return
+	}
+	t.opened = append(t.opened, s)
+	stage(&t.over.sessions, s.name(), s)
+}
+
+// session returns a session as this write sees it, nil if there is none.
+func (t *tx) session(name sessionID) *session {
+	if s, ok := lookUp(&t.reading, inSessions, name); ok {
+		return s
+	}
+	return t.step.e.sessions.get(name)
+}
+
+func inSessions(o *overlay) map[sessionID]*session { return o.sessions }
+
+// sessionsOf returns the sessions of a segment as this write sees them.
+func (t *tx) sessionsOf(id segmentID) []*session {
+	var out []*session
+	for _, s := range t.step.e.sessions.list(id) {
+		if now := t.session(s.name()); now != nil {
+			out = append(out, now)
+		}
+	}
+	for name, s := range stagedAll(&t.reading, inSessions) {
+		if s != nil && name.env == id.env && name.key == id.key && t.step.e.sessions.get(name) == nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Session returns a session.
+func (t *tx) Session(env segment.EnvID, k segment.Key, id segment.RunID) (store.Session, bool) {
+	s := t.session(sessionID{env, k, id})
+	if s == nil {
+		return store.Session{}, false
+	}
+	return s.public(), true
+}
+
+// UpdateSession replaces a session's detail.
+func (t *tx) UpdateSession(env segment.EnvID, k segment.Key, id segment.RunID, detail []byte) {
+	if s := t.openOne(sessionID{env, k, id}); s != nil {
+		next := *s
+		next.Detail = detail
+		stage(&t.over.sessions, s.name(), &next)
+	}
+}
+
+// openOne returns a session, or fails the write.
+func (t *tx) openOne(name sessionID) *session {
+	if !t.check(name.env, "session") {
+		return nil
+	}
+	s := t.session(name)
+	if s == nil {
+		t.fail(fmt.Errorf("session %s of segment %s: %w", name.id, name.key, store.ErrNoSession))
+	}
+	return s
+}
+
+// CloseSession ends a session.
+func (t *tx) CloseSession(env segment.EnvID, k segment.Key, id segment.RunID) {
+	name := sessionID{env, k, id}
+	if !t.check(env, "session") || t.session(name) == nil {
+		return
+	}
+	if t.step.touched[segmentID{env, k}] {
+		_ = t.postpone() // more may be kept in this step than its rows say
+		return
+	}
+	t.concern(segmentID{env, k})
+	t.last = true
+	stage(&t.over.sessions, name, nil)
+}
+
+// Keep makes staged changes part of a session.
+func (t *tx) Keep(env segment.EnvID, k segment.Key, id segment.RunID, page int, list store.Staged) error {
+	s := t.session(sessionID{env, k, id})
+	st, ok := list.(*staged)
+	switch {
+	case !t.check(env, "session"):
+		return t.err
+	case s == nil:
+		return fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
+	case !ok || st.e != t.step.e:
+		return errors.New("changes were staged by another store")
+	case page < -1 || page < 0 && st.file == nil:
+		return fmt.Errorf("session %s of segment %s can't keep this list as page %d", id, k, page)
+	}
+	next := *s
+	if page < 0 {
+		if s.Kept != nil {
+			t.unnamed = append(t.unnamed, s.Kept.File)
+		}
+		next.Kept = &keptList{File: st.file.id, Mode: st.mode}
+		t.named = append(t.named, st.file.id)
+	} else {
+		value, files := st.part()
+		if s.pages[page] {
+			old, err := t.keptPage(s, page)
+			if err != nil {
+				return err
+			}
+			t.unnamed = append(t.unnamed, old...)
+		}
+		next.pages = maps.Clone(s.pages)
+		stage(&next.pages, page, true)
+		t.named = append(t.named, files...)
+		t.rows = append(t.rows, store.Row{Table: tablePage, Key: sessionPartKey(s.name(), uint64(page)), Value: value})
+	}
+	if st.file != nil {
+		t.files = append(t.files, st)
+	}
+	t.concern(segmentID{env, k})
+	stage(&t.over.sessions, s.name(), &next)
+	return nil
+}
+
+// keptPage returns the file of a page that is about to be replaced.
+func (t *tx) keptPage(s *session, page int) ([]store.FileID, error) {
+	if t.step.touched[segmentID{s.env, s.Ref.Key}] {
+		return nil, t.postpone() // the page may be in the same step
+	}
+	b, ok, err := t.step.e.log.Row(t.step.e.writing, tablePage, sessionPartKey(s.name(), uint64(page)))
+	if err != nil || !ok {
+		return nil, err
+	}
+	if id, ok := partFileID(b); ok {
+		return []store.FileID{id}, nil
+	}
+	return nil, nil
+}
+
+// loadSessions reads the sessions with their journals.
+func (e *Engine) loadSessions(ctx context.Context) error {
+	open := make(map[sessionID]*session)
+	for row, err := range e.log.Rows(ctx, tableSession, nil, false) {
+		if err != nil {
+			return err
+		}
+		parts, err := split(row.Key, 3)
+		if err != nil {
+			return err
+		}
+		s := &session{env: segment.EnvID(parts[0]), journal: &journal{}, pages: map[int]bool{}}
+		if err := json.Unmarshal(row.Value, &s.sessionRow); err != nil {
+			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
+		}
+		if s.Kept != nil {
+			e.retain(s.Kept.File)
+		}
+		open[s.name()] = s
+		e.sessions.put(s)
+	}
+	for row, err := range e.log.Rows(ctx, tablePage, nil, false) {
+		if err != nil {
+			return err
+		}
+		name, page, err := parseSessionPartKey(row.Key)
+		if err != nil {
+			return err
+		}
+		if s := open[name]; s != nil {
+			s.pages[int(page)] = true
+			if id, ok := partFileID(row.Value); ok {
+				e.retain(id)
+			}
+		}
+	}
+	for row, err := range e.log.Rows(ctx, tableJournal, nil, false) {
+		if err != nil {
+			return err
+		}
+		name, n, err := parseSessionPartKey(row.Key)
+		if err != nil {
+			return err
+		}
+		s := open[name]
+		if s == nil {
+			continue
+		}
+		if id, ok := partFileID(row.Value); ok {
+			e.retain(id)
+			f, err := e.openFile(ctx, id)
+			if err != nil {
+				return fmt.Errorf("journal of session %s: %w", name.id, err)
+			}
+			s.journal.lay(n, layer{file: f})
+			continue
+		}
+		if len(row.Value) == 0 {
+			return fmt.Errorf("journal of session %s: %w", name.id, store.ErrCorrupt)
+		}
+		d, err := decodeChanges(row.Value[1:])
+		if err != nil {
+			return fmt.Errorf("journal of session %s: %w", name.id, err)
+		}
+		e.pendingChanges.Add(s.journal.apply(n, d))
+	}
+	return nil
+}

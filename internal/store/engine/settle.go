@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+	"muster/internal/store/roster"
+)
+
+// settlePublications writes the change file of every publication, and drops points that are too old,
+// until the engine closes.
+func (e *Engine) settlePublications() {
+	tick := time.NewTicker(e.o.IdleFold)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-e.publications.work:
+		case <-tick.C:
+			e.expirePoints()
+		}
+		for p := e.publications.next(); p != nil; p = e.publications.next() {
+			err := e.settle(e.ctx, p)
+			if e.ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				e.o.Logger.Error("change of a publication was not written", "environment", p.env, "ref", p.Ref.String(), "revision", p.revision, "error", err)
+				if errors.Is(err, store.ErrCorrupt) {
+					e.publications.remove(p) // until the next start: what can't be read now may be there then
+					continue
+				}
+				e.publications.rest(p)
+				e.pause()
+			}
+		}
+	}
+}
+
+// settle writes the change that a publication made into a file, counts it, and turns the tail of the
+// point before it into a file too.
+func (e *Engine) settle(ctx context.Context, p *publication) error {
+	d, err := e.entryDelta(ctx, p)
+	if err != nil {
+		return err
+	}
+	from, to, err := e.sides(ctx, p.env, &p.publicationRow, d)
+	if err != nil {
+		return err
+	}
+	var diff segment.Diff
+	f, err := e.putFile(ctx, roster.Partial, counted(difference(ctx, from, to), &diff))
+	if err != nil {
+		return err
+	}
+	diff.Unchanged = max(0, int(p.Counts.Included)-diff.Added)
+	pt, tail, err := e.sealed(ctx, p)
+	if err != nil {
+		e.deleteFile(e.writing, f.id)
+		return err
+	}
+	if err := e.replacePublication(p, f, diff, pt); err != nil {
+		if !e.failed() {
+			e.deleteFile(e.writing, f.id)
+			if tail != nil {
+				e.deleteFile(e.writing, tail.id)
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+func (e *Engine) failed() bool { return e.failure.Load() != nil }
+
+// counted passes changes on without their keys and counts them.
+func counted(changes iter.Seq2[segment.Change, error], diff *segment.Diff) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range changes {
+			if err == nil {
+				if c.Ops.Settled() != 0 {
+					diff.Added++
+					diff.AddedKeys = sample(diff.AddedKeys, c.Key)
+				} else {
+					diff.Removed++
+					diff.RemovedKeys = sample(diff.RemovedKeys, c.Key)
+				}
+			}
+			c.Key = nil
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// entryDelta reads the delta of a publication off the log.
+func (e *Engine) entryDelta(ctx context.Context, p *publication) (*delta, error) {
+	for r, err := range e.log.Read(ctx, p.env, p.revision-1) {
+		if err != nil {
+			return nil, err
+		}
+		en, err := decodeEntry(r.Value)
+		if err != nil {
+			return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
+		}
+		for _, d := range en.deltas {
+			if d.ref == p.Ref && d.publication != nil && r.Revision == p.revision {
+				return d, nil
+			}
+		}
+		break
+	}
+	return nil, fmt.Errorf("revision %d publishes nothing of %s: %w", p.revision, p.Ref, store.ErrCorrupt)
+}
+
+// sealed returns the point of a publication with its tail as a roster; nil if there is nothing to do.
+func (e *Engine) sealed(ctx context.Context, p *publication) (*point, *file, error) {
+	pt := e.points.get(pointID{p.env, p.Ref.Key, p.Point})
+	if pt == nil || pt.tail == nil {
+		return nil, nil, nil
+	}
+	t := newPending()
+	t.apply(pt.tail)
+	f, err := e.putFile(ctx, roster.Partial, t.sorted())
+	if err != nil {
+		return nil, nil, err
+	}
+	next := *pt
+	next.tail = nil
+	next.Filed = next.Counts
+	next.Rosters = append([]store.FileID{f.id}, pt.Rosters...)
+	return &next, f, nil
+}
+
+// replacePublication makes a settled publication durable and known.
+func (e *Engine) replacePublication(p *publication, f *file, diff segment.Diff, pt *point) error {
+	env := e.environment(p.env)
+	if env == nil {
+		e.deleteFile(e.writing, f.id)
+		e.publications.remove(p)
+		return nil
+	}
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	if e.environment(p.env) != env {
+		return fmt.Errorf("settle publication: %w", store.ErrNoEnvironment)
+	}
+	row := p.publicationRow
+	row.Rosters, row.File, row.Diff = nil, &f.id, diff
+	next := publication{env: p.env, revision: p.revision, publicationRow: row}
+	r, err := next.row()
+	if err != nil {
+		return err
+	}
+	rows := []store.Row{r}
+	named := []store.FileID{f.id}
+	unnamed := p.Rosters
+	if pt != nil {
+		pointRows, err := pt.rows()
+		if err != nil {
+			return err
+		}
+		rows = append(append(rows, pt.deletions()[1:]...), pointRows...)
+		named = append(named, pt.Rosters[0])
+	}
+	if row.Run != "" {
+		counted, err := e.countedRun(p, diff)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, counted...)
+	}
+	if err := e.usable(); err != nil {
+		return err
+	}
+	if err := e.log.Write(e.writing, nil, rows); err != nil {
+		return e.fail(err)
+	}
+	e.retain(named...)
+	if pt != nil {
+		e.points.replace(pt)
+	}
+	p.Diff = diff // before settled is closed
+	e.publications.remove(p)
+	e.release(unnamed...)
+	return nil
+}
+
+// countedRun returns the row of a publication's run with the counts filled in.
+func (e *Engine) countedRun(p *publication, diff segment.Diff) ([]store.Row, error) {
+	k := runKey(p.env, p.Run)
+	b, ok, err := e.log.Row(e.writing, tableRun, k)
+	if err != nil || !ok {
+		return nil, err
+	}
+	var run segment.Run
+	if err := json.Unmarshal(b, &run); err != nil {
+		return nil, fmt.Errorf("run %s: %w: %w", p.Run, store.ErrCorrupt, err)
+	}
+	run.Added, run.Removed, run.Unchanged = diff.Added, diff.Removed, diff.Unchanged
+	if b, err = json.Marshal(&run); err != nil {
+		return nil, fmt.Errorf("write run %s: %w", p.Run, err)
+	}
+	return []store.Row{{Table: tableRun, Key: k, Value: b}}, nil
+}
+
+// Counted waits until the effect of a publication is counted.
+func (e *Engine) Counted(ctx context.Context, id segment.EnvID, ref segment.Ref, rev segment.Revision) (segment.Diff, error) {
+	name := publicationID{id, rev, ref.Key}
+	if p := e.publications.find(name); p != nil {
+		select {
+		case <-p.settled:
+		case <-ctx.Done():
+			return segment.Diff{}, ctx.Err()
+		case <-e.ctx.Done():
+			return segment.Diff{}, store.ErrClosed
+		}
+	}
+	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(name))
+	if err != nil {
+		return segment.Diff{}, err
+	}
+	var row publicationRow
+	if ok {
+		if err := json.Unmarshal(b, &row); err != nil {
+			return segment.Diff{}, fmt.Errorf("publication of %s: %w: %w", ref, store.ErrCorrupt, err)
+		}
+	}
+	if row.File == nil {
+		return segment.Diff{}, fmt.Errorf("revision %d of %s is no publication that was counted: %w", rev, ref, store.ErrNoPoint)
+	}
+	return row.Diff, nil
+}
+
+// loadPublications reads the publications.
+func (e *Engine) loadPublications(ctx context.Context) error {
+	for row, err := range e.log.Rows(ctx, tablePublication, nil, false) {
+		if err != nil {
+			return err
+		}
+		id, err := parsePublicationKey(row.Key)
+		if err != nil {
+			return err
+		}
+		p := &publication{env: id.env, revision: id.revision, settled: make(chan struct{})}
+		if err := json.Unmarshal(row.Value, &p.publicationRow); err != nil {
+			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
+		}
+		if p.File != nil {
+			e.retain(*p.File)
+			continue
+		}
+		e.retain(p.Rosters...)
+		e.publications.add(p)
+	}
+	return nil
+}
+
+// expirePoints drops points that are too old or too many.
+func (e *Engine) expirePoints() {
+	seen := make(map[segmentID]bool)
+	for _, p := range e.points.all() {
+		id := segmentID{p.env, p.Ref.Key}
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if err := e.dropPoints(id); err != nil {
+			e.o.Logger.Error("old points were not dropped", "environment", id.env, "segment", id.key, "error", err)
+			return
+		}
+	}
+}
+
+func (e *Engine) dropPoints(id segmentID) error {
+	env := e.environment(id.env)
+	if env == nil {
+		return nil
+	}
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	var rows []store.Row
+	var files []store.FileID
+	var gone []pointID
+	for _, p := range e.expired(id, e.o.Now()) {
+		if e.publications.needs(p.name()) {
+			continue
+		}
+		rows = append(rows, p.deletions()...)
+		files = append(files, p.Rosters...)
+		gone = append(gone, p.name())
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := e.usable(); err != nil {
+		return err
+	}
+	if err := e.log.Write(e.writing, nil, rows); err != nil {
+		return e.fail(err)
+	}
+	for _, name := range gone {
+		e.points.remove(name)
+	}
+	e.release(files...)
+	return nil
+}
