@@ -242,15 +242,15 @@ func (a *audience) touchAll(rev segment.Revision) {
 	}
 }
 
-// An evaluation costs about as much as this many look-ups of a hash; and so many look-ups are done
-// before others get a chance to connect.
+// Finding one context in a change costs about as much as reading so many of its contexts; and so
+// many look-ups are done before others get a chance to connect.
 const (
-	evaluationCost = 512
-	lookupsAtOnce  = 1024
+	findCost      = 16
+	lookupsAtOnce = 1024
 )
 
-// touch marks the connections that a membership change names. When the change is so large that
-// looking at it would cost more than evaluating everybody, or can't be read, it marks everybody:
+// touch marks the connections that a membership change names. It reads the change, or looks each
+// connected context up in it, whichever is less. When the change can't be read it marks everybody:
 // nothing is sent to those for whom nothing changed.
 func (a *audience) touch(rev segment.Revision, m segment.MemberDelta) error {
 	a.mu.Lock()
@@ -260,10 +260,13 @@ func (a *audience) touch(rev segment.Revision, m segment.MemberDelta) error {
 	}
 	a.rev, a.seen = rev, 0
 	var err error
-	if m.Len <= evaluationCost*len(a.all) {
-		if err = m.Each(a.look); err == nil {
-			return nil
-		}
+	if m.Len <= findCost*len(a.byHash) {
+		err = m.Each(a.look)
+	} else {
+		err = a.find(m)
+	}
+	if err == nil {
+		return nil
 	}
 	for _, c := range a.all {
 		a.mark(c)
@@ -271,15 +274,40 @@ func (a *audience) touch(rev segment.Revision, m segment.MemberDelta) error {
 	return err
 }
 
+// find looks every connected context up in a change.
+func (a *audience) find(m segment.MemberDelta) error {
+	hashes := make([]segment.Hash, 0, len(a.byHash))
+	for h := range a.byHash {
+		hashes = append(hashes, h)
+	}
+	for _, h := range hashes {
+		ops, err := m.Find(h)
+		if err != nil {
+			return err
+		}
+		if ops != 0 {
+			a.markChanged(segment.Change{Hash: h})
+		} else {
+			a.breathe()
+		}
+	}
+	return nil
+}
+
 func (a *audience) markChanged(ch segment.Change) bool {
 	for _, c := range a.byHash[ch.Hash] {
 		a.mark(c)
 	}
+	a.breathe()
+	return true
+}
+
+// breathe lets others connect now and then.
+func (a *audience) breathe() {
 	if a.seen++; a.seen%lookupsAtOnce == 0 {
 		a.mu.Unlock()
 		a.mu.Lock()
 	}
-	return true
 }
 
 // mark notes that the change being looked at concerns the connection.

@@ -142,14 +142,14 @@ func TestChangesOfWhatAFlagDependsOn(t *testing.T) {
 	}
 }
 
-func TestChangesTooLargeToLookAtTouchEverybody(t *testing.T) {
+func TestALargeChangeReachesThoseWhomItNames(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")))
 	d := open(t, l, Options{})
 	touched, untouched := connect(t, d, user("u1")), connect(t, d, user("nobody"))
 	text(t, touched)
 	text(t, untouched)
-	keys := make([]string, 2*evaluationCost+1)
+	keys := make([]string, 2*findCost+1)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("u%d", i)
 	}
@@ -157,9 +157,10 @@ func TestChangesTooLargeToLookAtTouchEverybody(t *testing.T) {
 	if got := text(t, touched); !strings.Contains(got, `"value":true`) {
 		t.Errorf("got %s", got)
 	}
-	<-untouched.Ready()
-	if m, err := untouched.Next(); err != nil || len(m.Bytes) > 0 {
-		t.Errorf("the connection of another context got %q, %v", m.Bytes, err)
+	select {
+	case <-untouched.Ready():
+		t.Error("the connection of another context was woken")
+	default:
 	}
 }
 

@@ -33,7 +33,6 @@ type publicationRow struct {
 	Point   segment.PointID
 	Rosters []store.FileID // until there is a change file
 	Counts  segment.Counts // of the membership afterwards
-	Most    int            // contexts that it changed at most
 	Run     segment.RunID  // whose counts are to be filled in; empty if they are known
 	File    *store.FileID  // the change file
 	Diff    segment.Diff   // once there is one
@@ -373,11 +372,10 @@ func (t *tx) exchange(m *membership, c *composition, p store.Publication, since 
 	next.counts.Store(&counts)
 	pub := &publication{
 		env: m.env, rosters: c.rosters(), settled: make(chan struct{}),
-		publicationRow: publicationRow{Ref: m.ref, Rosters: c.rosters(), Counts: c.counts, Most: effect.Added + effect.Removed},
+		publicationRow: publicationRow{Ref: m.ref, Rosters: c.rosters(), Counts: c.counts},
 	}
 	if effect.Uncounted {
 		pub.Run = p.Run
-		pub.Most = int(total(c.counts) + total(*m.counts.Load()))
 	}
 	if old != nil {
 		pub.point, pub.Point = old.ID, old.ID
@@ -614,8 +612,12 @@ func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.R
 		}
 		return segment.MemberDelta{}, err
 	}
+	most := int(total(row.Counts))
+	for _, l := range from {
+		most += int(l.len())
+	}
 	return segment.MemberDelta{
-		Ref: d.ref, Len: row.Most,
+		Ref: d.ref, Len: most,
 		Each: func(yield func(segment.Change) bool) error {
 			for c, err := range difference(ctx, from, to) {
 				if err != nil {
