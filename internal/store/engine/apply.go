@@ -237,7 +237,7 @@ func (t *tx) applyFile(m *membership, st *staged) (store.Effect, error) {
 func (t *tx) effectOf(m *membership, st *staged) (store.Effect, error) {
 	sd := t.step.settled(m)
 	effect := store.Effect{Counts: t.counts(m, sd)}
-	if st.base != nil {
+	if st.base != nil && st.base.of == m {
 		if s := t.session(sessionID{m.env, m.ref.Key, st.session}); s != nil && s.Ref == m.ref {
 			return t.sinceSealed(m, st, s.journal.layers, effect.Counts)
 		}

@@ -106,6 +106,21 @@ func (f *file) after(h *segment.Hash) iter.Seq2[segment.Change, error] {
 	}
 }
 
+// Range yields the roster's changes by the first byte of their hash, without keys.
+func (f *file) Range(first, last byte) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range f.roster.Range(first, last) {
+			if err != nil {
+				err = fmt.Errorf("roster %x: %w", f.id, err)
+			}
+			if !yield(c, err) {
+				break
+			}
+		}
+		runtime.KeepAlive(f)
+	}
+}
+
 // memberDelta returns the roster's changes as readers of the log see them.
 func (f *file) memberDelta(ref segment.Ref) segment.MemberDelta {
 	return segment.MemberDelta{

@@ -1,10 +1,190 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
 
+	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
+// load collects context keys; it implements [store.Load].
+type load struct {
+	e       *Engine
+	mode    store.LoadMode
+	builder *roster.Builder
+}
+
 // Load begins a load.
-func (e *Engine) Load(context.Context, store.LoadMode) (store.Load, error) { return nil, errLater }
+func (e *Engine) Load(ctx context.Context, mode store.LoadMode) (store.Load, error) {
+	if err := e.usable(); err != nil {
+		return nil, err
+	}
+	scratch := func() (roster.Scratch, error) { return e.files.Scratch(context.WithoutCancel(ctx)) }
+	return &load{e: e, mode: mode, builder: roster.NewBuilder(scratch)}, nil
+}
+
+func (l *load) Writer() store.LoadWriter { return l.builder.Writer() }
+
+func (l *load) Discard() {
+	if err := l.builder.Discard(); err != nil {
+		l.e.o.Logger.Warn("scratch file was not removed", "error", err)
+	}
+}
+
+func (l *load) meaning() roster.Meaning {
+	switch l.mode {
+	case store.LoadInclude:
+		return roster.Joining
+	case store.LoadRemove:
+		return roster.Leaving
+	default:
+		return roster.Everybody
+	}
+}
+
+// Compare says how a segment's members would change.
+func (l *load) Compare(ctx context.Context, now store.Members) (segment.Diff, error) {
+	m, ok := now.(*members)
+	if !ok {
+		return segment.Diff{}, fmt.Errorf("members of %s are of another store", now.Ref())
+	}
+	_, diff, err := l.builder.Build(ctx, nil, l.meaning(), baseOf(m))
+	return diff, err
+}
+
+// Seal sorts what was added into a file.
+func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, session segment.RunID) (store.Staged, segment.Diff, error) {
+	var diff segment.Diff
+	if err := l.e.usable(); err != nil {
+		return nil, diff, err
+	}
+	seg, ok := l.e.Segment(env, k)
+	if !ok || !seg.Unbounded {
+		return nil, diff, fmt.Errorf("seal list for segment %s of environment %s: %w", k, env, store.ErrUnbounded)
+	}
+	now, err := l.e.Snapshot(env, seg.Ref())
+	if err != nil {
+		return nil, diff, err
+	}
+	base := now.(*members) //nolint:forcetypeassert // this engine's own snapshot
+	var id store.FileID
+	_, _ = rand.Read(id[:]) // never fails
+	var sum roster.Summary
+	err = l.e.files.Put(ctx, id, func(w io.Writer) error {
+		sum, diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base))
+		return err
+	})
+	if err != nil {
+		return nil, diff, fmt.Errorf("write roster %x: %w", id, err)
+	}
+	f, err := l.e.openFile(ctx, id)
+	if err != nil {
+		l.e.deleteFile(l.e.writing, id)
+		return nil, diff, err
+	}
+	return &staged{
+		e: l.e, file: f, n: int(sum.Entries), base: base, diff: diff, mode: l.mode, session: session,
+	}, diff, nil
+}
+
+// base is a membership as a builder compares lists with it. Tables are sorted once, ahead.
+type base struct {
+	m      *members
+	layers []ranged // newest first
+}
+
+// ranged is a layer that is read by ranges of hashes.
+type ranged interface {
+	Range(first, last byte) iter.Seq2[segment.Change, error]
+}
+
+func baseOf(m *members) *base {
+	b := &base{m: m}
+	for _, l := range m.layers {
+		if l.table != nil {
+			b.layers = append(b.layers, sortedChanges(slices.Collect(first(l.table.sorted()))))
+		} else {
+			b.layers = append(b.layers, l.file)
+		}
+	}
+	return b
+}
+
+func first(seq iter.Seq2[segment.Change, error]) iter.Seq[segment.Change] {
+	return func(yield func(segment.Change) bool) {
+		for c := range seq {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// sortedChanges are changes in hash order.
+type sortedChanges []segment.Change
+
+func (s sortedChanges) Range(first, last byte) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		i, _ := slices.BinarySearchFunc(s, first, func(c segment.Change, b byte) int { return int(c.Hash[0]) - int(b) })
+		for ; i < len(s) && s[i].Hash[0] <= last; i++ {
+			if !yield(s[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+func (b *base) Range(first, last byte) iter.Seq2[segment.Change, error] {
+	if len(b.layers) == 1 {
+		return settled(b.layers[0].Range(first, last))
+	}
+	sources := make([]iter.Seq2[segment.Change, error], len(b.layers))
+	for i, l := range b.layers {
+		sources[i] = l.Range(first, last)
+	}
+	return roster.Merge(true, sources...)
+}
+
+// settled leaves out what a whole membership does not hold.
+func settled(seq iter.Seq2[segment.Change, error]) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range seq {
+			c.Ops = c.Ops.Settled()
+			if (c.Ops != 0 || err != nil) && !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// Key returns the key of a member from the newest layer that knows it.
+func (b *base) Key(h segment.Hash) ([]byte, error) { return b.m.key(h) }
+
+func (m *members) key(h segment.Hash) ([]byte, error) {
+	for i := range m.layers {
+		k, err := m.layers[i].key(h)
+		if len(k) > 0 || err != nil {
+			return k, err
+		}
+	}
+	return nil, nil
+}
+
+// key returns the key of a context, nil if the layer does not know it.
+func (l *layer) key(h segment.Hash) ([]byte, error) {
+	if l.table != nil {
+		return l.table.key(&h), nil
+	}
+	k, err := l.file.roster.Key(h)
+	if err != nil {
+		return nil, fmt.Errorf("roster %x: %w", l.file.id, err)
+	}
+	return bytes.Clone(k), nil
+}

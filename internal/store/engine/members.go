@@ -17,7 +17,8 @@ type members struct {
 	ref      segment.Ref
 	revision segment.Revision
 	counts   segment.Counts
-	layers   []layer // newest first
+	layers   []layer     // newest first
+	of       *membership // that it is a moment of; nil when it is a point
 }
 
 func (m *members) Ref() segment.Ref           { return m.ref }
@@ -205,6 +206,6 @@ func (env *environment) snapshot(m *membership) (*members, error) {
 		}
 	}
 	return &members{
-		env: env.id, ref: m.ref, revision: env.view.Load().revision, counts: *m.counts.Load(), layers: l.older,
+		env: env.id, ref: m.ref, revision: env.view.Load().revision, counts: *m.counts.Load(), layers: l.older, of: m,
 	}, nil
 }

@@ -74,6 +74,27 @@ func (p *pending) find(h *segment.Hash) segment.Ops {
 	}
 }
 
+// key returns the key of a context in a frozen table, nil if it is not known.
+func (p *pending) key(h *segment.Hash) []byte {
+	slots := *p.slots.Load()
+	start, tag := slotOf(h)
+	mask := uint64(len(slots) - 1)
+	for i := start & mask; ; i = (i + 1) & mask {
+		s := slots[i].Load()
+		if s == 0 {
+			return nil
+		}
+		if s&^indexMask == tag {
+			if e := p.entry(uint32(s) - 1); e.hash == *h {
+				if e.blob == 0 {
+					return nil
+				}
+				return keyAt(p.blobs[e.blob-1], e.off)
+			}
+		}
+	}
+}
+
 // mayHold reports false only if there are no operations on the context.
 func (p *pending) mayHold(h *segment.Hash) bool {
 	slots := *p.slots.Load()

@@ -245,7 +245,7 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		return store.Effect{}, m.unreadable(err)
 	}
 	effect := store.Effect{Counts: c.counts, Uncounted: true}
-	if st != nil {
+	if st != nil && st.base.of == m { // else it was compared with what was exchanged since
 		if effect, err = t.replaced(m, st, journal); err != nil {
 			return store.Effect{}, err
 		}
@@ -253,6 +253,8 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		if effect.Added+effect.Removed == 0 && c.counts == *m.counts.Load() {
 			return effect, nil // nothing differs, so nothing is exchanged
 		}
+	}
+	if st != nil {
 		t.files = append(t.files, st)
 	}
 	since := s.Start

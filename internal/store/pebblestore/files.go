@@ -222,11 +222,3 @@ func readAll(f vfs.File) (store.File, error) {
 	content, err := io.ReadAll(f)
 	return readFile(content), err
 }
-
-// Scratch implements [store.Files].
-func (s *Store) Scratch(context.Context) (store.Scratch, error) {
-	return nil, errors.New("not there yet")
-}
-
-// Free implements [store.Files].
-func (s *Store) Free() (free, size uint64, err error) { return 1 << 50, 1 << 51, nil }

@@ -232,6 +232,29 @@ func (s *Store) Drop(ctx context.Context, env segment.EnvID) error {
 	return nil
 }
 
+// Trim implements [store.Log]. It becomes durable with the next Write at the latest.
+func (s *Store) Trim(ctx context.Context, env segment.EnvID, through segment.Revision) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	through = min(through, max(s.durable(env), 1)-1) // the newest record says where the log goes on
+	if through == 0 {
+		return nil
+	}
+	b := s.db.NewBatch()
+	if err := b.DeleteRange(logStart(env), logKey(env, through+1), nil); err != nil {
+		return errors.Join(fmt.Errorf("trim log of environment %s: %w", env, err), b.Close())
+	}
+	if err := s.commit(b, pebble.NoSync); err != nil {
+		return fmt.Errorf("trim log of environment %s: %w", env, err)
+	}
+	return nil
+}
+
 // Rows implements [store.Log]. Keys stay valid.
 func (s *Store) Rows(ctx context.Context, table store.Table, prefix []byte, reverse bool) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
@@ -321,9 +344,4 @@ func marked(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	return err
-}
-
-// Trim implements [store.Log].
-func (s *Store) Trim(context.Context, segment.EnvID, segment.Revision) error {
-	return errors.New("not there yet")
 }

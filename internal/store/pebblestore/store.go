@@ -45,10 +45,12 @@ type Store struct {
 	lock      *pebble.Lock
 	rosters   string // path of the folder of large files
 	rosterDir vfs.File
+	scratches string // path of the folder of scratch files
 	logger    *slog.Logger
 	onFatal   func(error)
 
-	failure atomic.Pointer[error] // set once; nothing works afterwards
+	scratchNumber atomic.Uint64
+	failure       atomic.Pointer[error] // set once; nothing works afterwards
 
 	mu     sync.Mutex
 	idle   sync.Cond // uses mu; signalled when calls drops to 0
@@ -69,8 +71,8 @@ func Open(dir string, fs vfs.FS, logger *slog.Logger, onFatal func(error)) (*Sto
 	}
 	s := &Store{
 		fs: fs, logger: logger, onFatal: onFatal,
-		rosters: fs.PathJoin(dir, "roster"),
-		heads:   make(map[segment.EnvID]*head),
+		rosters: fs.PathJoin(dir, "roster"), scratches: fs.PathJoin(dir, "scratch"),
+		heads: make(map[segment.EnvID]*head),
 	}
 	s.idle.L = &s.mu
 	if err := s.open(dir); err != nil {
@@ -84,7 +86,7 @@ func Open(dir string, fs vfs.FS, logger *slog.Logger, onFatal func(error)) (*Sto
 
 func (s *Store) open(dir string) error {
 	database := s.fs.PathJoin(dir, "pebble")
-	for _, d := range []string{database, s.rosters} {
+	for _, d := range []string{database, s.rosters, s.scratches} {
 		if err := makeDir(s.fs, d); err != nil {
 			return fmt.Errorf("create folder %s: %w", d, err)
 		}
@@ -95,6 +97,9 @@ func (s *Store) open(dir string) error {
 			return fmt.Errorf("lock data directory %s: %w", dir, err)
 		}
 		return fmt.Errorf("data directory %s is in use by another muster process; stop that one or choose another directory: %w", dir, err)
+	}
+	if err := s.sweepScratch(); err != nil {
+		return fmt.Errorf("clear folder %s: %w", s.scratches, err)
 	}
 	if s.rosterDir, err = s.fs.OpenDir(s.rosters); err != nil {
 		return fmt.Errorf("open folder %s: %w", s.rosters, err)
