@@ -26,7 +26,7 @@ func (e *Engine) AuditEntries(ctx context.Context, before time.Time) iter.Seq2[c
 			for row, err := range e.log.Rows(ctx, tableAudit, prefix, true) {
 				var a catalog.AuditEntry
 				if err == nil {
-					if e.unsynced.has(unsyncedKey(tableAudit, row.Key)) || !madeBefore(row.Key, before) {
+					if _, ok := e.unsynced.before(unsyncedKey(tableAudit, row.Key)); ok || !madeBefore(row.Key, before) {
 						continue
 					}
 					err = json.Unmarshal(row.Value, &a)
@@ -77,7 +77,7 @@ func (t *tx) auditRows(p *prepared) error {
 		}
 		k := auditKey(t.audit[i].At, t.step.e.auditSequence.Add(1))
 		p.rows = append(p.rows, store.Row{Table: tableAudit, Key: k, Value: b})
-		p.unsynced = append(p.unsynced, unsyncedKey(tableAudit, k))
+		p.unsynced = append(p.unsynced, unsyncedRow{key: unsyncedKey(tableAudit, k)})
 	}
 	return nil
 }

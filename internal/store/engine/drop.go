@@ -35,6 +35,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	for _, table := range []store.Table{
 		tableSegment, tableVersion, tableGeneration, tableMembership, tableKeys, tableFile, tableRun, tableRunOfSegment, tableRunCount,
 		tablePoint, tableTail, tablePublication, tableSession, tablePage, tableJournal,
+		tableDocument, tableRunOfRevision, tableIdempotency,
 	} {
 		for row, err := range e.log.Rows(ctx, table, under(string(id)), false) {
 			if err != nil {
@@ -58,7 +59,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 }
 
 // naming are the tables whose rows name files.
-var naming = []store.Table{tableFile, tableMembership, tablePoint, tablePublication, tableSession, tablePage, tableJournal}
+var naming = []store.Table{tableFile, tableMembership, tablePoint, tablePublication, tableSession, tablePage, tableJournal, tableDocument}
 
 // filesOf returns the files that an environment's rows name, each as often as it is named.
 func (e *Engine) filesOf(ctx context.Context, id segment.EnvID) ([]store.FileID, error) {
@@ -105,6 +106,10 @@ func filesNamed(row store.Row) ([]store.FileID, error) {
 			return nil, err
 		}
 		return []store.FileID{s.Kept.File}, nil
+	case tableDocument:
+		var d documentRow
+		err := decodeJSON(row, &d)
+		return []store.FileID{d.File}, err
 	case tablePage, tableJournal:
 		if id, ok := partFileID(row.Value); ok {
 			return []store.FileID{id}, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,8 +209,10 @@ func (e *Engine) Run(ctx context.Context, env segment.EnvID, id segment.RunID) (
 // decodeRun reads a row of the ledger; false if it is not durable yet.
 func (e *Engine) decodeRun(k, b []byte) (segment.Run, bool, error) {
 	var r segment.Run
-	if e.unsynced.has(unsyncedKey(tableRun, k)) {
-		return r, false, nil
+	if before, ok := e.unsynced.before(unsyncedKey(tableRun, k)); ok {
+		if b = before; b == nil {
+			return r, false, nil
+		}
 	}
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, false, fmt.Errorf("run %q: %w: %w", k, store.ErrCorrupt, err)
@@ -221,10 +224,10 @@ func (e *Engine) decodeRun(k, b []byte) (segment.Run, bool, error) {
 func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revision, started time.Time) error {
 	for i := range t.runs {
 		r := &t.runs[i]
-		r.Revision = revisions[r.Env]
-		r.Commit = t.step.e.o.Now().Sub(started)
-		if r.State == segment.RunLive {
+		if r.State == segment.RunLive && r.LiveAt.IsZero() {
 			r.LiveAt = t.step.at
+			r.Commit = t.step.e.o.Now().Sub(started)
+			r.Revision = revisions[r.Env]
 		}
 		b, err := json.Marshal(r)
 		if err != nil {
@@ -234,18 +237,43 @@ func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revisio
 		p.rows = append(p.rows,
 			store.Row{Table: tableRun, Key: k, Value: b},
 			store.Row{Table: tableRunOfSegment, Key: runOfSegmentKey(r.Env, r.Segment, r.ID), Value: []byte{}})
-		p.unsynced = append(p.unsynced, unsyncedKey(tableRun, k))
+		if r.Revision > 0 {
+			p.rows = append(p.rows, store.Row{Table: tableRunOfRevision, Key: runOfRevisionKey(r.Env, r.Segment, r.Revision), Value: []byte(r.ID)})
+		}
+		before, err := t.runBefore(r, k)
+		if err != nil {
+			return err
+		}
+		if before == nil && !slices.ContainsFunc(t.step.runs, func(o segment.Run) bool { return o.ID == r.ID }) {
+			p.fresh = append(p.fresh, *r)
+		}
+		p.unsynced = append(p.unsynced, unsyncedRow{unsyncedKey(tableRun, k), before})
 	}
 	return nil
 }
 
-// RunAt returns the run that made a revision of a segment's members.
-func (e *Engine) RunAt(context.Context, segment.EnvID, segment.Key, segment.Revision) (segment.Run, bool, error) {
-	return segment.Run{}, false, errLater
+// runBefore returns the row that a run replaces, nil if there is none. Most runs are new: they are
+// newer than all that the ledger has.
+func (t *tx) runBefore(r *segment.Run, k []byte) ([]byte, error) {
+	if r.ID > t.step.e.ledger.of(r.Env, r.Segment).newest {
+		return nil, nil
+	}
+	b, ok, err := t.step.e.log.Row(t.step.e.writing, tableRun, k)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return b, nil
 }
 
-// Recorded returns the runs recorded under an idempotency key.
-func (t *tx) Recorded(segment.EnvID, string, string) ([]segment.Run, error) { return nil, nil }
+func runOfRevisionKey(env segment.EnvID, k segment.Key, rev segment.Revision) []byte {
+	return binary.BigEndian.AppendUint64(under(string(env), string(k)), uint64(rev))
+}
 
-// Remember makes Recorded find runs.
-func (t *tx) Remember(segment.EnvID, string, string, []segment.RunID) {}
+// RunAt returns the run that made a revision of a segment's members.
+func (e *Engine) RunAt(ctx context.Context, env segment.EnvID, k segment.Key, rev segment.Revision) (segment.Run, bool, error) {
+	id, ok, err := e.log.Row(ctx, tableRunOfRevision, runOfRevisionKey(env, k, rev))
+	if err != nil || !ok {
+		return segment.Run{}, false, err
+	}
+	return e.Run(ctx, env, segment.RunID(id))
+}

@@ -60,6 +60,9 @@ func (e *Engine) load(ctx context.Context) error {
 			return fmt.Errorf("read the last runs of environment %s: %w", id, err)
 		}
 	}
+	if err := e.retainDocuments(ctx); err != nil {
+		return fmt.Errorf("read documents: %w", err)
+	}
 	if err := errors.Join(e.loadPoints(ctx), e.loadPublications(ctx), e.loadSessions(ctx)); err != nil {
 		return fmt.Errorf("read points and sessions: %w", err)
 	}

@@ -36,6 +36,9 @@ const (
 	tableSession
 	tablePage    // pages of sessions
 	tableJournal // changes that sessions keep
+	tableDocument
+	tableRunOfRevision
+	tableIdempotency
 )
 
 // key joins parts with a zero byte, which no key of ours contains.

@@ -16,24 +16,25 @@ import (
 // step is what one write of the log makes durable and then visible: the gathered changes of a
 // group of updates. Whoever builds one holds the commit locks of the environments concerned.
 type step struct {
-	e         *Engine
-	at        time.Time
-	over      *overlay
-	standing  map[*membership]*standing
-	heads     map[segment.EnvID]segment.Revision // newest revision in the step
-	records   []store.Record
-	rows      []store.Row
-	deltas    []*delta
-	runs      []segment.Run
-	files     []*staged
-	named     []store.FileID // that rows of the step name
-	unnamed   []store.FileID // that rows named which the step deletes
-	unsynced  [][]byte       // keys of ledger and audit rows
-	changes   int
-	journaled []record
-	points    []*point
-	touched   map[segmentID]bool // segments whose members or sessions changed
-	last      bool               // no further update may be added
+	e          *Engine
+	at         time.Time
+	over       *overlay
+	standing   map[*membership]*standing
+	heads      map[segment.EnvID]segment.Revision // newest revision in the step
+	records    []store.Record
+	rows       []store.Row
+	deltas     []*delta
+	runs       []segment.Run
+	files      []*staged
+	named      []store.FileID // that rows of the step name
+	unnamed    []store.FileID // that rows named which the step deletes
+	unsynced   []unsyncedRow  // of ledger and audit
+	changes    int
+	journaled  []record
+	points     []*point
+	touched    map[segmentID]bool // segments whose members or sessions changed
+	last       bool               // no further update may be added
+	remembered map[string]bool    // idempotency keys
 }
 
 // standing is what earlier updates of a step did to a membership.
@@ -111,7 +112,8 @@ type prepared struct {
 	deltas    []*delta
 	named     []store.FileID
 	unnamed   []store.FileID
-	unsynced  [][]byte
+	unsynced  []unsyncedRow
+	fresh     []segment.Run // that the ledger did not have
 	journaled []record
 }
 
@@ -281,11 +283,14 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.named = append(s.named, p.named...)
 	s.unnamed = append(s.unnamed, p.unnamed...)
 	s.unsynced = append(s.unsynced, p.unsynced...)
-	s.runs = append(s.runs, t.runs...)
+	s.runs = append(s.runs, p.fresh...)
 	s.files = append(s.files, t.files...)
 	s.journaled = append(s.journaled, p.journaled...)
 	s.points = append(s.points, t.points...)
 	s.last = s.last || t.last
+	for k := range t.remembered {
+		stage(&s.remembered, k, true)
+	}
 	for id := range t.touched {
 		stage(&s.touched, id, true)
 	}

@@ -23,15 +23,16 @@ type tx struct {
 	inline int   // changes that were applied from memory
 	err    error // the first thing that was staged although it can't be
 
-	opened    []*session
-	points    []*point
-	records   []record       // for journals
-	rows      []store.Row    // that need nothing of the rest
-	named     []store.FileID // by these
-	unnamed   []store.FileID
-	touched   map[segmentID]bool // segments whose members or sessions it changes
-	last      bool               // no other update may follow in the step
-	postponed bool               // it has to be the first of a step
+	opened     []*session
+	points     []*point
+	records    []record       // for journals
+	rows       []store.Row    // that need nothing of the rest
+	named      []store.FileID // by these
+	unnamed    []store.FileID
+	remembered map[string][]segment.RunID // by idempotency key
+	touched    map[segmentID]bool         // segments whose members or sessions it changes
+	last       bool                       // no other update may follow in the step
+	postponed  bool                       // it has to be the first of a step
 }
 
 func (s *step) begin(scope store.Scope) *tx {

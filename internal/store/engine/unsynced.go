@@ -7,38 +7,45 @@ import (
 )
 
 // unsynced holds the keys of rows that are on their way to the disk: a driver may let them be read
-// before they are durable, so whoever reads rows outside memory leaves these out.
+// before they are durable, so whoever reads rows outside memory takes the value before instead, or
+// leaves them out if there was none.
 type unsynced struct {
 	mu   sync.RWMutex
-	keys map[string]struct{}
+	keys map[string][]byte // value before, nil if there was none
 }
+
+// unsyncedRow is a row on its way and what its value was.
+type unsyncedRow struct{ key, before []byte }
 
 func unsyncedKey(table store.Table, k []byte) []byte {
 	return append([]byte{byte(table)}, k...)
 }
 
-func (u *unsynced) add(keys [][]byte) {
+func (u *unsynced) add(rows []unsyncedRow) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.keys == nil {
-		u.keys = make(map[string]struct{})
+		u.keys = make(map[string][]byte)
 	}
-	for _, k := range keys {
-		u.keys[string(k)] = struct{}{}
+	for _, r := range rows {
+		if _, ok := u.keys[string(r.key)]; !ok { // the first of a step is what was durable
+			u.keys[string(r.key)] = r.before
+		}
 	}
 }
 
-func (u *unsynced) remove(keys [][]byte) {
+func (u *unsynced) remove(rows []unsyncedRow) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, k := range keys {
-		delete(u.keys, string(k))
+	for _, r := range rows {
+		delete(u.keys, string(r.key))
 	}
 }
 
-func (u *unsynced) has(k []byte) bool {
+// before returns what a row's value was before the write that is on its way; false if none is.
+func (u *unsynced) before(k []byte) ([]byte, bool) {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
-	_, ok := u.keys[string(k)]
-	return ok
+	b, ok := u.keys[string(k)]
+	return b, ok
 }

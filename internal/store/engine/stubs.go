@@ -1,5 +1,0 @@
-package engine
-
-import "errors"
-
-var errLater = errors.New("not there yet")
