@@ -37,6 +37,9 @@ var (
 	// ErrSuperseded says that a whole membership can't be published because a newer one was
 	// published since its session began.
 	ErrSuperseded = errors.New("a newer membership was published meanwhile")
+	// ErrStale says that another membership was published since a list was sealed: it has to be
+	// sealed again.
+	ErrStale = errors.New("the members that the list was compared with were exchanged")
 	// ErrNoSession and ErrNoPoint say that a session or a point does not exist any more.
 	ErrNoSession = errors.New("no such session")
 	ErrNoPoint   = errors.New("no such point")
@@ -111,8 +114,8 @@ type Tx interface {
 	Apply(segment.EnvID, segment.Key, Staged) (Effect, error)
 	// Publish makes a whole membership the segment's, by one pointer: no reader ever sees a part of
 	// it. What was the membership becomes a point. It must be the only change of the segment's
-	// members in the write. The error wraps ErrSuperseded, ErrNoSession, ErrNoPoint, ErrUnbounded or
-	// ErrCorrupt.
+	// members in the write. The error wraps ErrSuperseded, ErrStale, ErrNoSession, ErrNoPoint,
+	// ErrUnbounded or ErrCorrupt.
 	Publish(segment.EnvID, segment.Key, Publication) (Effect, error)
 
 	// OpenSession begins a session of an unbounded segment: from here on the engine keeps, durably,

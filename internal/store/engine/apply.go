@@ -253,6 +253,9 @@ func (t *tx) effectOf(m *membership, st *staged) (store.Effect, error) {
 		count(&effect, c.Ops.Effective(now))
 	}
 	effect.Unchanged += st.n - effect.Added - effect.Removed - effect.Unchanged
+	if st.base != nil { // repeats in the list were folded when it was sealed
+		effect.Unchanged += st.diff.Added + st.diff.Removed + st.diff.Unchanged - st.n
+	}
 	return effect, nil
 }
 

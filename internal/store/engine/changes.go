@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -32,7 +33,7 @@ func decodeChanges(b []byte) (*delta, error) {
 		return nil, fmt.Errorf("changes of %d bytes are malformed: %w", len(b), store.ErrCorrupt)
 	}
 	d.offs = make([]uint32, len(d.hashes))
-	if err := d.placeKeys(dec.b); err != nil {
+	if err := d.placeKeys(bytes.Clone(dec.b)); err != nil { // the row belongs to whoever read it
 		return nil, err
 	}
 	return d, nil

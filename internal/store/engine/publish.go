@@ -231,9 +231,14 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		if st, ok = p.Staged.(*staged); !ok || st.e != t.step.e || st.file == nil || st.base == nil || st.mode != store.LoadReplace || st.state.Load() != stagedFree {
 			return store.Effect{}, errors.New("what is published must be a sealed list of all members, and only once")
 		}
+		if st.base.of != m {
+			return store.Effect{}, fmt.Errorf("publish a list of segment %s: %w", k, store.ErrStale)
+		}
 		file = st.file
 	case s.Kept == nil || s.Kept.Mode != store.LoadReplace:
 		return store.Effect{}, fmt.Errorf("session %s of segment %s keeps no list of all members: %w", p.Session, k, store.ErrNoSession)
+	case s.Kept.Began != m.row.began:
+		return store.Effect{}, fmt.Errorf("publish the list of session %s of segment %s: %w", p.Session, k, store.ErrStale)
 	default:
 		if file, err = t.step.e.openFile(t.step.e.writing, s.Kept.File); err != nil {
 			return store.Effect{}, err
@@ -245,7 +250,7 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		return store.Effect{}, m.unreadable(err)
 	}
 	effect := store.Effect{Counts: c.counts, Uncounted: true}
-	if st != nil && st.base.of == m { // else it was compared with what was exchanged since
+	if st != nil {
 		if effect, err = t.replaced(m, st, journal); err != nil {
 			return store.Effect{}, err
 		}
@@ -253,8 +258,6 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		if effect.Added+effect.Removed == 0 && c.counts == *m.counts.Load() {
 			return effect, nil // nothing differs, so nothing is exchanged
 		}
-	}
-	if st != nil {
 		t.files = append(t.files, st)
 	}
 	since := s.Start
@@ -322,9 +325,12 @@ func (t *tx) replaced(m *membership, st *staged, meanwhile []layer) (store.Effec
 			} else {
 				e.Added--
 			}
-			if will && !is {
+			switch {
+			case will && !is:
 				e.Added++
-			} else {
+			case is && !will: // a removal was parked
+				e.Removed++
+			default:
 				e.Unchanged++
 			}
 			continue
@@ -498,7 +504,7 @@ func (t *tx) prepareExchange(p *prepared, d *delta) error {
 	pub, next := d.publication, d.m
 	old := t.step.e.membership(refID{next.env, next.ref})
 	pub.revision = d.revision
-	next.row.cut = d.revision - 1
+	next.row.cut, next.row.began = d.revision-1, d.revision
 	if next.row.since == 0 {
 		next.row.since = d.revision
 	}

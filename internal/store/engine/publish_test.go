@@ -23,6 +23,11 @@ type drawnSession struct {
 	mode    store.LoadMode
 	journal []segment.Change // as sent, since it began
 	kept    bool
+	sealed  int // how many exchanges there had been
+}
+
+func (s *drawnSession) String() string {
+	return fmt.Sprintf("%s from %d, mode %d, %d listed, %d kept changes", s.id, s.start, s.mode, len(s.list), len(s.journal))
 }
 
 // exchange is the state of the property test.
@@ -32,6 +37,7 @@ type exchange struct {
 	sessions []*drawnSession
 	points   map[segment.PointID]model
 	since    segment.Revision
+	done     int // exchanges
 	n        int
 }
 
@@ -195,7 +201,7 @@ func (x *exchange) seal(rt *rapid.T, t *testing.T) {
 			rt.Fatalf("the list differs by %+v, want %+v", got, want)
 		}
 	}
-	s.staged = staged
+	s.staged, s.sealed = staged, x.done
 }
 
 // listed returns the contexts of a list.
@@ -287,6 +293,18 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 		x.drop(t, s)
 		return
 	}
+	if s.sealed != x.done {
+		if !errors.Is(err, store.ErrStale) {
+			rt.Fatalf("a list that was compared with other members was published: %v", err)
+		}
+		if s.kept {
+			x.drop(t, s)
+		} else {
+			s.staged.Discard()
+			s.staged = nil
+		}
+		return
+	}
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -300,6 +318,7 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	exchanged := got.Uncounted || added+removed > 0
 	if exchanged {
 		x.since = s.start
+		x.done++
 		x.counted(rt, t, rev, x.now, after)
 	}
 	x.keep(rt, before)
@@ -438,6 +457,7 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 	}
 	if got.Uncounted {
 		x.since = rev
+		x.done++
 		x.counted(rt, t, rev, x.now, after)
 	}
 	x.keep(rt, before)
@@ -483,6 +503,7 @@ func (x *exchange) rollback(rt *rapid.T, t *testing.T) {
 		rt.Fatalf("after the rollback %+v, want %+v", got.Counts, after.counts())
 	}
 	x.since = rev
+	x.done++
 	x.counted(rt, t, rev, x.now, after)
 	x.keep(rt, before)
 	x.now = after

@@ -181,6 +181,7 @@ type membershipRow struct {
 	counts  segment.Counts   // at the cut
 	rosters []store.FileID   // newest first
 	since   segment.Revision // sessions that began here or before are superseded
+	began   segment.Revision // when it was published; 0 if it grew from nothing
 }
 
 func (r *membershipRow) encode() []byte {
@@ -192,7 +193,8 @@ func (r *membershipRow) encode() []byte {
 	for _, id := range r.rosters {
 		b = append(b, id[:]...)
 	}
-	return binary.AppendUvarint(b, uint64(r.since))
+	b = binary.AppendUvarint(b, uint64(r.since))
+	return binary.AppendUvarint(b, uint64(r.began))
 }
 
 func decodeMembershipRow(b []byte) (membershipRow, error) {
@@ -206,6 +208,7 @@ func decodeMembershipRow(b []byte) (membershipRow, error) {
 	}
 	if len(d.b) > 0 { // rows of the first version end here
 		r.since = segment.Revision(d.uvarint())
+		r.began = segment.Revision(d.uvarint())
 	}
 	if d.broken || len(d.b) > 0 {
 		return membershipRow{}, fmt.Errorf("membership row %x: %w", b, store.ErrCorrupt)

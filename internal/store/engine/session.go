@@ -39,8 +39,9 @@ type sessionRow struct {
 
 // keptList is the sealed list of a session.
 type keptList struct {
-	File store.FileID
-	Mode store.LoadMode
+	File  store.FileID
+	Mode  store.LoadMode
+	Began segment.Revision // of the membership that it was compared with
 }
 
 type sessionID struct {
@@ -363,6 +364,9 @@ func (t *tx) Keep(env segment.EnvID, k segment.Key, id segment.RunID, page int, 
 			t.unnamed = append(t.unnamed, s.Kept.File)
 		}
 		next.Kept = &keptList{File: st.file.id, Mode: st.mode}
+		if st.base != nil {
+			next.Kept.Began = st.base.of.row.began
+		}
 		t.named = append(t.named, st.file.id)
 	} else {
 		value, files := st.part()
