@@ -30,8 +30,9 @@ var rooms = map[string]room{
 
 	"internal/catalog": {rank: 1},
 
-	"internal/store":     {rank: 2},
-	"internal/connector": {rank: 2, never: []string{"internal/catalog", "internal/policy"}},
+	"internal/store":          {rank: 2},
+	"internal/connector/list": {rank: 2, imports: []string{"internal/fault", "internal/segment"}},
+	"internal/connector":      {rank: 2, never: []string{"internal/catalog", "internal/policy"}},
 
 	"internal/store/roster":    {rank: 3, never: []string{"internal/connector", "internal/catalog", "internal/policy"}},
 	"internal/store/engine":    {rank: 3, imports: []string{"internal/store", "internal/store/roster", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},

@@ -1,0 +1,230 @@
+// Package list reads the formats in which a whole list of context keys arrives: CSV, lines of JSON
+// and JSON arrays.
+//
+// A list may have any size: it is read once, in blocks that are parsed in parallel, and memory is
+// bounded by the size of a block, never by the shape of the list. A row that can't be used is
+// skipped and reported with its number; a list that can't be what it claims to be is refused with
+// [fault.Invalid]. The package knows nothing of what becomes of the keys.
+package list
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"unicode/utf8"
+
+	"muster/internal/fault"
+	"muster/internal/segment"
+)
+
+// Format is the form of a list.
+type Format uint8
+
+// The formats.
+const (
+	CSV    Format = iota // one row a line, one field of it is the key
+	NDJSON               // one JSON string or object a line
+	JSON                 // one array of strings or of objects
+)
+
+// Options says how a list is to be read.
+type Options struct {
+	Format Format
+	// Column is the name of the field that holds the key, or its index counted from 0. Empty means
+	// the first column, and in objects the first of the usual names that is there.
+	Column string
+	// Header says whether the first row of a CSV names the columns. Nil: it does if Column is a name,
+	// or if its first field is one of the usual names for a key.
+	Header *bool
+	// Skip is told of every row that can't be used, in the order of rows, by one goroutine.
+	Skip func(row int64, reason, value string)
+	// Progress is told now and then how much was read.
+	Progress func(bytes, rows int64)
+}
+
+// Sink takes keys. It is used by one goroutine.
+type Sink interface {
+	// Append takes a key, which is valid until it returns.
+	Append(key []byte) error
+}
+
+// Summary is what a list held.
+type Summary struct {
+	Rows    int64 // without header and empty lines
+	Skipped int64
+	Bytes   int64
+}
+
+// Limits of a row.
+const (
+	blockBytes = 1 << 20
+	maxRow     = 1 << 20 // bytes; a longer one is skipped
+	maxSample  = 64      // bytes of a value that Skip is told
+)
+
+// Read reads a list and hands its keys to the sinks, one of which each parsing goroutine uses. It
+// ends early with the context, with an error of the reader or of a sink, or with a fault of kind
+// Invalid.
+func Read(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summary, error) {
+	if o.Skip == nil {
+		o.Skip = func(int64, string, string) {}
+	}
+	if o.Progress == nil {
+		o.Progress = func(int64, int64) {}
+	}
+	if o.Format == JSON {
+		return readArray(ctx, r, o, sinks[0])
+	}
+	return readLines(ctx, r, o, sinks)
+}
+
+// skip is a row that can't be used. Its row counts from the beginning of its block.
+type skip struct {
+	row    int64
+	reason string
+	value  string
+}
+
+// block is a number of whole rows on its way through the parsers.
+type block struct {
+	n     int // counts from 0
+	data  []byte
+	long  bool // a row that is too long stands for the block
+	rows  int64
+	skips []skip
+	err   error
+}
+
+// rowParser parses the rows of a block into a sink.
+type rowParser interface {
+	parse(b *block, to Sink)
+}
+
+// readLines splits the list into blocks at ends of rows, has them parsed in parallel and reports
+// skipped rows in order.
+func readLines(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summary, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &splitter{r: r, quotes: o.Format == CSV}
+	var parser rowParser = &objectParser{column: o.Column}
+	if o.Format == CSV {
+		csv, err := s.begin(o)
+		if err != nil {
+			return Summary{}, err
+		}
+		parser = csv
+	} else if err := s.open(); err != nil {
+		return Summary{}, err
+	}
+	work := make(chan *block, len(sinks))
+	done := make(chan *block, len(sinks))
+	var parsing sync.WaitGroup
+	for _, sink := range sinks {
+		parsing.Go(func() {
+			for b := range work {
+				if b.long {
+					b.rows = 1
+					b.skips = append(b.skips, skip{row: 1, reason: "the row is longer than 1 MiB"})
+				} else if b.err == nil {
+					parser.parse(b, sink)
+				}
+				select {
+				case done <- b:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	var readErr error
+	go func() {
+		defer close(work)
+		for n := 0; ; n++ {
+			b, err := s.next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					readErr = err
+				}
+				return
+			}
+			b.n = n
+			select {
+			case work <- b:
+			case <-ctx.Done():
+				readErr = ctx.Err()
+				return
+			}
+		}
+	}()
+	go func() {
+		parsing.Wait()
+		close(done)
+	}()
+	sum, err := collect(done, o, cancel)
+	if err == nil {
+		err = readErr
+	}
+	sum.Bytes = s.read
+	if err == nil && sum.Rows == 0 {
+		err = fault.Invalidf("the list holds no row")
+	}
+	if err == nil && sum.Rows == sum.Skipped {
+		err = fault.Invalidf("no row of the list can be used as a context key; check the format and the column")
+	}
+	return sum, err
+}
+
+// collect puts parsed blocks into order and reports what was skipped.
+func collect(done <-chan *block, o Options, cancel func()) (sum Summary, err error) {
+	early := make(map[int]*block)
+	next := 0
+	var bytes int64
+	for b := range done {
+		if b.err != nil && err == nil {
+			err = b.err
+			cancel()
+		}
+		early[b.n] = b
+		for b := early[next]; b != nil; b = early[next] {
+			delete(early, next)
+			next++
+			for _, s := range b.skips {
+				o.Skip(sum.Rows+s.row, s.reason, s.value)
+			}
+			sum.Rows += b.rows
+			sum.Skipped += int64(len(b.skips))
+			bytes += int64(len(b.data))
+			o.Progress(bytes, sum.Rows)
+		}
+	}
+	return sum, err
+}
+
+// take hands a key over unless it can't be one, and says why not.
+func (b *block) take(key []byte, to Sink) {
+	b.rows++
+	reason := ""
+	switch {
+	case len(key) == 0:
+		reason = "the key is empty"
+	case len(key) > segment.MaxKeyBytes:
+		reason = "the key is longer than 2048 bytes"
+	case !utf8.Valid(key):
+		reason = "the key is not UTF-8"
+	default:
+		if err := to.Append(key); err != nil && b.err == nil {
+			b.err = err
+		}
+		return
+	}
+	b.refuse(reason, key)
+}
+
+// refuse skips the row that was counted last.
+func (b *block) refuse(reason string, value []byte) {
+	if len(value) > maxSample {
+		value = value[:maxSample]
+	}
+	b.skips = append(b.skips, skip{row: b.rows, reason: reason, value: string(value)})
+}
