@@ -78,6 +78,8 @@ type Environment struct {
 	ExpiringSDKKeys    []ExpiringKey
 	CreatedAt          time.Time
 	Version            int // grows with every change
+	// Guard holds the limits that were set for the segments of the environment.
+	Guard *segment.GuardSettings
 }
 
 // ExpiringKey is a rotated SDK key that still works until Expiry.
@@ -112,6 +114,19 @@ type Segment struct {
 
 	// Source is set on a synced segment.
 	Source *Source
+	// Guard holds the limits that were set on this segment, Hold a run that its guard keeps. SDKs see
+	// neither.
+	Guard *segment.GuardSettings
+	Hold  *Hold
+}
+
+// Hold says which run of a segment is held.
+type Hold struct {
+	Run     segment.RunID
+	At      time.Time
+	Removed int
+	Reason  segment.HoldReason
+	Whole   bool // the run brings a whole list
 }
 
 // Ref returns the ref under which SDKs find the segment's members.

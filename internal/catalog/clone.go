@@ -18,6 +18,7 @@ func (e *Environment) Clone() *Environment {
 	c := *e
 	c.Tags = slices.Clone(e.Tags)
 	c.ExpiringSDKKeys = slices.Clone(e.ExpiringSDKKeys)
+	c.Guard = e.Guard.Clone()
 	return &c
 }
 
@@ -31,6 +32,8 @@ func (s *Segment) Clone() *Segment {
 	c.ExcludedContexts = cloneEach(s.ExcludedContexts, ContextTargets.clone)
 	c.Rules = cloneEach(s.Rules, SegmentRule.clone)
 	c.Source = clonePointer(s.Source)
+	c.Guard = s.Guard.Clone()
+	c.Hold = clonePointer(s.Hold)
 	return &c
 }
 

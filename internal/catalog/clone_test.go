@@ -76,6 +76,8 @@ func scribble(v reflect.Value, n int) {
 		v.SetBool(n == 1)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(n))
+	case reflect.Float64:
+		v.SetFloat(float64(n))
 	case reflect.Uint64:
 		v.SetUint(uint64(n))
 	case reflect.Pointer:

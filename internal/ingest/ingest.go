@@ -27,11 +27,14 @@ type Ingest struct {
 	store store.Store
 	now   func() time.Time
 	log   *slog.Logger
+	jobs  jobs
 }
 
 // New returns the write path over a store.
 func New(s store.Store, now func() time.Time, log *slog.Logger) *Ingest {
-	return &Ingest{store: s, now: now, log: log}
+	i := &Ingest{store: s, now: now, log: log}
+	i.jobs.init()
+	return i
 }
 
 // Push is one request of a tool, parsed.
@@ -43,6 +46,9 @@ type Push struct {
 	ReceivedAt time.Time
 	Parse      time.Duration
 	UserAgent  string
+	// Idempotency is what the sender named the request by: the same name within 24 hours changes
+	// nothing and gets the receipt of the first one.
+	Idempotency string
 }
 
 // Receipt says what a push did. Runs stand in the order of the batch's cohorts.
@@ -78,7 +84,7 @@ func (i *Ingest) Push(ctx context.Context, who catalog.Caller, p Push) (Receipt,
 	if err := w.stage(ctx); err != nil {
 		return receipt, err
 	}
-	rev, err := i.store.Update(ctx, store.Scope{Env: env.ID}, w.commit)
+	rev, err := w.update(ctx)
 	if err != nil {
 		i.reject(ctx, w, err)
 		return receipt, unavailable(fmt.Errorf("commit push of %s: %w", p.Tool, err))
@@ -99,7 +105,146 @@ type push struct {
 	skipped []int // per cohort: members that could not be used
 	folded  []int // per cohort: repeats of a context, of which the last one counts
 	runs    []segment.Run
+
+	trip  map[int]*segment.Hold // cohorts whose changes the guard holds
+	split map[int]*halves       // cohorts that came while a run is held
 }
+
+// halves are the changes of a cohort, those that add apart from those that remove.
+type halves struct{ adds, removes store.Staged }
+
+// errSplit ends an update in which a run turns out to be held.
+type errSplit struct{ cohort int }
+
+func (e *errSplit) Error() string { return "a run is held" }
+
+// update commits the push. What the guard holds is parked in a second attempt.
+func (w *push) update(ctx context.Context) (segment.Revision, error) {
+	for {
+		at := -1
+		rev, err := w.ingest.store.Update(ctx, store.Scope{Env: w.env.ID}, func(tx store.Tx) error { return w.commit(tx, &at) })
+		var trip *tripped
+		var split *errSplit
+		switch {
+		case errors.As(err, &trip) && w.trip[at] == nil:
+			if w.trip == nil {
+				w.trip = make(map[int]*segment.Hold)
+			}
+			trip.hold.Usual = w.ingest.usual(ctx, w.env.ID, w.segment(at), trip.hold.Members+int64(trip.hold.Removed-trip.hold.Added))
+			w.trip[at] = &trip.hold
+		case errors.As(err, &split) && w.split[split.cohort] == nil:
+			if err := w.halve(ctx, split.cohort); err != nil {
+				return 0, err
+			}
+		default:
+			return rev, err
+		}
+	}
+}
+
+func (w *push) segment(cohort int) segment.Key {
+	if seg, ok := w.ingest.store.SegmentBySource(w.env.ID, string(w.Tool), w.Batch.Cohorts[cohort].ExternalID); ok {
+		return seg.Key
+	}
+	return ""
+}
+
+// halve stages the changes of a cohort in two lists.
+func (w *push) halve(ctx context.Context, cohort int) error {
+	adds, removes := new(segment.Changes), new(segment.Changes)
+	for c := range w.Batch.Cohorts[cohort].Changes.All() {
+		to := adds
+		if c.Ops.Settled() != c.Ops {
+			to = removes
+		}
+		if len(c.Key) > 0 {
+			to.Append(c.Key, c.Ops)
+		} else {
+			to.AppendHash(c.Hash, c.Ops)
+		}
+	}
+	h := &halves{}
+	var err error
+	if h.adds, err = w.ingest.store.Stage(ctx, adds); err == nil {
+		h.removes, err = w.ingest.store.Stage(ctx, removes)
+	}
+	if w.split == nil {
+		w.split = make(map[int]*halves)
+	}
+	w.split[cohort] = h
+	return err
+}
+
+// apply applies the changes of a cohort, or parks what the guard holds, and fills in the run.
+func (w *push) apply(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) error {
+	switch {
+	case seg.Hold != nil && w.split[n] == nil:
+		return &errSplit{n}
+	case seg.Hold != nil:
+		return w.join(tx, n, seg, run)
+	case w.trip[n] != nil:
+		return w.hold(tx, n, seg, run)
+	}
+	effect, err := tx.Apply(w.env.ID, seg.Key, w.staged[n])
+	if err != nil {
+		return err
+	}
+	run.Added, run.Removed = effect.Added, effect.Removed
+	run.Unchanged += effect.Unchanged
+	return inspect(tx, w.env, seg, segment.Sync{
+		Members: effect.Counts.Included - int64(effect.Added) + int64(effect.Removed), Added: effect.Added, Removed: effect.Removed, MembersAfter: effect.Counts.Included,
+	}, w.ReceivedAt)
+}
+
+// hold parks the changes of a cohort in a hold of its own.
+func (w *push) hold(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) error {
+	tx.OpenSession(store.Session{Env: w.env.ID, Segment: seg.Key, ID: run.ID, Detail: []byte(holdDetail)})
+	effect, err := tx.Park(w.env.ID, seg.Key, run.ID, w.staged[n])
+	if err != nil {
+		return err
+	}
+	run.State, run.Hold = segment.RunHeld, w.trip[n]
+	run.Hold.Added, run.Hold.Removed = effect.Added, effect.Removed
+	run.Unchanged = 0
+	held := seg.Clone()
+	held.Hold = &catalog.Hold{Run: run.ID, At: w.ReceivedAt, Removed: effect.Removed, Reason: run.Hold.Reason}
+	tx.PutSegment(held)
+	return nil
+}
+
+// join lets a cohort's adds go live and parks its removals in the hold that is open.
+func (w *push) join(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) error {
+	h := w.split[n]
+	parked, err := tx.Park(w.env.ID, seg.Key, seg.Hold.Run, h.removes)
+	if err != nil {
+		return err
+	}
+	run.Parked = parked.Removed
+	run.Unchanged += parked.Unchanged
+	if h.adds.Len() > 0 {
+		effect, err := tx.Apply(w.env.ID, seg.Key, h.adds)
+		if err != nil {
+			return err
+		}
+		run.Added = effect.Added
+		run.Unchanged += effect.Unchanged
+	}
+	if parked.Removed == 0 {
+		return nil
+	}
+	run.Note = joinNotes(run.Note, fmt.Sprintf("%d removals wait with run %s, which the guard holds", parked.Removed, seg.Hold.Run))
+	if run.Added == 0 {
+		run.State = segment.RunHeld
+		run.Hold = &segment.Hold{Reason: seg.Hold.Reason, Removed: parked.Removed, Joined: seg.Hold.Run, Usual: -1}
+	}
+	held := seg.Clone()
+	held.Hold.Removed += parked.Removed
+	tx.PutSegment(held)
+	return nil
+}
+
+// holdDetail marks the session of held changes.
+const holdDetail = `{"kind":"hold"}`
 
 // authorise checks every segment that the push would touch as the catalog is now, before any work
 // is done for the caller. The commit checks again in order.
@@ -177,13 +322,27 @@ func (w *push) discard() {
 			s.Discard()
 		}
 	}
+	for _, h := range w.split {
+		for _, s := range []store.Staged{h.adds, h.removes} {
+			if s != nil {
+				s.Discard()
+			}
+		}
+	}
 }
 
 // commit runs in the environment's order, perhaps more than once.
-func (w *push) commit(tx store.Tx) error {
+func (w *push) commit(tx store.Tx, at *int) error {
 	w.runs = w.runs[:0]
 	if _, ok := tx.Environment(w.env.ID); !ok {
 		return fault.NotFoundf("Unknown environment id; the environment was deleted")
+	}
+	if w.Idempotency != "" {
+		known, err := tx.Recorded(w.env.ID, string(w.Tool), w.Idempotency)
+		if err != nil || len(known) > 0 {
+			w.runs = known
+			return err
+		}
 	}
 	if len(w.Batch.Cohorts) == 0 {
 		run := w.run("", segment.Cohort{})
@@ -208,12 +367,10 @@ func (w *push) commit(tx store.Tx) error {
 		run := w.run(seg.Key, cohort)
 		run.Skipped, run.Unchanged = w.skipped[n], w.folded[n]
 		if w.staged[n] != nil {
-			effect, err := tx.Apply(w.env.ID, seg.Key, w.staged[n])
-			if err != nil {
+			*at = n
+			if err := w.apply(tx, n, seg, &run); err != nil {
 				return fmt.Errorf("apply to segment %s: %w", seg.Key, err)
 			}
-			run.Added, run.Removed = effect.Added, effect.Removed
-			run.Unchanged += effect.Unchanged
 		}
 		if n == 0 { // samples and note are the request's
 			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
@@ -226,7 +383,20 @@ func (w *push) commit(tx store.Tx) error {
 			tx.Audit(w.audit(seg, before, run))
 		}
 	}
+	w.remember(tx)
 	return nil
+}
+
+// remember lets a repeat of the request be known.
+func (w *push) remember(tx store.Tx) {
+	if w.Idempotency == "" {
+		return
+	}
+	var ids []segment.RunID
+	for _, r := range w.runs {
+		ids = append(ids, r.ID)
+	}
+	tx.Remember(w.env.ID, string(w.Tool), w.Idempotency, ids)
 }
 
 func (w *push) record(tx store.Tx, run segment.Run) {
@@ -249,6 +419,8 @@ func (w *push) run(key segment.Key, cohort segment.Cohort) segment.Run {
 		Parse:      w.Parse,
 		Actor:      w.who.Actor,
 		UserAgent:  w.UserAgent,
+
+		Idempotency: w.Idempotency,
 	}
 }
 

@@ -33,6 +33,7 @@ type delta struct {
 	revision segment.Revision
 	added    int // contexts, see store.Effect
 	removed  int
+	allowed  bool     // somebody decided that it is right, whatever it removes
 	keys     []byte   // for each change the length of its key and the key
 	offs     []uint32 // where in keys
 	counts   segment.Counts

@@ -292,7 +292,7 @@ func (t *tx) collected(m *membership, name sessionID) (*session, error) {
 	switch {
 	case s == nil || s.Ref != m.ref:
 		return nil, fmt.Errorf("session %s of segment %s: %w", name.id, name.key, store.ErrNoSession)
-	case s.Start <= m.row.since && m.row.since > 0:
+	case s.Start < m.row.since:
 		return nil, fmt.Errorf("session %s of segment %s began at revision %d: %w", name.id, name.key, s.Start, store.ErrSuperseded)
 	}
 	return s, nil
@@ -365,7 +365,7 @@ func (t *tx) publishPoint(m *membership, p store.Publication) (store.Effect, err
 	return effect, t.exchange(m, c, p, 0, effect)
 }
 
-// exchange stages a composition as the membership of m's ref. Sessions that began at or before since
+// exchange stages a composition as the membership of m's ref. Sessions that began before since
 // are superseded; 0 means all that have begun.
 func (t *tx) exchange(m *membership, c *composition, p store.Publication, since segment.Revision, effect store.Effect) error {
 	old, err := t.retired(m, p)
@@ -374,7 +374,9 @@ func (t *tx) exchange(m *membership, c *composition, p store.Publication, since 
 	}
 	next := newMembership(m.env, m.ref)
 	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters(), since: since}
-	next.recent = m.recent.clone()
+	if p.Reason == segment.PointReplace { // what somebody decided is not held against the next sync
+		next.recent = m.recent.clone()
+	}
 	next.layers.Store(c.layers())
 	counts := c.counts
 	next.counts.Store(&counts)
@@ -453,7 +455,13 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 			return store.Effect{}, t.postpone() // more may have been parked in this step
 		}
 		t.CloseSession(env, k, id)
-		return t.Apply(env, k, &staged{e: t.step.e, changes: changes, n: changes.Len()})
+		effect, err := t.Apply(env, k, &staged{e: t.step.e, changes: changes, n: changes.Len()})
+		if seg, ok := t.Segment(env, k); ok && err == nil {
+			if d := t.deltas[t.membership(refID{env, seg.Ref()})]; d != nil {
+				d.allowed = true
+			}
+		}
+		return effect, err
 	}
 	m, err := t.exchangeable(env, k)
 	if err != nil {

@@ -180,7 +180,7 @@ type membershipRow struct {
 	cut     segment.Revision // the rosters contain the log exactly up to here
 	counts  segment.Counts   // at the cut
 	rosters []store.FileID   // newest first
-	since   segment.Revision // sessions that began here or before are superseded
+	since   segment.Revision // sessions that began before are superseded
 	began   segment.Revision // when it was published; 0 if it grew from nothing
 }
 

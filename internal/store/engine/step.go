@@ -362,7 +362,11 @@ func (s *step) install() {
 			continue
 		}
 		s.e.pendingChanges.Add(d.install())
-		d.m.recent.note(s.at, d.added, d.removed)
+		if d.allowed {
+			d.m.recent = recent{}
+		} else {
+			d.m.recent.note(s.at, d.added, d.removed)
+		}
 		changed[d.m.env] = append(changed[d.m.env], d.m)
 	}
 	s.installSessions()

@@ -1,0 +1,101 @@
+package segment
+
+import "time"
+
+// Guard is the limits beyond which a sync is held instead of applied.
+type Guard struct {
+	// Shrink is how many percent of a segment may be removed within Window, below zero: any.
+	Shrink float64
+	// Members is how many members a segment must have for Shrink and Growth to count.
+	Members int64
+	Window  time.Duration
+	// AllowEmpty lets a whole list without anybody replace a segment that has members.
+	AllowEmpty bool
+	// Growth is by how many percent a segment may grow within Window, below zero: any.
+	Growth float64
+	// Reject refuses a sync that would be held.
+	Reject bool
+}
+
+// DefaultGuard is the guard of a segment for which nobody set another.
+var DefaultGuard = Guard{Shrink: 30, Members: 1000, Window: 10 * time.Minute, Growth: -1}
+
+// GuardSettings are the limits that somebody set on a segment or an environment. Those that are nil
+// are inherited.
+type GuardSettings struct {
+	Shrink     *float64
+	Members    *int64
+	Window     *time.Duration
+	AllowEmpty *bool
+	Growth     *float64
+	Reject     *bool
+}
+
+// Over returns the guard under the settings, which may be nil.
+func (s *GuardSettings) Over(g Guard) Guard {
+	if s == nil {
+		return g
+	}
+	set(&g.Shrink, s.Shrink)
+	set(&g.Members, s.Members)
+	set(&g.Window, s.Window)
+	set(&g.AllowEmpty, s.AllowEmpty)
+	set(&g.Growth, s.Growth)
+	set(&g.Reject, s.Reject)
+	return g
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s *GuardSettings) Clone() *GuardSettings {
+	if s == nil {
+		return nil
+	}
+	return &GuardSettings{
+		Shrink: clone(s.Shrink), Members: clone(s.Members), Window: clone(s.Window),
+		AllowEmpty: clone(s.AllowEmpty), Growth: clone(s.Growth), Reject: clone(s.Reject),
+	}
+}
+
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// Sync is what a sync would do to a segment, and what others did within the window.
+type Sync struct {
+	Members        int64 // now
+	Added, Removed int   // by this sync
+	AddedLately    int   // by those before it
+	RemovedLately  int
+	Whole          bool // it is a whole list
+	MembersAfter   int64
+}
+
+// Check returns why a sync must be held, "" if it need not be, and the limit that it breaks.
+func (g Guard) Check(s Sync) (reason HoldReason, limit float64) {
+	if s.Whole && s.MembersAfter == 0 && s.Members > 0 && !g.AllowEmpty {
+		return HeldEmpty, 0
+	}
+	// A segment that was filled within the window is as large as it is now.
+	before := max(s.Members, s.Members+int64(s.RemovedLately)-int64(s.AddedLately))
+	if before < g.Members || before <= 0 {
+		return "", 0
+	}
+	percent := func(n int) float64 { return 100 * float64(n) / float64(before) }
+	switch {
+	case g.Shrink >= 0 && s.Removed > 0 && percent(s.Removed+s.RemovedLately) > g.Shrink:
+		return HeldShrink, g.Shrink
+	case g.Growth >= 0 && s.Added > 0 && percent(s.Added+s.AddedLately) > g.Growth:
+		return HeldGrowth, g.Growth
+	}
+	return "", 0
+}
