@@ -19,6 +19,7 @@ type commands struct {
 	Config configFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
 
 	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
+	Import  importCommand  `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

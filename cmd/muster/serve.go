@@ -103,6 +103,7 @@ type server struct {
 	database *pebblestore.Store
 	engine   *engine.Engine
 	delivery *delivery.Delivery
+	members  *ingest.Ingest
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
 	stopRESP func() // nil when there is no RESP endpoint
@@ -168,18 +169,21 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	members := ingest.New(s.engine, time.Now, s.log)
+	s.members = ingest.New(s.engine, time.Now, s.log)
+	if err := s.members.Resume(ctx); err != nil {
+		return fmt.Errorf("go on with interrupted imports: %w", err)
+	}
 	keys := access.New(s.engine, time.Now)
 	spool := filepath.Join(s.settings.DataDir, "spool")
 	if err := os.MkdirAll(spool, 0o700); err != nil {
 		return fmt.Errorf("make the spool folder: %w", err)
 	}
 	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
-	s.inbound = inbound.New(members, keys, tools, s.log, inbound.Options{
+	s.inbound = inbound.New(s.members, keys, tools, s.log, inbound.Options{
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: spool, Now: time.Now,
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
-	management := api.New(people, members, history.New(s.engine), keys, time.Now, s.log)
+	management := api.New(people, s.members, history.New(s.engine), keys, time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
@@ -336,6 +340,9 @@ func (s *server) abandon() {
 }
 
 func (s *server) closeStore() error {
+	if s.members != nil {
+		s.members.Close()
+	}
 	var errs []error
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())

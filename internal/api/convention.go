@@ -102,6 +102,11 @@ func tidyPath(r *http.Request) bool {
 func cutContextKey(path string) (head, key, tail string, found bool) {
 	if rest, ok := strings.CutPrefix(path, prefix+"/segments/"); ok {
 		parts := strings.SplitN(rest, "/", 5)
+		if len(parts) == 5 && parts[3] == "members" {
+			tail = "/timeline"
+			key, found = strings.CutSuffix(strings.TrimSuffix(parts[4], "/"), tail)
+			return strings.TrimSuffix(path, parts[4]), key, tail, found
+		}
 		if len(parts) < 5 || (parts[3] != "contexts" && parts[3] != "users") {
 			return "", "", "", false
 		}

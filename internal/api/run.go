@@ -23,6 +23,7 @@ type runJSON struct {
 	Removed    int              `json:"removed"`
 	Unchanged  int              `json:"unchanged"`
 	Skipped    int              `json:"skipped"`
+	Parked     int              `json:"parked,omitzero"`
 	Samples    []skipJSON       `json:"skippedSample,omitzero"`
 	Bytes      int64            `json:"bytes,omitzero"`
 	ReceivedAt int64            `json:"receivedAt"`
@@ -34,6 +35,8 @@ type runJSON struct {
 	Comment    string           `json:"comment,omitzero"`
 	Note       string           `json:"note,omitzero"`
 	Error      string           `json:"error,omitzero"`
+	Key        string           `json:"idempotencyKey,omitzero"`
+	Hold       *runHoldJSON     `json:"hold,omitzero"`
 	Links      links            `json:"_links"`
 }
 
@@ -46,7 +49,39 @@ type skipJSON struct {
 // runDurationsJSON says where the time of a run went, in milliseconds.
 type runDurationsJSON struct {
 	Parse  int64 `json:"parse"`
+	Stage  int64 `json:"stage"`
 	Commit int64 `json:"commit"`
+}
+
+// runHoldJSON says why the guard kept a run and what the run would have done.
+type runHoldJSON struct {
+	Reason              string    `json:"reason"`
+	Limit               float64   `json:"limit"`
+	SetOn               string    `json:"setOn,omitzero"`
+	Would               wouldJSON `json:"would"`
+	UsualRemovedPercent *float64  `json:"usualRemovedPercent,omitzero"`
+	LikelyCause         string    `json:"likelyCause,omitzero"`
+	JoinedRunID         string    `json:"joinedRunId,omitzero"`
+}
+
+type wouldJSON struct {
+	Added   int   `json:"added"`
+	Removed int   `json:"removed"`
+	Members int64 `json:"members"`
+}
+
+func runHoldOf(h *segment.Hold) *runHoldJSON {
+	if h == nil {
+		return nil
+	}
+	j := &runHoldJSON{
+		Reason: string(h.Reason), Limit: h.Limit, SetOn: h.SetOn, Would: wouldJSON{h.Added, h.Removed, h.Members},
+		LikelyCause: h.Cause, JoinedRunID: string(h.Joined),
+	}
+	if h.Usual >= 0 {
+		j.UsualRemovedPercent = &h.Usual
+	}
+	return j
 }
 
 type actorJSON struct {
@@ -66,9 +101,9 @@ func runOf(at segmentPath, run segment.Run) runJSON {
 		Tool: run.Tool, Mode: modeName(run.Mode),
 		Received: run.Received, Added: run.Added, Removed: run.Removed, Unchanged: run.Unchanged, Skipped: run.Skipped,
 		Bytes: run.Bytes, ReceivedAt: unixMilli(run.ReceivedAt), LiveAt: unixMilli(run.LiveAt),
-		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Commit: run.Commit.Milliseconds()},
+		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Stage: run.Stage.Milliseconds(), Commit: run.Commit.Milliseconds()},
 		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
-		Links: at.runLinks(run.ID),
+		Links: at.runLinks(run.ID), Parked: run.Parked, Key: run.Idempotency, Hold: runHoldOf(run.Hold),
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })

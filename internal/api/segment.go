@@ -77,6 +77,7 @@ type musterJSON struct {
 	Drifted      bool         `json:"drifted"`
 	Partial      bool         `json:"partial,omitzero"` // recreated after a deletion; lacks what came before
 	LastRun      *lastRunJSON `json:"lastRun,omitzero"`
+	Hold         *holdJSON    `json:"hold"`
 }
 
 type lastRunJSON struct {
@@ -178,13 +179,35 @@ func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON
 		EnvID: string(seg.Env), SegmentID: string(seg.ID), Version: seg.Version,
 		IncludedCount: size.Included, ExcludedCount: size.Excluded, LastModified: j.LastModifiedDate,
 	}
-	j.ImportInProgress = new(bool)
-	j.Muster = &musterJSON{State: "live"}
+	importing := s.ingest.Importing(seg.Env, seg.Key)
+	j.ImportInProgress = &importing
+	j.Muster = &musterJSON{State: "live", Hold: holdOf(seg.Hold)}
+	switch {
+	case seg.Hold != nil:
+		j.Muster.State = "held"
+	case importing:
+		j.Muster.State = "syncing"
+	}
 	if src := seg.Source; src != nil {
 		j.Muster.ExternalID, j.Muster.ExternalName, j.Muster.Drifted = src.ExternalID, src.ExternalName, src.Drifted
 		j.Muster.Partial = src.Partial
 	}
 	return j
+}
+
+// holdJSON is the run that the guard of a segment keeps.
+type holdJSON struct {
+	RunID   string `json:"runId"`
+	HeldAt  int64  `json:"heldAt"`
+	Removed int    `json:"removed"`
+	Reason  string `json:"reason"`
+}
+
+func holdOf(h *catalog.Hold) *holdJSON {
+	if h == nil {
+		return nil
+	}
+	return &holdJSON{string(h.Run), unixMilli(h.At), h.Removed, string(h.Reason)}
 }
 
 // segmentWithRun renders one segment with its newest run.

@@ -47,7 +47,7 @@ var rooms = map[string]room{
 
 	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
-	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/connector", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},
 	"web":              {rank: 5, imports: []string{}},
 

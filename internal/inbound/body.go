@@ -7,12 +7,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"muster/internal/connector/list"
 	"muster/internal/fault"
 )
 
@@ -24,8 +23,6 @@ const (
 	totalBody = 10 * time.Minute
 	// turn is how long a large body waits until others have been parsed.
 	turn = 30 * time.Second
-	// zstdWindow bounds what a frame may make the decoder hold.
-	zstdWindow = 8 << 20
 )
 
 // body is a request body that can be read more than once, in memory or in a file.
@@ -55,7 +52,7 @@ func (c *call) readBody() (*body, error) {
 		deadline: http.NewResponseController(c.w).SetReadDeadline,
 		end:      time.Now().Add(totalBody),
 	}
-	inflated, free, err := inflate(paced, c.r.Header.Get("Content-Encoding"))
+	inflated, free, err := list.Inflate(paced, c.r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}
@@ -138,28 +135,6 @@ func (s *spoolWriter) Write(p []byte) (int, error) {
 		err = fmt.Errorf("%w: %w", errSpool, err)
 	}
 	return n, err
-}
-
-// inflate undoes the content encoding.
-func inflate(r io.Reader, encoding string) (io.Reader, func(), error) {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "", "identity":
-		return r, func() {}, nil
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, nil, fault.Invalidf("the body is not gzip, though Content-Encoding says so").Because(err)
-		}
-		return z, func() { _ = z.Close() }, nil
-	case "zstd":
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return nil, nil, fault.Invalidf("the body is not zstd, though Content-Encoding says so").Because(err)
-		}
-		return z, z.Close, nil
-	default:
-		return nil, nil, fault.New(fault.Invalid, fault.CodeUnsupportedType, "Content-Encoding may be gzip, zstd or identity")
-	}
 }
 
 // pacedReader gives the client a deadline for each piece of the body and one for all of it, and

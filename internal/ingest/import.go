@@ -38,9 +38,10 @@ type Import struct {
 	Target
 	Mode ImportMode
 	// Format, Column and Header say how the list is to be read; see list.Options.
-	Format list.Format
-	Column string
-	Header *bool
+	Format   ListFormat
+	Encoding string // Content-Encoding of the body: gzip, zstd or none
+	Column   string
+	Header   *bool
 	// Filename and Size are what the sender says; Size 0: not known.
 	Filename string
 	Size     int64
@@ -149,8 +150,25 @@ func (i *Ingest) importable(c store.Catalog, who catalog.Caller, im Import) (pla
 	return p, nil
 }
 
+// ListFormat is the form of an uploaded list.
+type ListFormat string
+
+// The formats: rows of fields, one JSON value a line, one JSON array.
+const (
+	CSV    ListFormat = "csv"
+	NDJSON ListFormat = "ndjson"
+	JSON   ListFormat = "json"
+)
+
 func (im Import) options() list.Options {
-	return list.Options{Format: im.Format, Column: im.Column, Header: im.Header}
+	o := list.Options{Column: im.Column, Header: im.Header}
+	switch im.Format {
+	case NDJSON:
+		o.Format = list.NDJSON
+	case JSON:
+		o.Format = list.JSON
+	}
+	return o
 }
 
 func (im Import) loadMode() store.LoadMode {
@@ -230,6 +248,11 @@ func RejectsOf(id segment.RunID) store.DocumentID { return store.DocumentID("rej
 
 // receive makes the body durable and parses it at the same time.
 func (j *importJob) receive(ctx context.Context, body io.Reader) error {
+	body, free, err := list.Inflate(body, j.im.Encoding)
+	if err != nil {
+		return err
+	}
+	defer free()
 	return j.i.store.PutDocument(ctx, j.id.env, documentOf(j.name), func(w io.Writer) error {
 		return j.parse(ctx, io.TeeReader(body, w))
 	})
@@ -506,6 +529,11 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 		return out, unavailable(err)
 	}
 	defer load.Discard()
+	body, free, err := list.Inflate(body, im.Encoding)
+	if err != nil {
+		return out, err
+	}
+	defer free()
 	w := load.Writer()
 	o := im.options()
 	o.Skip = func(row int64, reason, _ string) {
