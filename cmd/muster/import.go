@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -38,9 +39,7 @@ func (r *remote) ask(ctx context.Context, method, path string, body io.Reader, h
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Authorization", r.Token)
 	req.Header.Set("User-Agent", "muster/"+version())
 	res, err := http.DefaultClient.Do(req)

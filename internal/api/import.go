@@ -80,10 +80,10 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 	if p := run.Progress; p != nil {
 		j.Progress = &progressJSON{p.BytesRead, p.BytesTotal, p.Rows}
 	}
-	switch {
-	case j.Status == "complete":
+	switch j.Status {
+	case "complete":
 		j.Result = &importResultJSON{run.Added, run.Removed, run.Unchanged, run.Skipped}
-	case j.Status == "stopped":
+	case "stopped":
 		j.Error = &importErrorJSON{Code: string(run.State), Message: run.Error}
 	}
 	return j

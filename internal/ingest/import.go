@@ -388,12 +388,12 @@ func (j *importJob) commit(ctx context.Context) error {
 	const attempts = 5
 	for n := 0; ; n++ {
 		began := time.Now()
-		staged, diff, err := j.load.Seal(ctx, j.id.env, j.id.key, j.name)
+		staged, _, err := j.load.Seal(ctx, j.id.env, j.id.key, j.name)
 		if err != nil {
 			return fmt.Errorf("sort import into segment %s: %w", j.id.key, err)
 		}
 		j.change(func(r *segment.Run) { r.State, r.Stage = segment.RunStaged, time.Since(began) })
-		err = j.publish(ctx, staged, diff)
+		err = j.publish(ctx, staged)
 		staged.Discard()
 		if !errors.Is(err, store.ErrStale) || n == attempts {
 			return err
@@ -401,13 +401,13 @@ func (j *importJob) commit(ctx context.Context) error {
 	}
 }
 
-func (j *importJob) publish(ctx context.Context, staged store.Staged, diff segment.Diff) error {
+func (j *importJob) publish(ctx context.Context, staged store.Staged) error {
 	var hold *segment.Hold
 	for {
 		run := j.state()
 		run.Progress = nil
 		_, err := j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
-			return j.stageIn(tx, staged, diff, hold, &run)
+			return j.stageIn(tx, staged, hold, &run)
 		})
 		var trip *tripped
 		switch {
@@ -425,7 +425,7 @@ func (j *importJob) publish(ctx context.Context, staged store.Staged, diff segme
 }
 
 // stageIn makes an import live in a write, or keeps it if it is held.
-func (j *importJob) stageIn(tx store.Tx, staged store.Staged, diff segment.Diff, hold *segment.Hold, run *segment.Run) error {
+func (j *importJob) stageIn(tx store.Tx, staged store.Staged, hold *segment.Hold, run *segment.Run) error {
 	p, err := j.im.find(tx, j.who, policy.UpdateIncluded)
 	if err != nil {
 		return err

@@ -53,10 +53,7 @@ func (p *csvParser) parse(b *block, to Sink) {
 // A quoted field is unquoted into scratch, unless that is nil.
 func cutField(row []byte, scratch *[]byte) (field, rest []byte, more bool) {
 	if len(row) == 0 || row[0] != '"' {
-		if i := bytes.IndexByte(row, ','); i >= 0 {
-			return row[:i], row[i+1:], true
-		}
-		return row, nil, false
+		return bytes.Cut(row, []byte(","))
 	}
 	var out []byte
 	if scratch != nil {

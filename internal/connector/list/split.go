@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,13 +141,7 @@ func (s *splitter) skipRow() (*block, error) {
 var usual = []string{"key", "id", "userkey", "user_key", "user key", "userid", "user_id", "user id", "contextkey", "context_key", "context key", "email"}
 
 func isUsual(name string) bool {
-	name = strings.ToLower(strings.TrimSpace(name))
-	for _, u := range usual {
-		if name == u {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(usual, strings.ToLower(strings.TrimSpace(name)))
 }
 
 // begin reads the header of a CSV, if it has one, and finds the column.

@@ -48,6 +48,8 @@ type Options struct {
 	// get. Defaults 10 and 30 days.
 	MaxPoints int
 	PointAge  time.Duration
+	// LogAge is how old entries of a log get. Default seven days.
+	LogAge time.Duration
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -80,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.PointAge == 0 {
 		o.PointAge = 30 * 24 * time.Hour
+	}
+	if o.LogAge == 0 {
+		o.LogAge = 7 * 24 * time.Hour
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute

@@ -33,6 +33,8 @@ type environment struct {
 	head   atomic.Uint64        // stored under commit, when everything of the revision is visible
 	floor  segment.Revision     // under commit: the floor row
 
+	trimmed segment.Revision // under commit, but for the one who trims: entries up to here may be gone
+
 	postponed *request // under commit: an update that must be the first of the next step
 
 	mu      sync.Mutex

@@ -9,6 +9,9 @@ func (e *Engine) Ticks() (tick func()) {
 	return func() { seen = e.foldIdle(seen) }
 }
 
+// TrimLogs deletes old entries now.
+func (e *Engine) TrimLogs() { e.trimLogs(e.ctx) }
+
 // Waiting returns how many updates wait for the committer of an environment.
 func (e *Engine) Waiting(id segment.EnvID) int {
 	env := e.environment(id)

@@ -109,22 +109,16 @@ func baseOf(m *members) *base {
 	b := &base{m: m}
 	for _, l := range m.layers {
 		if l.table != nil {
-			b.layers = append(b.layers, sortedChanges(slices.Collect(first(l.table.sorted()))))
+			var all sortedChanges
+			for c := range l.table.sorted() { //nolint:errcheck // a table can always be read
+				all = append(all, c)
+			}
+			b.layers = append(b.layers, all)
 		} else {
 			b.layers = append(b.layers, l.file)
 		}
 	}
 	return b
-}
-
-func first(seq iter.Seq2[segment.Change, error]) iter.Seq[segment.Change] {
-	return func(yield func(segment.Change) bool) {
-		for c := range seq {
-			if !yield(c) {
-				return
-			}
-		}
-	}
 }
 
 // sortedChanges are changes in hash order.

@@ -245,7 +245,7 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		}
 	}
 	journal := s.journal.layers
-	c, err := compose(append(journal[:len(journal):len(journal)], layer{file: file}), len(journal), file.roster.Counts())
+	c, err := compose(append(slices.Clip(journal), layer{file: file}), len(journal), file.roster.Counts())
 	if err != nil {
 		return store.Effect{}, m.unreadable(err)
 	}
@@ -437,8 +437,7 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 	if s == nil {
 		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
 	}
-	all := s.journal.layers
-	all = all[:len(all):len(all)]
+	all := slices.Clip(s.journal.layers)
 	if s.Kept != nil {
 		f, err := t.step.e.openFile(t.step.e.writing, s.Kept.File)
 		if err != nil {

@@ -238,10 +238,7 @@ func listDiff(now model, s *drawnSession) (d segment.Diff) {
 // over returns what a session's list makes of the members as they were when it was sealed, with
 // everything since the session began laid over it.
 func (s *drawnSession) over(now model) model {
-	after := model{}
-	for h, ops := range now {
-		after[h] = ops
-	}
+	after := maps.Clone(now)
 	listed := s.listed()
 	switch s.mode {
 	case store.LoadReplace:

@@ -13,8 +13,8 @@ import (
 	"muster/internal/store/roster"
 )
 
-// settlePublications writes the change file of every publication, and drops points that are too old,
-// until the engine closes.
+// settlePublications writes the change file of every publication, and drops points and entries that
+// are too old, until the engine closes.
 func (e *Engine) settlePublications() {
 	tick := time.NewTicker(e.o.IdleFold)
 	defer tick.Stop()
@@ -25,6 +25,7 @@ func (e *Engine) settlePublications() {
 		case <-e.publications.work:
 		case <-tick.C:
 			e.expirePoints()
+			e.trimLogs(e.ctx)
 		}
 		for p := e.publications.next(); p != nil; p = e.publications.next() {
 			err := e.settle(e.ctx, p)
