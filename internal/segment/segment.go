@@ -183,7 +183,28 @@ type Batch struct {
 	Samples []Skip
 	// Note is something the operator should know about the request, such as an unusual action.
 	Note string
+	// Page is this request's place among those that state a whole membership together; nil when the
+	// request stands alone. Only a replace has one.
+	Page *Page
+	// MessageID is what the tool named the message by, so that a repeat can be told; empty if it
+	// does not.
+	MessageID string
 }
+
+// Page is the place of one request in a whole membership that comes in several.
+type Page struct {
+	// Session is what the tool calls the whole of them, at most [MaxMessageIDBytes].
+	Session string
+	// Index counts from 0 and is below Total, which is at least 1 and at most [MaxPages].
+	Index int
+	Total int
+}
+
+// Limits of what a tool may call its messages and of how many pages it may send.
+const (
+	MaxMessageIDBytes = 255
+	MaxPages          = 100_000
+)
 
 // Cohort is an audience in a tool and what a batch changes in it.
 type Cohort struct {
