@@ -254,6 +254,9 @@ type Membership interface {
 	Points(segment.EnvID, segment.Key) ([]segment.Point, error)
 	// PointMembers returns the members of a point; the error wraps ErrNoPoint.
 	PointMembers(context.Context, segment.EnvID, segment.Key, segment.PointID) (Members, error)
+	// Collected returns the members that a session would make of a segment if what it keeps were
+	// published now, or settled when that is no whole membership. The error wraps ErrNoSession.
+	Collected(ctx context.Context, env segment.EnvID, key segment.Key, id segment.RunID) (Members, error)
 	// Counted waits until the effect of a publication is counted and returns it.
 	Counted(context.Context, segment.EnvID, segment.Ref, segment.Revision) (segment.Diff, error)
 	// Trace yields what happened to one context in a segment, newest first, back to the beginning of

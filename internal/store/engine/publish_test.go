@@ -272,6 +272,9 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	}
 	before := x.pointIDs(rt)
 	after := s.over(x.now)
+	if s.kept && s.sealed == x.done {
+		x.collected(rt, t, s, after)
+	}
 	var got store.Effect
 	rev, err := x.d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) (err error) {
 		p := store.Publication{Session: s.id, Reason: segment.PointReplace, Run: s.id}
@@ -437,6 +440,7 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 		after.apply(c.Hash, c.Ops)
 	}
 	sent = append(sent, s.journal...)
+	x.collected(rt, t, s, after)
 	var got store.Effect
 	rev, err := x.d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) (err error) {
 		got, err = tx.Settle(testEnv, "vip", s.id)
@@ -461,6 +465,27 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 	x.now = after
 	x.sessions = slices.DeleteFunc(x.sessions, func(o *drawnSession) bool { return o == s })
 	x.sent(sent)
+}
+
+// collected checks what a session says that it would make of the members.
+func (x *exchange) collected(rt *rapid.T, t *testing.T, s *drawnSession, want model) {
+	m, err := x.d.Collected(t.Context(), testEnv, "vip", s.id)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if m.Counts() != want.counts() {
+		rt.Fatalf("the session would make %+v, want %+v", m.Counts(), want.counts())
+	}
+	got := model{}
+	for c, err := range m.All(nil) {
+		if err != nil {
+			rt.Fatal(err)
+		}
+		got.apply(c.Hash, c.Ops)
+	}
+	if !maps.Equal(want, got) {
+		rt.Fatalf("the session would make %v, want %v", got, want)
+	}
 }
 
 func (x *exchange) pointIDs(rt *rapid.T) map[segment.PointID]bool {
