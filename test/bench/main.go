@@ -36,14 +36,16 @@ const (
 func main() {
 	binary := flag.String("binary", "bin/muster", "the muster to measure")
 	seconds := flag.Int("seconds", 10, "how long each rate is measured")
+	members := flag.Int("members", 10_000_000, "how many members a whole list has")
+	only := flag.Bool("lists", false, "measure whole lists only")
 	flag.Parse()
-	if err := run(*binary, time.Duration(*seconds)*time.Second); err != nil {
+	if err := run(*binary, time.Duration(*seconds)*time.Second, *members, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, length time.Duration) error {
+func run(binary string, length time.Duration, members int, only bool) error {
 	dir, err := os.MkdirTemp("", "muster-bench-")
 	if err != nil {
 		return err
@@ -57,7 +59,11 @@ func run(binary string, length time.Duration) error {
 	}
 	defer func() { _ = b.stop() }()
 	fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version())
-	for _, figure := range []func() error{b.pending, b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart} {
+	figures := []func() error{b.pending, b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart}
+	if only {
+		figures = nil
+	}
+	for _, figure := range append(figures, b.replace(members)) {
 		if err := figure(); err != nil {
 			return err
 		}

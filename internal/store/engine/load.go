@@ -105,20 +105,21 @@ type ranged interface {
 	Range(first, last byte) iter.Seq2[segment.Change, error]
 }
 
-func baseOf(m *members) *base {
-	b := &base{m: m}
-	for _, l := range m.layers {
+func baseOf(m *members) *base { return &base{m: m, layers: rangesOf(m.layers)} }
+
+func rangesOf(layers []layer) (out []ranged) {
+	for _, l := range layers {
 		if l.table != nil {
 			var all sortedChanges
 			for c := range l.table.sorted() { //nolint:errcheck // a table can always be read
 				all = append(all, c)
 			}
-			b.layers = append(b.layers, all)
+			out = append(out, all)
 		} else {
-			b.layers = append(b.layers, l.file)
+			out = append(out, l.file)
 		}
 	}
-	return b
+	return out
 }
 
 // sortedChanges are changes in hash order.
@@ -137,6 +138,11 @@ func (s sortedChanges) Range(first, last byte) iter.Seq2[segment.Change, error] 
 
 func (b *base) Range(first, last byte) iter.Seq2[segment.Change, error] {
 	if len(b.layers) == 1 {
+		// Nearly all large memberships are one whole roster, of which nothing has to be left out. The
+		// base holds its file open.
+		if f, ok := b.layers[0].(*file); ok && f.roster.Kind() == roster.Full {
+			return f.roster.Range(first, last)
+		}
 		return settled(b.layers[0].Range(first, last))
 	}
 	sources := make([]iter.Seq2[segment.Change, error], len(b.layers))

@@ -103,34 +103,43 @@ func (m *members) Diff(ctx context.Context, instead store.Members) (segment.Diff
 		return segment.Diff{}, fmt.Errorf("members of %s are of another store", instead.Ref())
 	}
 	var d segment.Diff
-	for c, err := range difference(ctx, from.layers, m.layers) {
+	for _, err := range counted(difference(ctx, from, m), from, m, &d) {
 		if err != nil {
 			return segment.Diff{}, m.unreadable(err)
-		}
-		if c.Ops.Settled() != 0 {
-			d.Added++
-			d.AddedKeys = sample(d.AddedKeys, c.Key)
-		} else {
-			d.Removed++
-			d.RemovedKeys = sample(d.RemovedKeys, c.Key)
 		}
 	}
 	d.Unchanged = max(0, int(m.counts.Included)-d.Added)
 	return d, nil
 }
 
-func sample(keys []string, k []byte) []string {
-	if len(k) == 0 || len(keys) == segment.MaxDiffSamples {
-		return keys
+// counted passes the changes that turn some members into others on and counts them.
+func counted(changes iter.Seq2[segment.Change, error], from, to *members, diff *segment.Diff) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range changes {
+			if err == nil {
+				n, keys, side := &diff.Removed, &diff.RemovedKeys, from
+				if c.Ops.Settled() != 0 {
+					n, keys, side = &diff.Added, &diff.AddedKeys, to
+				}
+				*n++
+				if len(*keys) < segment.MaxDiffSamples {
+					var k []byte
+					if k, err = side.key(c.Hash); len(k) > 0 {
+						*keys = append(*keys, string(k))
+					}
+				}
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
 	}
-	return append(keys, string(k))
 }
 
-// difference yields what turns the membership of one list of layers into that of another. A change
-// has the key of whichever side knows it.
-func difference(ctx context.Context, from, to []layer) iter.Seq2[segment.Change, error] {
+// difference yields what turns some members into others, in hash order and without keys.
+func difference(ctx context.Context, from, to *members) iter.Seq2[segment.Change, error] {
 	return func(yield func(segment.Change, error) bool) {
-		next, stop := iter.Pull2(mergedLayers(true, from, nil))
+		next, stop := iter.Pull2(baseOf(from).Range(0, 255))
 		defer stop()
 		was, err, more := next()
 		// turn yields the change of one context; false when the caller wants no more.
@@ -138,7 +147,7 @@ func difference(ctx context.Context, from, to []layer) iter.Seq2[segment.Change,
 			c.Ops = turned(before, after)
 			return c.Ops == 0 || yield(c, nil)
 		}
-		for c, toErr := range until(ctx, mergedLayers(true, to, nil)) {
+		for c, toErr := range until(ctx, baseOf(to).Range(0, 255)) {
 			if toErr != nil {
 				yield(c, toErr)
 				return

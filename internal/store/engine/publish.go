@@ -634,7 +634,7 @@ func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.R
 	return segment.MemberDelta{
 		Ref: d.ref, Len: most,
 		Each: func(yield func(segment.Change) bool) error {
-			for c, err := range difference(ctx, from, to) {
+			for c, err := range difference(ctx, &members{layers: from}, &members{layers: to}) {
 				if err != nil {
 					return err
 				}

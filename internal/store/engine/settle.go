@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"muster/internal/segment"
@@ -56,8 +55,9 @@ func (e *Engine) settle(ctx context.Context, p *publication) error {
 	if err != nil {
 		return err
 	}
+	before, after := &members{layers: from}, &members{layers: to}
 	var diff segment.Diff
-	f, err := e.putFile(ctx, roster.Partial, counted(difference(ctx, from, to), &diff))
+	f, err := e.putFile(ctx, roster.Partial, counted(difference(ctx, before, after), before, after, &diff))
 	if err != nil {
 		return err
 	}
@@ -80,27 +80,6 @@ func (e *Engine) settle(ctx context.Context, p *publication) error {
 }
 
 func (e *Engine) failed() bool { return e.failure.Load() != nil }
-
-// counted passes changes on without their keys and counts them.
-func counted(changes iter.Seq2[segment.Change, error], diff *segment.Diff) iter.Seq2[segment.Change, error] {
-	return func(yield func(segment.Change, error) bool) {
-		for c, err := range changes {
-			if err == nil {
-				if c.Ops.Settled() != 0 {
-					diff.Added++
-					diff.AddedKeys = sample(diff.AddedKeys, c.Key)
-				} else {
-					diff.Removed++
-					diff.RemovedKeys = sample(diff.RemovedKeys, c.Key)
-				}
-			}
-			c.Key = nil
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
-}
 
 // entryDelta reads the delta of a publication off the log.
 func (e *Engine) entryDelta(ctx context.Context, p *publication) (*delta, error) {

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// replaced is the segment whose whole membership is exchanged.
+const replaced = "/api/v2/segments/default/production/replaced"
+
+// replace measures whole lists: the first, the same again, one of which a part differs, and the way
+// back; then what redis-server takes for the same members.
+func (b *bench) replace(members int) func() error {
+	return func() error {
+		resp, err := b.do(http.MethodPost, "/api/v2/segments/default/production", strings.NewReader(`{"key":"replaced","name":"Replaced","unbounded":true}`))
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		moved := members / 20
+		first := rows{to: members}
+		other := rows{from: moved, to: members + moved}
+		name := fmt.Sprintf("replace %d members", members)
+		for _, step := range []struct {
+			what string
+			list rows
+		}{{"first", first}, {"no-op", first}, {"5 % differ", other}, {"5 % differ", first}, {"5 % differ", other}} {
+			cpu := b.cpu()
+			took, err := b.upload(step.list)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s, %s: first byte sent to visible %.2f s, %.2f us of server a member, %d MB resident at most, %d MB of it not files\n", name, step.what, took.Seconds(),
+				(b.cpu()-cpu).Seconds()*1e6/float64(members), b.status("VmHWM")>>10, b.status("RssAnon")>>10)
+		}
+		if err := b.rollBack(name); err != nil {
+			return err
+		}
+		return b.redis(first)
+	}
+}
+
+// rows is a list of users, read as CSV.
+type rows struct {
+	from, to int
+	buf      bytes.Buffer
+}
+
+func (r *rows) Read(p []byte) (int, error) {
+	for r.buf.Len() < len(p) && r.from < r.to {
+		fmt.Fprintf(&r.buf, "user-%015d\n", r.from)
+		r.from++
+	}
+	return r.buf.Read(p)
+}
+
+// upload replaces the membership and returns how long that took, as its sender sees it.
+func (b *bench) upload(list rows) (time.Duration, error) {
+	// The list is made before the clock starts: making it takes as long as parsing it.
+	path := filepath.Join(b.dir, "list.csv")
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := io.Copy(f, &list); err != nil {
+		return 0, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	defer func() { _ = errors.Join(f.Close(), os.Remove(path)) }()
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+replaced+"/imports?mode=replace", f)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", token)
+	req.Header.Set("Content-Type", "text/csv")
+	began := time.Now()
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != http.StatusNoContent {
+		return 0, fmt.Errorf("import answered %s: %s, %w", resp.Status, text, err)
+	}
+	at := resp.Header.Get("Location")
+	for {
+		var state struct{ Status string }
+		if err := b.get(at, &state); err != nil {
+			return 0, err
+		}
+		switch state.Status {
+		case "complete":
+			return time.Since(began), nil
+		case "held", "stopped":
+			return 0, fmt.Errorf("import is %s", state.Status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (b *bench) get(path string, v any) error {
+	resp, err := b.do(http.MethodGet, path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(resp.Body).Decode(v)
+}
+
+// rollBack publishes the newest point and waits until a member that it brings back is seen.
+func (b *bench) rollBack(name string) error {
+	var points struct {
+		Items []struct {
+			ID string `json:"_id"`
+		}
+	}
+	if err := b.get(replaced+"/points", &points); err != nil {
+		return err
+	}
+	if len(points.Items) < 2 {
+		return errors.New("there is no point")
+	}
+	began := time.Now()
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := b.do(http.MethodPost, replaced+"/points/"+points.Items[1].ID+"/publish", strings.NewReader(`{}`))
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				err = errors.New("rollback answered " + resp.Status)
+			}
+		}
+		answered <- err
+	}()
+	for {
+		var state struct{ Included bool }
+		if err := b.get(replaced+"/contexts/user-000000000000001", &state); err != nil {
+			return err
+		}
+		if state.Included {
+			break
+		}
+	}
+	visible := time.Since(began)
+	err := <-answered
+	fmt.Printf("%s, rollback: visible after %.0f ms, counted after %.2f s\n", name, visible.Seconds()*1e3, time.Since(began).Seconds())
+	return err
+}
+
+// status returns a figure of the server's process in KiB.
+func (b *bench) status(field string) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.process.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			var n int64
+			_, _ = fmt.Sscan(value, &n)
+			return n
+		}
+	}
+	return 0
+}
+
+// redis is the yardstick: the same members in the layout that SDKs read, by pipelined SADD into a
+// redis-server of its own that writes nothing to disk.
+func (b *bench) redis(list rows) error {
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		fmt.Println("redis-server is not installed: no yardstick")
+		return nil
+	}
+	socket := filepath.Join(b.dir, "redis.sock")
+	server := exec.CommandContext(b.ctx, binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", b.dir)
+	if err := server.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = errors.Join(server.Process.Kill(), server.Wait()) }()
+	var conn net.Conn
+	for range 500 {
+		if conn, err = new(net.Dialer).DialContext(b.ctx, "unix", socket); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	members := list.to - list.from
+	began := time.Now()
+	answered := make(chan error, 1)
+	go func() { // each SADD of a new member answers ":1"
+		in := bufio.NewReaderSize(conn, 1<<20)
+		_, err := in.Discard(members * len(":1\r\n"))
+		answered <- err
+	}()
+	out := bufio.NewWriterSize(conn, 1<<20)
+	for i := list.from; i < list.to; i++ {
+		h := sha256.Sum256(fmt.Appendf(nil, "user-%015d", i))
+		fmt.Fprintf(out, "*3\r\n$4\r\nSADD\r\n$64\r\nbig_segment_include:%s\r\n$11\r\nreplaced.g1\r\n", base64.StdEncoding.EncodeToString(h[:]))
+	}
+	if err := errors.Join(out.Flush(), <-answered); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	var used string
+	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server.Process.Pid)); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+				used = strings.TrimSpace(v)
+			}
+		}
+	}
+	fmt.Printf("yardstick: %d members into redis-server by pipelined SADD, nothing on disk: %.2f s, %s resident\n", members, took.Seconds(), used)
+	return nil
+}
