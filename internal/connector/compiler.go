@@ -28,12 +28,16 @@ func (c *compiler) parser(p *requestParserJSON, x extensionsJSON) {
 	m.kind = c.optional(&m.request, "contextKindPath", p.ContextKindPath)
 	m.url = c.optional(&m.request, "cohortUrlPath", p.CohortURLPath)
 	m.description = c.optional(&m.request, "x-muster.cohortDescriptionPath", x.CohortDescriptionPath)
+	m.messageID = c.optional(&m.request, "x-muster.dedupePath", x.DedupePath)
+	m.notPing = c.optional(&m.request, "x-muster.emptyOk", x.EmptyOK)
 	if p.MemberArrayParser == nil {
 		c.fail(errors.New("memberArrayParser is missing"))
 		return
 	}
 	c.members(p.MemberArrayParser)
-	c.shape(p, x.RemoveMatcher)
+	c.shape(p, x)
+	c.joins(x.MembershipMatcher)
+	c.page(x)
 }
 
 func (c *compiler) members(p *memberArrayParser) {
@@ -45,7 +49,7 @@ func (c *compiler) members(p *memberArrayParser) {
 }
 
 // shape settles where the members are and what says their direction.
-func (c *compiler) shape(p *requestParserJSON, removeMatcher *string) {
+func (c *compiler) shape(p *requestParserJSON, x extensionsJSON) {
 	m := c.m
 	two := p.AddMemberArrayPath != nil || p.RemoveMemberArrayPath != nil
 	switch {
@@ -61,8 +65,10 @@ func (c *compiler) shape(p *requestParserJSON, removeMatcher *string) {
 		c.fail(errors.New("neither memberArrayPath nor addMemberArrayPath with removeMemberArrayPath is given"))
 	case !two && p.ArrayInclusion == nil && m.membership.slot < 0:
 		c.fail(errors.New("memberArrayPath needs arrayInclusion or booleanMembershipPath, or nothing says who joins and who leaves"))
-	case p.ArrayInclusion == nil && removeMatcher != nil:
+	case p.ArrayInclusion == nil && x.RemoveMatcher != nil:
 		c.fail(errors.New("x-muster.removeMatcher needs arrayInclusion"))
+	case p.ArrayInclusion == nil && x.ReplaceMatcher != nil:
+		c.fail(errors.New("x-muster.replaceMatcher needs arrayInclusion"))
 	}
 	if c.err != nil {
 		return
@@ -78,21 +84,61 @@ func (c *compiler) shape(p *requestParserJSON, removeMatcher *string) {
 	if p.ArrayInclusion != nil {
 		// LaunchDarkly lets the action win over a boolean that is there as well.
 		m.membership = field{slot: -1}
-		c.action(p.ArrayInclusion, removeMatcher)
+		c.action(p.ArrayInclusion, x)
 	}
 }
 
-func (c *compiler) action(p *arrayInclusion, removeMatcher *string) {
+func (c *compiler) action(p *arrayInclusion, x extensionsJSON) {
 	a := &action{field: c.required(&c.m.request, "arrayInclusion.path", p.Path)}
 	if p.Matcher == nil {
 		c.fail(errors.New("arrayInclusion.matcher is missing"))
 		return
 	}
 	a.add = c.expression("arrayInclusion.matcher", *p.Matcher)
-	if removeMatcher != nil {
-		a.remove = c.expression("x-muster.removeMatcher", *removeMatcher)
+	if x.RemoveMatcher != nil {
+		a.remove = c.expression("x-muster.removeMatcher", *x.RemoveMatcher)
+	}
+	if x.ReplaceMatcher != nil {
+		a.replace = c.expression("x-muster.replaceMatcher", *x.ReplaceMatcher)
 	}
 	c.m.action = a
+}
+
+// joins settles the words with which members say that they join.
+func (c *compiler) joins(matcher *string) {
+	switch {
+	case matcher == nil:
+	case c.m.membership.slot < 0:
+		c.fail(errors.New("x-muster.membershipMatcher needs booleanMembershipPath, and no arrayInclusion"))
+	default:
+		c.m.joins = c.expression("x-muster.membershipMatcher", *matcher)
+	}
+}
+
+// page settles how a whole membership is put together.
+func (c *compiler) page(x extensionsJSON) {
+	m := c.m
+	replaces := m.action != nil && m.action.replace != nil
+	switch {
+	case replaces && (m.override.id.slot >= 0 || m.override.name.slot >= 0):
+		// What a row leaves out of another cohort nobody can tell.
+		c.fail(errors.New("x-muster.replaceMatcher excludes cohortIdPath and cohortNamePath of members"))
+	case x.Page == nil:
+		return
+	case !replaces:
+		c.fail(errors.New("x-muster.page needs x-muster.replaceMatcher"))
+	case x.Page.FirstIndex < 0 || x.Page.FirstIndex > 1:
+		c.fail(errors.New("x-muster.page.firstIndex must be 0 or 1"))
+	}
+	if x.Page == nil {
+		return
+	}
+	m.page = &pageFields{
+		session: c.required(&m.request, "x-muster.page.sessionPath", x.Page.SessionPath),
+		index:   c.required(&m.request, "x-muster.page.indexPath", x.Page.IndexPath),
+		total:   c.required(&m.request, "x-muster.page.totalPath", x.Page.TotalPath),
+		first:   x.Page.FirstIndex,
+	}
 }
 
 func (c *compiler) expression(name, text string) *regexp.Regexp {

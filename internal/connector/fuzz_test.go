@@ -59,7 +59,7 @@ func checkParsed(t *testing.T, body []byte, p *Parsed, err error) {
 		t.Fatalf("error is %v", err)
 	case err != nil && strings.ContainsAny(known.Message, "\"\\\n\r"):
 		t.Fatalf("message %q", known.Message)
-	case err != nil:
+	case err != nil || p.Ping:
 		return
 	case !json.Valid(bytes.TrimPrefix(body, []byte("\ufeff"))):
 		t.Fatal("a body that is no JSON was read")
@@ -79,6 +79,12 @@ func checkParsed(t *testing.T, body []byte, p *Parsed, err error) {
 			}
 		}
 	}
+	if page := b.Page; page != nil && (b.Mode != segment.Replace || page.Session == "" || page.Index < 0 || page.Index >= page.Total || page.Total > segment.MaxPages) {
+		t.Fatalf("mode %d with page %+v", b.Mode, page)
+	}
+	if len(b.MessageID) > segment.MaxMessageIDBytes {
+		t.Fatalf("message id of %d bytes", len(b.MessageID))
+	}
 	if received != b.Received || skipped != b.Skipped || b.Received > 0 && b.Skipped == b.Received || b.Environment == "" {
 		t.Fatalf("batch of %d received, %d skipped; cohorts have %d and %d", b.Received, b.Skipped, received, skipped)
 	}
@@ -97,6 +103,7 @@ func FuzzManifest(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte(manifestText(needed+one+byAction+byID, `,"x-muster":{"removeMatcher":"^remove$","okStatus":200},"jsonResponseBody":"{}"`)))
+	f.Add([]byte(manifestText(needed+one+byAction+byID, `,"x-muster":{"replaceMatcher":"^add$",`+paged+`,"dedupePath":"/m/0/id","emptyOk":"/m"}`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := ParseManifest("tool", text)
 		if err != nil {

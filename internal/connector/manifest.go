@@ -32,10 +32,14 @@ type Manifest struct {
 	description field
 	action      *action // nil when direction is not per request
 	arrays      []memberArray
+	page        *pageFields // nil when a whole membership comes in one request
+	messageID   field
+	notPing     field // set when a body without it is a ping
 
 	member     wanted // places in one member
 	memberID   field
-	membership field // set when each member says its direction
+	membership field          // set when each member says its direction
+	joins      *regexp.Regexp // what a membership says that joins, nil when it is a boolean
 	override   cohortFields
 }
 
@@ -63,8 +67,15 @@ type memberArray struct {
 // action is one word for the direction of the whole request.
 type action struct {
 	field
-	add    *regexp.Regexp
-	remove *regexp.Regexp // nil when every other word removes
+	replace *regexp.Regexp // nil when no word states the whole membership
+	add     *regexp.Regexp
+	remove  *regexp.Regexp // nil when every other word removes
+}
+
+// pageFields are the places that say which part of a whole membership a request brings.
+type pageFields struct {
+	session, index, total field
+	first                 int // the index of the first page
 }
 
 const (
@@ -135,9 +146,21 @@ type memberArrayParser struct {
 }
 
 type extensionsJSON struct {
-	RemoveMatcher         *string `json:"removeMatcher"`
-	CohortDescriptionPath *string `json:"cohortDescriptionPath"`
-	OKStatus              *int    `json:"okStatus"`
+	RemoveMatcher         *string   `json:"removeMatcher"`
+	ReplaceMatcher        *string   `json:"replaceMatcher"`
+	MembershipMatcher     *string   `json:"membershipMatcher"`
+	Page                  *pageJSON `json:"page"`
+	DedupePath            *string   `json:"dedupePath"`
+	EmptyOK               *string   `json:"emptyOk"`
+	CohortDescriptionPath *string   `json:"cohortDescriptionPath"`
+	OKStatus              *int      `json:"okStatus"`
+}
+
+type pageJSON struct {
+	SessionPath *string `json:"sessionPath"`
+	IndexPath   *string `json:"indexPath"`
+	TotalPath   *string `json:"totalPath"`
+	FirstIndex  int     `json:"firstIndex"`
 }
 
 // ParseManifest reads the manifest of the tool with the given key. Names that the language does

@@ -19,6 +19,7 @@ const (
 	byFlag   = `,"memberArrayParser":{"memberIdPath":"/id","booleanMembershipPath":"/in"}`
 	one      = `,"memberArrayPath":"/m"`
 	two      = `,"addMemberArrayPath":"/a","removeMemberArrayPath":"/r"`
+	paged    = `"page":{"sessionPath":"/s","indexPath":"/p","totalPath":"/of","firstIndex":1}`
 	byAction = `,"arrayInclusion":{"path":"/action","matcher":"^add$"}`
 )
 
@@ -28,10 +29,11 @@ func TestManifestsThatLoad(t *testing.T) {
 		"two lists":             manifestText(needed+two+byID, ""),
 		"an action per request": manifestText(needed+one+byAction+byID, ""),
 		"an action beside a flag, which is ignored": manifestText(needed+one+byAction+byFlag, ""),
-		"every extension":                          manifestText(needed+one+byAction+byID, `,"x-muster":{"removeMatcher":"^remove$","cohortDescriptionPath":"/d","okStatus":200}`),
-		"an index that looks like one and is none": manifestText(strings.Replace(needed, `"/i"`, `"/batch[0]/cohortId"`, 1)+two+byID, ""),
-		"fields that only LaunchDarkly uses":       strings.Replace(manifestText(needed+two+byID, ""), `{"name"`, `{"version":"1.0.0","icons":{"square":"x.svg"},"categories":["data"],"name"`, 1),
-		"other capabilities":                       strings.Replace(manifestText(needed+two+byID, ""), `"capabilities":{`, `"capabilities":{"auditLogEventsHook":{"x":1},`, 1),
+		"every extension of a tool with actions":    manifestText(needed+one+byAction+byID, `,"x-muster":{"removeMatcher":"^remove$","replaceMatcher":"^all$",`+paged+`,"dedupePath":"/message","emptyOk":"/m","cohortDescriptionPath":"/d","okStatus":200}`),
+		"a word per member":                         manifestText(needed+one+byFlag, `,"x-muster":{"membershipMatcher":"^add$"}`),
+		"an index that looks like one and is none":  manifestText(strings.Replace(needed, `"/i"`, `"/batch[0]/cohortId"`, 1)+two+byID, ""),
+		"fields that only LaunchDarkly uses":        strings.Replace(manifestText(needed+two+byID, ""), `{"name"`, `{"version":"1.0.0","icons":{"square":"x.svg"},"categories":["data"],"name"`, 1),
+		"other capabilities":                        strings.Replace(manifestText(needed+two+byID, ""), `"capabilities":{`, `"capabilities":{"auditLogEventsHook":{"x":1},`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseManifest("tool", []byte(text))
@@ -57,7 +59,7 @@ func TestManifestsThatDoNotLoad(t *testing.T) {
 		"an unknown name in the capability":    {manifestText(needed+two+byID, `,"requestPraser":{}`), "requestPraser"},
 		"an unknown name in the parser":        {manifestText(needed+two+byID+`,"memberPath":"/m"`, ""), "memberPath"},
 		"a known name in another case":         {manifestText(needed+two+byID+`,"contextkindpath":"/k"`, ""), "contextkindpath"},
-		"an unknown extension":                 {manifestText(needed+two+byID, `,"x-muster":{"replaceMatcher":"^members$"}`), "replaceMatcher"},
+		"an unknown extension":                 {manifestText(needed+two+byID, `,"x-muster":{"replaceMatch":"^members$"}`), "replaceMatch"},
 		"an unknown name in the member parser": {manifestText(needed+two+`,"memberArrayParser":{"memberIdPath":"/id","name":"/n"}`, ""), "name"},
 		"a link that is no web address":        {strings.Replace(good, `{"name"`, `{"links":{"site":"javascript:x"},"name"`, 1), "no http or https address"},
 		"no environment":                       {manifestText(strings.Replace(needed, "environmentIdPath", "contextKindPath", 1)+two+byID, ""), "environmentIdPath is missing"},
@@ -78,6 +80,15 @@ func TestManifestsThatDoNotLoad(t *testing.T) {
 		"a very long matcher":                  {manifestText(needed+one+byID+`,"arrayInclusion":{"path":"/action","matcher":"`+strings.Repeat("a", 1025)+`"}`, ""), "arrayInclusion.matcher is longer"},
 		"a remove matcher without action":      {manifestText(needed+two+byID, `,"x-muster":{"removeMatcher":"x"}`), "removeMatcher needs arrayInclusion"},
 		"a remove matcher that is no regexp":   {manifestText(needed+one+byAction+byID, `,"x-muster":{"removeMatcher":"("}`), "removeMatcher: error parsing regexp"},
+		"a replace matcher without action":     {manifestText(needed+two+byID, `,"x-muster":{"replaceMatcher":"x"}`), "replaceMatcher needs arrayInclusion"},
+		"a replace matcher that is no regexp":  {manifestText(needed+one+byAction+byID, `,"x-muster":{"replaceMatcher":"("}`), "replaceMatcher: error parsing regexp"},
+		"a replace of several cohorts":         {manifestText(needed+one+byAction+`,"memberArrayParser":{"memberIdPath":"/id","cohortIdPath":"/c"}`, `,"x-muster":{"replaceMatcher":"x"}`), "replaceMatcher excludes"},
+		"pages without replace":                {manifestText(needed+one+byAction+byID, `,"x-muster":{`+paged+`}`), "page needs x-muster.replaceMatcher"},
+		"pages without number":                 {manifestText(needed+one+byAction+byID, `,"x-muster":{"replaceMatcher":"x","page":{"sessionPath":"/s","totalPath":"/of"}}`), "page.indexPath is missing"},
+		"pages that begin late":                {manifestText(needed+one+byAction+byID, `,"x-muster":{"replaceMatcher":"x",`+strings.Replace(paged, ":1}", ":2}", 1)+`}`), "firstIndex must be 0 or 1"},
+		"an unknown name in pages":             {manifestText(needed+one+byAction+byID, `,"x-muster":{"replaceMatcher":"x","page":{"first":1}}`), "first"},
+		"a word per member without its place":  {manifestText(needed+two+byID, `,"x-muster":{"membershipMatcher":"x"}`), "membershipMatcher needs booleanMembershipPath"},
+		"a message id that is no pointer":      {manifestText(needed+two+byID, `,"x-muster":{"dedupePath":"id"}`), "does not start with a slash"},
 		"a pointer without slash":              {manifestText(strings.Replace(needed, `"/e"`, `"e"`, 1)+two+byID, ""), "does not start with a slash"},
 		"a pointer with a bad escape":          {manifestText(strings.Replace(needed, `"/e"`, `"/e~2"`, 1)+two+byID, ""), "a tilde is followed by neither 0 nor 1"},
 		"a status that is no success":          {manifestText(needed+two+byID, `,"x-muster":{"okStatus":302}`), "okStatus must be"},
@@ -108,7 +119,7 @@ func TestShippedTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := r.All()
-	if len(all) != 12 {
+	if len(all) != 14 {
 		t.Errorf("%d tools", len(all))
 	}
 	for i, m := range all {
@@ -166,7 +177,7 @@ func TestLoadingOwnTools(t *testing.T) {
 				}
 			case err == nil || !strings.Contains(err.Error(), tt.want):
 				t.Errorf("error is %v, want it to say %q", err, tt.want)
-			case len(r.All()) != 12:
+			case len(r.All()) != 14:
 				t.Error("something was added beside the error")
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -32,6 +33,8 @@ type Parsed struct {
 	// Batch is never nil. Beside an error it holds what was understood before the fault, for the
 	// ledger alone.
 	Batch *segment.Batch
+	// Ping says that the tool only tries the address: there is nothing to apply.
+	Ping bool
 
 	values []found // what the body holds at the manifest's request places; nil if it is no JSON
 }
@@ -58,6 +61,10 @@ func (m *Manifest) Parse(body io.ReadSeeker, fallback segment.EnvID) (*Parsed, e
 	}
 	if p.values, err = m.survey(w, body, start); err != nil {
 		return p, bodyError(err)
+	}
+	if m.notPing.slot >= 0 && p.at(m.notPing).absent() {
+		p.Ping = true
+		return p, nil
 	}
 	r := request{m: m, p: p, batch: p.Batch}
 	if err := r.header(fallback); err != nil {
@@ -120,6 +127,10 @@ func (r *request) header(fallback segment.EnvID) error {
 	if err := r.action(); err != nil {
 		return err
 	}
+	if err := r.page(); err != nil {
+		return err
+	}
+	r.messageID()
 	empty, err := r.arrays()
 	if err != nil {
 		return err
@@ -192,6 +203,9 @@ func (r *request) action() error {
 	switch {
 	case !ok:
 		return fault.Invalidf("%s", oneLine("value at "+a.pointer+" in request payload is not a text"))
+	case a.replace != nil && a.replace.MatchString(word):
+		r.direction = segment.Include
+		r.batch.Mode = segment.Replace
 	case a.add.MatchString(word):
 		r.direction = segment.Include
 	case a.remove != nil && !a.remove.MatchString(word):
@@ -203,6 +217,68 @@ func (r *request) action() error {
 		}
 	}
 	return nil
+}
+
+// page settles which part of a whole membership the request brings. A tool that pages also says so
+// of one page.
+func (r *request) page() error {
+	f := r.m.page
+	if f == nil || r.batch.Mode != segment.Replace {
+		return nil
+	}
+	session, err := r.text(f.session)
+	if err != nil {
+		return err
+	}
+	index, err := r.count(f.index)
+	if err != nil {
+		return err
+	}
+	total, err := r.count(f.total)
+	if err != nil {
+		return err
+	}
+	switch {
+	case strings.TrimSpace(session) == "":
+		return notFound(f.session)
+	case len(session) > segment.MaxMessageIDBytes:
+		return tooLong(f.session, segment.MaxMessageIDBytes)
+	case total < 1 || total > segment.MaxPages:
+		return fault.Invalidf("%s", oneLine(fmt.Sprintf("the number of pages at %s in request payload must be 1 to %d", f.total.pointer, segment.MaxPages)))
+	case index < f.first || index-f.first >= total:
+		return fault.Invalidf("%s", oneLine(fmt.Sprintf("the page at %s in request payload must be %d to %d", f.index.pointer, f.first, f.first+total-1)))
+	}
+	r.batch.Page = &segment.Page{Session: session, Index: index - f.first, Total: total}
+	return nil
+}
+
+// count returns a small number, which may be written as text.
+func (r *request) count(f field) (int, error) {
+	text, err := r.text(f)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fault.Invalidf("%s", oneLine("value at "+f.pointer+" in request payload is no number of pages")).Because(err)
+	}
+	return n, nil
+}
+
+// messageID keeps what the tool calls the message. One that can't be kept is as good as none:
+// changes are absolute, so a repeat does no harm.
+func (r *request) messageID() {
+	v := r.p.at(r.m.messageID)
+	if v.missing() {
+		return
+	}
+	text, fit := v.appendText(nil)
+	switch id := strings.TrimSpace(string(text)); {
+	case fit != fits || len(id) > segment.MaxMessageIDBytes:
+		r.note("the message id can't be used, so that a repeat of the message can't be told")
+	default:
+		r.batch.MessageID = id
+	}
 }
 
 func (r *request) note(text string) {

@@ -93,6 +93,13 @@ var shapes = map[string]func(t *rapid.T, all []said) json.RawMessage{
 	"example-synced-segment-integration2": func(t *rapid.T, all []said) json.RawMessage {
 		return wordShape(t, all, "mixpanel_", "mixpanel_distinct_id", "members", "remove_members")
 	},
+	"mixpanel": func(t *rapid.T, all []said) json.RawMessage {
+		parameters := object(t, map[string]any{"mixpanel_cohort_id": all[0].cohort, "mixpanel_cohort_name": "Name of " + all[0].cohort, "members": wordRows(t, all, "mixpanel_distinct_id")})
+		return object(t, map[string]any{"environmentId": "e", "action": word(all, "add_members", "remove_members"), "parameters": parameters})
+	},
+	"amplitude-webhook": func(t *rapid.T, all []said) json.RawMessage {
+		return object(t, map[string]any{"environmentId": "e", "cohort_id": all[0].cohort, "cohort_name": "Name of " + all[0].cohort, "in_cohort": all[0].joins, "users": wordRows(t, all, "user_id")})
+	},
 }
 
 func rowShape(t *rapid.T, all []said, environment, cohortID, cohortName, id string) json.RawMessage {

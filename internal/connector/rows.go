@@ -18,7 +18,7 @@ const (
 	skipIDUnicode    = "the member id is not valid Unicode"
 	skipIDLong       = "the member id is longer than 2048 bytes"
 	skipNoMembership = "the member does not say whether it joins or leaves"
-	skipMembership   = "what the member says about joining or leaving is no boolean"
+	skipMembership   = "what the member says about joining or leaving is not understood"
 )
 
 // rows is what reading the members keeps between them.
@@ -120,6 +120,16 @@ func (r *request) membership(w *walker) (segment.Ops, string) {
 	v := valueAt(w, r.m.membership)
 	if v.missing() {
 		return 0, skipNoMembership
+	}
+	if re := r.m.joins; re != nil {
+		word, ok := v.word()
+		switch {
+		case !ok:
+			return 0, skipMembership
+		case re.MatchString(word):
+			return segment.Include, ""
+		}
+		return segment.Uninclude, ""
 	}
 	switch joins, ok := v.truth(); {
 	case !ok:

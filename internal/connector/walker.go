@@ -33,6 +33,9 @@ func (f found) missing() bool {
 	return f.kind == 0 || f.kind == jsontext.KindNull || f.kind == jsontext.KindString && len(f.raw) == 2
 }
 
+// absent reports whether the document has no such place, or null there.
+func (f found) absent() bool { return f.kind == 0 || f.kind == jsontext.KindNull }
+
 // walker reads one JSON value from a stream and files what stands at the wanted places. Of names
 // that an object repeats, the last counts.
 type walker struct {
