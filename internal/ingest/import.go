@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -92,6 +91,8 @@ type importJob struct {
 	im   Import
 	who  catalog.Caller // of the upload; the commit is theirs
 	load store.Load
+	// synced says that the list comes from the segment's own tool.
+	synced bool
 
 	mu  sync.Mutex
 	run segment.Run
@@ -452,13 +453,15 @@ func (j *importJob) stageIn(tx store.Tx, staged store.Staged, hold *segment.Hold
 	tx.CloseSession(j.id.env, j.id.key, run.ID)
 	run.State = segment.RunLive
 	run.Added, run.Removed, run.Unchanged = effect.Added, effect.Removed, effect.Unchanged
-	if after.Source != nil {
-		after.Source.Drifted = true
-	}
+	j.settleSource(after)
 	tx.PutSegment(after)
 	tx.Record(*run)
 	if effect.Added+effect.Removed > 0 {
-		tx.Audit(j.i.auditOf(j.who, p, "imported a list into", fmt.Sprintf("Mode %s: %d rows. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.",
+		verb := "imported a list into"
+		if j.synced {
+			verb = "replaced the members of"
+		}
+		tx.Audit(j.i.auditOf(j.who, p, verb, fmt.Sprintf("Mode %s: %d rows. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.",
 			j.im.Mode, run.Received, run.Added, run.Removed, run.Unchanged, run.Skipped, run.ID), j.im.Comment, policy.UpdateIncluded))
 	}
 	return nil
@@ -616,8 +619,12 @@ func (i *Ingest) Resume(ctx context.Context) error {
 }
 
 func (i *Ingest) resume(ctx context.Context, s store.Session) error {
+	var pages pagesDetail
+	if json.Unmarshal(s.Detail, &pages) == nil && pages.Kind == pagesKind && !s.Kept && i.now().Sub(pages.Run.ReceivedAt) > pagesWait {
+		return i.abandon(ctx, s, pages)
+	}
 	var d detail
-	if err := json.Unmarshal(bytes.Clone(s.Detail), &d); err != nil || d.Kind != "import" || s.Kept {
+	if err := json.Unmarshal(s.Detail, &d); err != nil || d.Kind != "import" || s.Kept {
 		return nil //nolint:nilerr // it is somebody else's, or held
 	}
 	j := &importJob{i: i, id: segmentID{s.Env, s.Segment}, name: s.ID, im: d.Import, run: d.Run, who: importer(d.Run.Actor)}

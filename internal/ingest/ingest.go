@@ -84,7 +84,13 @@ func (i *Ingest) Push(ctx context.Context, who catalog.Caller, p Push) (Receipt,
 	if err := w.stage(ctx); err != nil {
 		return receipt, err
 	}
-	rev, err := w.update(ctx)
+	var rev segment.Revision
+	var err error
+	if p.Batch.Mode == segment.Replace {
+		rev, err = w.replace(ctx)
+	} else {
+		rev, err = w.update(ctx)
+	}
 	if err != nil {
 		i.reject(ctx, w, err)
 		return receipt, unavailable(fmt.Errorf("commit push of %s: %w", p.Tool, err))
@@ -338,7 +344,7 @@ func (w *push) commit(tx store.Tx, at *int) error {
 		return fault.NotFoundf("Unknown environment id; the environment was deleted")
 	}
 	if w.Idempotency != "" {
-		known, err := tx.Recorded(w.env.ID, string(w.Tool), w.Idempotency)
+		known, err := tx.Recorded(w.env.ID, string(w.Tool), w.request())
 		if err != nil || len(known) > 0 {
 			w.runs = known
 			return err
@@ -366,14 +372,14 @@ func (w *push) commit(tx store.Tx, at *int) error {
 		}
 		run := w.run(seg.Key, cohort)
 		run.Skipped, run.Unchanged = w.skipped[n], w.folded[n]
+		if n == 0 { // samples and note are the request's
+			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
+		}
 		if w.staged[n] != nil {
 			*at = n
 			if err := w.apply(tx, n, seg, &run); err != nil {
 				return fmt.Errorf("apply to segment %s: %w", seg.Key, err)
 			}
-		}
-		if n == 0 { // samples and note are the request's
-			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
 		}
 		if before == nil && seg.Source.Partial {
 			run.Note = joinNotes(run.Note, "partial: the segment had been deleted and holds only what came since; run a full sync in "+w.ToolName)
@@ -396,7 +402,16 @@ func (w *push) remember(tx store.Tx) {
 	for _, r := range w.runs {
 		ids = append(ids, r.ID)
 	}
-	tx.Remember(w.env.ID, string(w.Tool), w.Idempotency, ids)
+	tx.Remember(w.env.ID, string(w.Tool), w.request(), ids)
+}
+
+// request names the request among those of its tool. Senders name theirs per segment: what they
+// call a request to another one is another request.
+func (w *push) request() string {
+	if len(w.Batch.Cohorts) == 0 {
+		return w.Idempotency
+	}
+	return w.Idempotency + "\x00" + w.Batch.Cohorts[0].ExternalID
 }
 
 func (w *push) record(tx store.Tx, run segment.Run) {
