@@ -40,6 +40,7 @@ var detailVerbs = map[policy.Action]string{
 	policy.UpdateIncluded:       "updated the included targets of",
 	policy.UpdateExcluded:       "updated the excluded targets of",
 	policy.UpdateRules:          "updated the rules of",
+	policy.UpdateGuard:          "updated the guard of",
 	policy.UpdateOn:             "toggled",
 	policy.UpdateTargets:        "updated the targets of",
 	policy.UpdateFallthrough:    "updated the default rule of",

@@ -157,7 +157,7 @@ func (i *sdkImport) putSegment(s *catalog.Segment) error {
 		}
 		details := before.Clone()
 		s.ID, s.Name, s.Description, s.Tags, s.Source = details.ID, details.Name, details.Description, details.Tags, details.Source
-		s.CreatedAt, s.Generation = details.CreatedAt, details.Generation
+		s.CreatedAt, s.Generation, s.Guard, s.Hold = details.CreatedAt, details.Generation, details.Guard, details.Hold
 		s.Salt = cmp.Or(s.Salt, details.Salt)
 		last = max(last, details.Version)
 		keepSegmentRules(details.Rules, s.Rules)

@@ -79,6 +79,9 @@ func (e *Environment) Validate() error {
 	if err := CheckSecret("mobile key", MobileKeyPrefix, e.MobileKey); err != nil {
 		return err
 	}
+	if err := e.Guard.Validate(); err != nil {
+		return err
+	}
 	return checkTags(e.Tags)
 }
 

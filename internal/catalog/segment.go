@@ -73,6 +73,9 @@ func (s *Segment) Validate() error {
 	if err := checkTags(s.Tags); err != nil {
 		return err
 	}
+	if err := s.Guard.Validate(); err != nil {
+		return err
+	}
 	if err := s.checkTargets(); err != nil {
 		return err
 	}

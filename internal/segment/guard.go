@@ -1,17 +1,22 @@
 package segment
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"muster/internal/fault"
+)
 
 // Guard is the limits beyond which a sync is held instead of applied.
 type Guard struct {
-	// Shrink is how many percent of a segment may be removed within Window, below zero: any.
+	// Shrink is how many percent of a segment may be removed within Window, -1: any.
 	Shrink float64
 	// Members is how many members a segment must have for Shrink and Growth to count.
 	Members int64
 	Window  time.Duration
 	// AllowEmpty lets a whole list without anybody replace a segment that has members.
 	AllowEmpty bool
-	// Growth is by how many percent a segment may grow within Window, below zero: any.
+	// Growth is by how many percent a segment may grow within Window, -1: any.
 	Growth float64
 	// Reject refuses a sync that would be held.
 	Reject bool
@@ -45,6 +50,71 @@ func (s *GuardSettings) Over(g Guard) Guard {
 	return g
 }
 
+// GuardField names one limit of a guard.
+type GuardField string
+
+// The limits.
+const (
+	GuardShrink     GuardField = "shrink"
+	GuardMembers    GuardField = "members"
+	GuardWindow     GuardField = "window"
+	GuardAllowEmpty GuardField = "allowEmpty"
+	GuardGrowth     GuardField = "growth"
+	GuardReject     GuardField = "reject"
+)
+
+// Inherited returns the limits that the settings, which may be nil, leave to others.
+func (s *GuardSettings) Inherited() []GuardField {
+	if s == nil {
+		s = &GuardSettings{}
+	}
+	var fields []GuardField
+	for _, f := range []struct {
+		name GuardField
+		set  bool
+	}{
+		{GuardShrink, s.Shrink != nil},
+		{GuardMembers, s.Members != nil},
+		{GuardWindow, s.Window != nil},
+		{GuardAllowEmpty, s.AllowEmpty != nil},
+		{GuardGrowth, s.Growth != nil},
+		{GuardReject, s.Reject != nil},
+	} {
+		if !f.set {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
+// Bounds of what can be set.
+const (
+	maxGrowth = 1_000_000 // percent
+	minWindow = time.Second
+	maxWindow = time.Hour // as far back as is known what syncs did
+)
+
+// Validate returns a sentence about the first limit that can't be as it is.
+func (s *GuardSettings) Validate() error {
+	if s == nil {
+		return nil
+	}
+	outside := func(v *float64, most float64) bool {
+		return v != nil && (math.IsNaN(*v) || *v != -1 && (*v < 0 || *v > most))
+	}
+	switch {
+	case outside(s.Shrink, 100):
+		return fault.Invalidf("the shrink limit of a guard must be 0 to 100 percent, or off")
+	case outside(s.Growth, maxGrowth):
+		return fault.Invalidf("the growth limit of a guard must be 0 to %d percent, or off", maxGrowth)
+	case s.Members != nil && *s.Members < 0:
+		return fault.Invalidf("the number of members from which a guard counts must be 0 or more")
+	case s.Window != nil && (*s.Window < minWindow || *s.Window > maxWindow):
+		return fault.Invalidf("the window of a guard must be 1 to %d seconds", int(maxWindow.Seconds()))
+	}
+	return nil
+}
+
 // Clone returns a copy that shares nothing with s.
 func (s *GuardSettings) Clone() *GuardSettings {
 	if s == nil {
@@ -54,6 +124,22 @@ func (s *GuardSettings) Clone() *GuardSettings {
 		Shrink: clone(s.Shrink), Members: clone(s.Members), Window: clone(s.Window),
 		AllowEmpty: clone(s.AllowEmpty), Growth: clone(s.Growth), Reject: clone(s.Reject),
 	}
+}
+
+// Equal reports whether both set the same limits to the same values.
+func (s *GuardSettings) Equal(o *GuardSettings) bool {
+	if s == nil || o == nil {
+		return len(s.Inherited()) == len(o.Inherited())
+	}
+	return same(s.Shrink, o.Shrink) && same(s.Members, o.Members) && same(s.Window, o.Window) &&
+		same(s.AllowEmpty, o.AllowEmpty) && same(s.Growth, o.Growth) && same(s.Reject, o.Reject)
+}
+
+func same[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 func clone[T any](p *T) *T {

@@ -76,7 +76,18 @@ type Run struct {
 	// Idempotency is what the caller named the request by, if so.
 	Idempotency string
 	Hold        *Hold     // of a run that is or was held
+	Waiting     bool      // an import that goes on when somebody says so
 	Progress    *Progress // of a run that took long enough to be watched
+}
+
+// Count fills in what a run has done to a segment's members. What else it received was so already.
+func (r *Run) Count(added, removed int) {
+	r.Added, r.Removed = added, removed
+	rest := r.Received - r.Skipped - r.Added
+	if r.Mode == Delta {
+		rest -= r.Removed + r.Parked
+	}
+	r.Unchanged = max(0, rest)
 }
 
 // Hold says why the guard kept a run and what the run would have done.

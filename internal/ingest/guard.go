@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// guardOf returns the limits of a segment and where the one that a reason is about was set.
+func guardOf(env *catalog.Environment, seg *catalog.Segment) segment.Guard {
+	return seg.Guard.Over(env.Guard.Over(segment.DefaultGuard))
+}
+
+// setOn says where the limit for a reason was set.
+func setOn(env *catalog.Environment, seg *catalog.Segment, reason segment.HoldReason) string {
+	has := func(s *segment.GuardSettings) bool {
+		switch {
+		case s == nil:
+			return false
+		case reason == segment.HeldEmpty:
+			return s.AllowEmpty != nil
+		case reason == segment.HeldGrowth:
+			return s.Growth != nil
+		default:
+			return s.Shrink != nil
+		}
+	}
+	switch {
+	case has(seg.Guard):
+		return "segment"
+	case has(env.Guard):
+		return "environment"
+	default:
+		return "default"
+	}
+}
+
+// tripped ends an update whose changes the guard holds back: it is made again with them parked.
+type tripped struct{ hold segment.Hold }
+
+func (t *tripped) Error() string { return "the guard holds the run" }
+
+// inspect returns an error of type tripped, or a refusal, if the guard must hold what a sync does.
+func inspect(tx store.Tx, env *catalog.Environment, seg *catalog.Segment, s segment.Sync, at time.Time) error {
+	g := guardOf(env, seg)
+	added, removed := tx.Recent(env.ID, seg.Key, at.Add(-g.Window))
+	if !s.Whole { // the sync itself is among what was done lately
+		added, removed = added-s.Added, removed-s.Removed
+	}
+	s.AddedLately, s.RemovedLately = added, removed
+	reason, limit := g.Check(s)
+	if reason == "" {
+		return nil
+	}
+	hold := segment.Hold{
+		Reason: reason, Limit: limit, SetOn: setOn(env, seg, reason),
+		Added: s.Added, Removed: s.Removed, Members: s.MembersAfter, Usual: -1, Cause: likelyCause(reason, s),
+	}
+	if g.Reject {
+		return fault.New(fault.Refused, fault.CodeConflict, "the guard of segment %s refuses the sync: %s", seg.Key, hold.Cause)
+	}
+	return &tripped{hold}
+}
+
+func likelyCause(reason segment.HoldReason, s segment.Sync) string {
+	switch {
+	case reason == segment.HeldEmpty:
+		return "The list holds nobody. As a rule the query behind it failed or lost its source."
+	case reason == segment.HeldGrowth:
+		return "Far more contexts than usual would join. As a rule a condition of the query was lost."
+	case s.RemovedLately > s.Removed:
+		return "Many removals came one after the other. As a rule the audience was redefined, or a source was disconnected."
+	default:
+		return "Far more contexts than usual would leave. As a rule a filter of the query changed, or its source was loaded only in part."
+	}
+}
+
+// usual returns the median percentage that the last runs of a segment removed, -1 if there were none.
+func (i *Ingest) usual(ctx context.Context, env segment.EnvID, key segment.Key, members int64) float64 {
+	runs, _, err := i.store.Runs(ctx, env, store.RunQuery{Segment: key, State: segment.RunLive, Limit: 20})
+	if err != nil || len(runs) == 0 || members == 0 {
+		return -1
+	}
+	var shares []float64
+	for _, r := range runs {
+		shares = append(shares, 100*float64(r.Removed)/float64(members))
+	}
+	slices.Sort(shares)
+	return shares[len(shares)/2]
+}

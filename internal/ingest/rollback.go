@@ -1,0 +1,97 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// Rollback publishes an older point of a segment: from one moment on its members are those of then.
+// It marks a synced segment as drifted until its tool replaces the whole list. The caller needs
+// rollbackSegment.
+func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id segment.PointID, comment string) (segment.Run, error) {
+	p, err := t.find(i.store, who, policy.RollbackSegment)
+	if err != nil {
+		return segment.Run{}, err
+	}
+	if !p.seg.Unbounded {
+		return segment.Run{}, fault.Invalidf("the segment %s keeps its targets in its definition; it has no points", p.seg.Key)
+	}
+	points, err := i.store.Points(p.env.ID, p.seg.Key)
+	if err != nil {
+		return segment.Run{}, unavailable(fmt.Errorf("list points of segment %s: %w", p.seg.Key, err))
+	}
+	n := slices.IndexFunc(points, func(q segment.Point) bool { return q.ID == id })
+	if n < 0 {
+		return segment.Run{}, fault.NotFoundf("Unknown point %s of segment %s", id, p.seg.Key)
+	}
+	undone, err := i.undone(ctx, p, points[n].Revision)
+	if err != nil {
+		return segment.Run{}, err
+	}
+	run := segment.Run{
+		ID: segment.RunID(catalog.NewID()), Env: p.env.ID, Segment: p.seg.Key, Kind: segment.RollbackRun, State: segment.RunLive,
+		Mode: segment.Replace, ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
+	}
+	run.Revision, err = i.store.Update(ctx, store.Scope{Env: p.env.ID}, func(tx store.Tx) error {
+		now, err := t.find(tx, who, policy.RollbackSegment)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Publish(p.env.ID, p.seg.Key, store.Publication{Point: id, Reason: segment.PointRollback, Run: run.ID}); err != nil {
+			return err
+		}
+		if now.seg.Source != nil && !now.seg.Source.Drifted {
+			drifted := now.seg.Clone()
+			drifted.Source.Drifted = true
+			tx.PutSegment(drifted)
+		}
+		tx.Record(run)
+		for _, r := range undone {
+			r.State = segment.RunRolledBack
+			tx.Record(r)
+		}
+		tx.Audit(i.auditOf(who, now, "rolled back the members of", fmt.Sprintf("To the point of revision %d with %d members. Run `%s`.", points[n].Revision, points[n].Counts.Included, run.ID), comment, policy.RollbackSegment))
+		return nil
+	})
+	if errors.Is(err, store.ErrNoPoint) {
+		return segment.Run{}, fault.NotFoundf("Unknown point %s of segment %s: it was dropped", id, p.seg.Key).Because(err)
+	}
+	if err != nil {
+		return segment.Run{}, unavailable(fmt.Errorf("roll segment %s back: %w", p.seg.Key, err))
+	}
+	// The members are those of the point by now; how many that are more or fewer takes a moment.
+	diff, err := i.store.Counted(ctx, p.env.ID, p.seg.Ref(), run.Revision)
+	if err != nil {
+		i.log.WarnContext(ctx, "rollback is visible and not counted yet", "segment", p.seg.Key, "err", err)
+		return run, nil
+	}
+	run.Added, run.Removed, run.Unchanged = diff.Added, diff.Removed, diff.Unchanged
+	return run, nil
+}
+
+// maxUndone is how many runs a rollback marks.
+const maxUndone = 1000
+
+// undone returns the live runs that came after a revision.
+func (i *Ingest) undone(ctx context.Context, p place, after segment.Revision) ([]segment.Run, error) {
+	runs, _, err := i.store.Runs(ctx, p.env.ID, store.RunQuery{Segment: p.seg.Key, Limit: maxUndone})
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("list runs of segment %s: %w", p.seg.Key, err))
+	}
+	var out []segment.Run
+	for _, r := range runs {
+		if r.State == segment.RunLive && cmp.Compare(r.Revision, after) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
