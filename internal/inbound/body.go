@@ -52,12 +52,7 @@ func (c *call) readBody() (*body, error) {
 		deadline: http.NewResponseController(c.w).SetReadDeadline,
 		end:      time.Now().Add(totalBody),
 	}
-	inflated, free, err := list.Inflate(paced, c.r.Header.Get("Content-Encoding"))
-	if err != nil {
-		return nil, err
-	}
-	defer free()
-	b, err := c.spool(inflated)
+	b, err := c.inflate(paced)
 	// A deadline left behind would end the request, however long its commit takes.
 	_ = paced.deadline(time.Time{})
 	var tooLarge *http.MaxBytesError
@@ -73,8 +68,18 @@ func (c *call) readBody() (*body, error) {
 	case errors.Is(err, errSpool):
 		return nil, fault.Unavailablef("muster has no room for the body at this moment; send it again").Because(err)
 	default:
-		return nil, fault.Invalidf("the body can't be decompressed; check Content-Encoding").Because(err)
+		return nil, err
 	}
+}
+
+// inflate reads all of a body, undoing its content encoding.
+func (c *call) inflate(r io.Reader) (*body, error) {
+	inflated, free, err := list.Inflate(r, c.r.Header.Get("Content-Encoding"))
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	return c.spool(inflated)
 }
 
 func (c *call) tooLarge() error {

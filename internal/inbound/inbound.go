@@ -15,11 +15,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sync/semaphore"
 
 	"muster/internal/access"
-	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/fault"
 	"muster/internal/ingest"
@@ -100,6 +100,10 @@ func (c *call) push() error {
 		return fault.NotFoundf("Unknown integration key; the documentation lists the tools that muster knows")
 	}
 	c.tool = tool
+	idempotency := c.r.Header.Get("Idempotency-Key")
+	if len(idempotency) > segment.MaxMessageIDBytes || !utf8.ValidString(idempotency) {
+		return fault.Invalidf("an Idempotency-Key has 1 to %d characters", segment.MaxMessageIDBytes)
+	}
 	body, err := c.readBody()
 	if err != nil {
 		return err
@@ -115,23 +119,23 @@ func (c *call) push() error {
 	}
 	started := time.Now()
 	c.parsed, err = tool.Parse(body, segment.EnvID(c.r.URL.Query().Get("environmentId")))
-	if err != nil {
+	if err != nil || c.parsed.Ping {
 		return err
 	}
-	return c.commit(who, body.size, time.Since(started))
-}
-
-func (c *call) commit(who catalog.Caller, size int64, parse time.Duration) error {
-	var err error
-	c.receipt, err = c.ingest.Push(c.r.Context(), who, ingest.Push{
-		Tool:       c.tool.Key,
-		ToolName:   c.tool.Name,
-		Batch:      c.parsed.Batch,
-		Bytes:      size,
-		ReceivedAt: c.received,
-		Parse:      parse,
-		UserAgent:  c.r.UserAgent(),
-	})
+	push := ingest.Push{
+		Tool:        c.tool.Key,
+		ToolName:    c.tool.Name,
+		Batch:       c.parsed.Batch,
+		Bytes:       body.size,
+		ReceivedAt:  c.received,
+		Parse:       time.Since(started),
+		UserAgent:   c.r.UserAgent(),
+		Idempotency: idempotency,
+	}
+	if idempotency == "" {
+		push.Idempotency = c.parsed.Batch.MessageID
+	}
+	c.receipt, err = c.ingest.Push(c.r.Context(), who, push)
 	return err
 }
 

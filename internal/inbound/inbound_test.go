@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,6 +68,11 @@ func newOriginOn(t testing.TB, dir string, disk vfs.FS, maxBody int64) *origin {
 	seed(t, e)
 	tools, err := connector.NewRegistry()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tools.Load(fstest.MapFS{"pinging.json": {Data: []byte(`{"name":"Pinging","capabilities":{"syncedSegment":{"requestParser":{
+		"environmentIdPath":"/env","cohortIdPath":"/id","cohortNamePath":"/name","addMemberArrayPath":"/in","removeMemberArrayPath":"/out",
+		"memberArrayParser":{"memberIdPath":""}},"x-muster":{"emptyOk":"/env"}}}}`)}}); err != nil {
 		t.Fatal(err)
 	}
 	o := &origin{store: e, spool: t.TempDir()}
@@ -348,6 +354,14 @@ func gzipped(t testing.TB, body []byte) []byte {
 	return buf.Bytes()
 }
 
+// damaged turns the middle of what was compressed into something else.
+func damaged(body []byte) []byte {
+	for i := len(body) / 2; i < len(body)/2+64; i++ {
+		body[i] ^= 0x5a
+	}
+	return body
+}
+
 func zstandard(t testing.TB, body []byte) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil)
@@ -386,6 +400,8 @@ func TestBodiesAsTheyCome(t *testing.T) {
 		"gzip in name only":                  {plain, []string{"Content-Encoding", "gzip"}, http.StatusBadRequest},
 		"zstd in name only":                  {plain, []string{"Content-Encoding", "zstd"}, http.StatusBadRequest},
 		"cut gzip":                           {gzipped(t, plain)[:40], []string{"Content-Encoding", "gzip"}, http.StatusBadRequest},
+		"damaged gzip":                       {damaged(gzipped(t, long(1<<20))), []string{"Content-Encoding", "gzip"}, http.StatusBadRequest},
+		"damaged zstd":                       {damaged(zstandard(t, long(1<<20))), []string{"Content-Encoding", "zstd"}, http.StatusBadRequest},
 		"an encoding that nobody knows":      {plain, []string{"Content-Encoding", "br"}, http.StatusBadRequest},
 		"nothing":                            {nil, nil, http.StatusBadRequest},
 		"not JSON":                           {[]byte("environmentId=1"), nil, http.StatusBadRequest},

@@ -47,6 +47,9 @@ func (m *metrics) observe(c *call, status int) {
 	m.requests.WithLabelValues(integration, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(integration).Observe(c.options.Now().Sub(c.received).Seconds())
 	for _, run := range c.receipt.Runs {
+		if !run.ReceivedAt.Equal(c.received) {
+			continue // a repeat, which counted when it came first
+		}
 		m.members.WithLabelValues(integration, "added").Add(float64(run.Added))
 		m.members.WithLabelValues(integration, "removed").Add(float64(run.Removed))
 		m.members.WithLabelValues(integration, "unchanged").Add(float64(run.Unchanged))

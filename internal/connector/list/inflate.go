@@ -1,6 +1,7 @@
 package list
 
 import (
+	"errors"
 	"io"
 	"strings"
 
@@ -13,25 +14,66 @@ import (
 // zstdWindow bounds what a frame may make the decoder hold.
 const zstdWindow = 8 << 20
 
-// Inflate undoes a content encoding: gzip, zstd or none. free must be called when the reader is not
-// used any more.
+// Inflate undoes a content encoding: gzip, zstd or none. Memory is bounded whatever the content
+// inflates to, so the caller bounds only how much it reads. What the encoding can't hold is a fault
+// of kind Invalid; an error of r stays what it is. free must be called when the reader is not used
+// any more.
 func Inflate(r io.Reader, encoding string) (inflated io.Reader, free func(), err error) {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	encoding = strings.ToLower(strings.TrimSpace(encoding))
+	from := &encoded{r: r}
+	switch encoding {
 	case "", "identity":
 		return r, func() {}, nil
 	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(r)
+		z, err := gzip.NewReader(from)
 		if err != nil {
-			return nil, nil, fault.Invalidf("the body is not gzip, though Content-Encoding says so").Because(err)
+			return nil, nil, from.fault(err, encoding)
 		}
-		return z, func() { _ = z.Close() }, nil
+		return &decoded{z, from, encoding}, func() { _ = z.Close() }, nil // it was only read
 	case "zstd":
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
+		z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
-			return nil, nil, fault.Invalidf("the body is not zstd, though Content-Encoding says so").Because(err)
+			return nil, nil, from.fault(err, encoding)
 		}
-		return z, z.Close, nil
+		return &decoded{z, from, encoding}, z.Close, nil
 	default:
 		return nil, nil, fault.New(fault.Invalid, fault.CodeUnsupportedType, "Content-Encoding may be gzip, zstd or identity")
 	}
+}
+
+// encoded remembers how the reader under a decoder failed.
+type encoded struct {
+	r   io.Reader
+	err error
+}
+
+func (e *encoded) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		e.err = err
+	}
+	return n, err
+}
+
+// fault says whose fault an error of the decoder is.
+func (e *encoded) fault(err error, encoding string) error {
+	if e.err != nil {
+		return e.err
+	}
+	return fault.Invalidf("the body can't be decompressed as %s, though Content-Encoding says so", encoding).Because(err)
+}
+
+// decoded is what a decoder makes of its input.
+type decoded struct {
+	z        io.Reader
+	from     *encoded
+	encoding string
+}
+
+func (d *decoded) Read(p []byte) (int, error) {
+	n, err := d.z.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = d.from.fault(err, d.encoding)
+	}
+	return n, err
 }
