@@ -104,6 +104,7 @@ type server struct {
 	engine   *engine.Engine
 	delivery *delivery.Delivery
 	members  *ingest.Ingest
+	past     *history.History
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
 	stopRESP func() // nil when there is no RESP endpoint
@@ -183,7 +184,8 @@ func (s *server) open(ctx context.Context) error {
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: spool, Now: time.Now,
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
-	management := api.New(people, s.members, history.New(s.engine), keys, time.Now, s.log)
+	s.past = history.New(s.engine, time.Now, s.log)
+	management := api.New(people, s.members, s.past, keys, time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
@@ -340,6 +342,9 @@ func (s *server) abandon() {
 }
 
 func (s *server) closeStore() error {
+	if s.past != nil {
+		s.past.Close()
+	}
 	if s.members != nil {
 		s.members.Close()
 	}

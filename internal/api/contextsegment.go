@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"muster/internal/catalog"
+	"muster/internal/history"
 	"muster/internal/segment"
 )
 
@@ -11,6 +12,7 @@ import (
 type contextSegmentJSON struct {
 	SegmentKey string `json:"segmentKey"`
 	Name       string `json:"name"`
+	Since      int64  `json:"since,omitzero"` // absent when it would take long to find out
 	External   string `json:"external,omitzero"`
 	Links      links  `json:"_links"`
 }
@@ -23,9 +25,9 @@ func (s *server) listContextSegments(w http.ResponseWriter, r *http.Request, who
 	if err != nil {
 		return err
 	}
-	items := each(all, func(seg *catalog.Segment) contextSegmentJSON {
+	items := each(all, func(seg history.ContextSegment) contextSegmentJSON {
 		of := segmentPath{at.project, at.env, seg.Key}
-		j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Links: links{"segment": of.links()["self"]}}
+		j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Since: unixMilli(seg.Since), Links: links{"segment": of.links()["self"]}}
 		if seg.Source != nil {
 			j.External = seg.Source.Tool
 		}

@@ -122,7 +122,7 @@ var changing = regexp.MustCompile(`(?:api-|sdk-|mob-)?[0-9a-f]{8}-[0-9a-f]{4}-[0
 
 var (
 	ending = regexp.MustCompile(`"token": "[0-9a-f]{4}"`)
-	taken  = regexp.MustCompile(`"(parse|commit)": [0-9]+`)
+	taken  = regexp.MustCompile(`"(parse|commit|p50|p99)": [0-9]+`)
 )
 
 func (n *names) hide(text []byte) []byte {

@@ -68,7 +68,7 @@ var importStatuses = map[segment.RunState]string{
 func importOf(at segmentPath, run segment.Run) importJSON {
 	j := importJSON{
 		ID: string(run.ID), SegmentKey: string(run.Segment), CreatedAt: unixMilli(run.ReceivedAt), Mode: "merge",
-		Status: importStatuses[run.State], RunID: string(run.ID),
+		Status: importStatuses[run.State], RunID: string(run.ID), Progress: progressOf(run.Progress),
 		Links: links{"self": {Href: at.links()["self"].Href + "/imports/" + string(run.ID), Type: "application/json"}},
 	}
 	if run.Mode == segment.Replace {
@@ -76,9 +76,6 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 	}
 	if run.Note != "" {
 		j.Files = []importFileJSON{{Filename: run.Note, Status: j.Status}}
-	}
-	if p := run.Progress; p != nil {
-		j.Progress = &progressJSON{p.BytesRead, p.BytesTotal, p.Rows}
 	}
 	switch j.Status {
 	case "complete":

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"muster/internal/catalog"
@@ -37,6 +39,7 @@ type runJSON struct {
 	Error      string           `json:"error,omitzero"`
 	Key        string           `json:"idempotencyKey,omitzero"`
 	Hold       *runHoldJSON     `json:"hold,omitzero"`
+	Progress   *progressJSON    `json:"progress,omitzero"`
 	Links      links            `json:"_links"`
 }
 
@@ -84,6 +87,13 @@ func runHoldOf(h *segment.Hold) *runHoldJSON {
 	return j
 }
 
+func progressOf(p *segment.Progress) *progressJSON {
+	if p == nil {
+		return nil
+	}
+	return &progressJSON{p.BytesRead, p.BytesTotal, p.Rows}
+}
+
 type actorJSON struct {
 	Kind string `json:"kind"`
 	ID   string `json:"_id,omitzero"`
@@ -104,6 +114,7 @@ func runOf(at segmentPath, run segment.Run) runJSON {
 		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Stage: run.Stage.Milliseconds(), Commit: run.Commit.Milliseconds()},
 		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
 		Links: at.runLinks(run.ID), Parked: run.Parked, Key: run.Idempotency, Hold: runHoldOf(run.Hold),
+		Progress: progressOf(run.Progress),
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })
@@ -184,5 +195,36 @@ func (s *server) getRun(w http.ResponseWriter, r *http.Request, who catalog.Call
 	if err != nil {
 		return err
 	}
+	if run.Kind == segment.ImportRun && (run.State == segment.RunReceived || run.State == segment.RunStaged) {
+		// The ledger knows that an import is on its way, and ingest how far it is.
+		if now, err := s.ingest.ImportOf(r.Context(), who, importTarget(r), run.ID); err == nil {
+			run = now
+		}
+	}
 	return writeJSON(w, http.StatusOK, runOf(at, run))
+}
+
+// getRunDiff says what a run did, or what a held one would do.
+func (s *server) getRunDiff(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id := segment.RunID(r.PathValue("runId"))
+	d, before, err := s.history.RunDiff(r.Context(), who, historyTarget(r), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, diffOf(string(id), before, d))
+}
+
+// getRejects sends the rows that a run skipped.
+func (s *server) getRejects(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id := segment.RunID(r.PathValue("runId"))
+	doc, err := s.history.Rejects(r.Context(), who, historyTarget(r), id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = doc.Close() }() // it was only read
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="rejects-`+string(id)+`.csv"`)
+	w.Header().Set("Content-Length", strconv.FormatInt(doc.Size(), 10))
+	_, _ = io.Copy(newPacedReply(w), io.NewSectionReader(doc, 0, doc.Size())) // the client is gone if this fails
+	return nil
 }

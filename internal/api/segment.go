@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
+	"muster/internal/history"
 	"muster/internal/segment"
 )
 
@@ -65,28 +67,6 @@ type flagSummaryLinkJSON struct {
 	Key   string `json:"key"`
 	Links links  `json:"_links"`
 	Site  link   `json:"_site"`
-}
-
-// musterJSON is what the vendor's API has no word for. It stands under one name of ours.
-type musterJSON struct {
-	ExternalID   string       `json:"externalId,omitzero"`
-	ExternalName string       `json:"externalName,omitzero"`
-	State        string       `json:"state"`
-	FreshAt      int64        `json:"freshAt,omitzero"`
-	Revision     uint64       `json:"revision,omitzero"`
-	Drifted      bool         `json:"drifted"`
-	Partial      bool         `json:"partial,omitzero"` // recreated after a deletion; lacks what came before
-	LastRun      *lastRunJSON `json:"lastRun,omitzero"`
-	Hold         *holdJSON    `json:"hold"`
-}
-
-type lastRunJSON struct {
-	ID         string `json:"_id"`
-	State      string `json:"state"`
-	Tool       string `json:"tool,omitzero"`
-	ReceivedAt int64  `json:"receivedAt"`
-	Added      int    `json:"added"`
-	Removed    int    `json:"removed"`
 }
 
 func segmentRuleOf(r catalog.SegmentRule) segmentRuleJSON {
@@ -164,7 +144,7 @@ func (at segmentPath) links() links {
 }
 
 // listedSegment renders a segment as lists show it: without what costs a read for each.
-func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON {
+func (s *server) listedSegment(ctx context.Context, at segmentPath, seg *catalog.Segment) (segmentJSON, error) {
 	at.key = seg.Key
 	j := segmentOf(seg)
 	j.Links = at.links()
@@ -172,7 +152,7 @@ func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON
 		j.External, j.ExternalLink = seg.Source.Tool, seg.Source.URL
 	}
 	if !seg.Unbounded {
-		return j
+		return j, nil
 	}
 	size := s.history.Size(seg.Env, seg.Ref())
 	j.Metadata = &unboundedJSON{
@@ -181,53 +161,29 @@ func (s *server) listedSegment(at segmentPath, seg *catalog.Segment) segmentJSON
 	}
 	importing := s.ingest.Importing(seg.Env, seg.Key)
 	j.ImportInProgress = &importing
-	j.Muster = &musterJSON{State: "live", Hold: holdOf(seg.Hold)}
-	switch {
-	case seg.Hold != nil:
-		j.Muster.State = "held"
-	case importing:
-		j.Muster.State = "syncing"
-	}
-	if src := seg.Source; src != nil {
-		j.Muster.ExternalID, j.Muster.ExternalName, j.Muster.Drifted = src.ExternalID, src.ExternalName, src.Drifted
-		j.Muster.Partial = src.Partial
-	}
-	return j
-}
-
-// holdJSON is the run that the guard of a segment keeps.
-type holdJSON struct {
-	RunID   string `json:"runId"`
-	HeldAt  int64  `json:"heldAt"`
-	Removed int    `json:"removed"`
-	Reason  string `json:"reason"`
-}
-
-func holdOf(h *catalog.Hold) *holdJSON {
-	if h == nil {
-		return nil
-	}
-	return &holdJSON{string(h.Run), unixMilli(h.At), h.Removed, string(h.Reason)}
-}
-
-// segmentWithRun renders one segment with its newest run.
-func (s *server) segmentWithRun(ctx context.Context, at segmentPath, seg *catalog.Segment) (segmentJSON, error) {
-	j := s.listedSegment(at, seg)
-	if !seg.Unbounded {
-		return j, nil
-	}
-	run, ok, err := s.history.LastRun(ctx, seg.Env, seg.Key)
-	if err != nil || !ok {
+	health, err := s.history.Health(ctx, seg)
+	if err != nil {
 		return j, err
 	}
-	j.Muster.LastRun = &lastRunJSON{
-		ID: string(run.ID), State: string(run.State), Tool: run.Tool,
-		ReceivedAt: run.ReceivedAt.UnixMilli(), Added: run.Added, Removed: run.Removed,
+	j.Muster = musterOf(seg, health)
+	if importing && health.State != history.Held {
+		j.Muster.State = "syncing"
 	}
-	if run.State == segment.RunLive {
-		j.Muster.FreshAt, j.Muster.Revision = run.LiveAt.UnixMilli(), uint64(run.Revision)
-		j.Metadata.LastModified = max(j.Metadata.LastModified, j.Muster.FreshAt)
+	j.Metadata.LastModified = max(j.Metadata.LastModified, j.Muster.FreshAt)
+	return j, nil
+}
+
+// detailedSegment renders a segment by itself, with how often and how fast it is synced.
+func (s *server) detailedSegment(ctx context.Context, at segmentPath, seg *catalog.Segment) (segmentJSON, error) {
+	j, err := s.listedSegment(ctx, at, seg)
+	if err != nil || !seg.Unbounded {
+		return j, err
 	}
+	pulse, err := s.history.Pulse(ctx, seg)
+	if err != nil {
+		return j, err
+	}
+	j.Muster.beat(pulse)
 	return j, nil
 }
 
@@ -257,7 +213,16 @@ func (s *server) listSegments(w http.ResponseWriter, r *http.Request, who catalo
 	if all, err = sorted(all, query.Get("sort"), segmentOrders); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, all, func(seg *catalog.Segment) segmentJSON { return s.listedSegment(at, seg) }))
+	var unreadable error
+	list := paged(r, p, all, func(seg *catalog.Segment) segmentJSON {
+		j, err := s.listedSegment(r.Context(), at, seg)
+		unreadable = cmp.Or(unreadable, err)
+		return j
+	})
+	if unreadable != nil {
+		return unreadable
+	}
+	return writeJSON(w, http.StatusOK, list)
 }
 
 func (s *server) matchingSegments(ctx context.Context, who catalog.Caller, all []*catalog.Segment, filter *condition) ([]*catalog.Segment, error) {
@@ -348,8 +313,12 @@ func (s *server) createSegment(w http.ResponseWriter, r *http.Request, who catal
 	if err != nil {
 		return err
 	}
+	j, err := s.listedSegment(r.Context(), at, seg)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("ETag", etag(seg.Version))
-	return writeJSON(w, http.StatusCreated, s.listedSegment(at, seg))
+	return writeJSON(w, http.StatusCreated, j)
 }
 
 func (s *server) getSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -358,7 +327,7 @@ func (s *server) getSegment(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	j, err := s.segmentWithRun(r.Context(), at, seg)
+	j, err := s.detailedSegment(r.Context(), at, seg)
 	if err != nil {
 		return err
 	}
@@ -406,7 +375,7 @@ func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	j, err := s.segmentWithRun(r.Context(), at, seg)
+	j, err := s.detailedSegment(r.Context(), at, seg)
 	if err != nil {
 		return err
 	}

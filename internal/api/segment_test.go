@@ -221,7 +221,7 @@ func TestSyncedSegment(t *testing.T) {
 	}
 	const trial = segments + "/trial-day-3"
 	a.must(t, 200, "Segment", "GET", trial, "").want(t, "_external", `"rudderstack"`, "_externalLink", `"https://tool.example/77"`,
-		"_muster", `{"externalId":"c-4411","externalName":"Trial, day 3","state":"live","drifted":false,"hold":null}`)
+		"_muster", `{"externalId":"c-4411","externalName":"Trial, day 3","state":"live","drifted":false,"hold":null,"points":0,"guard":{"shrinkPercent":30}}`)
 	a.must(t, 200, "Segments", "GET", segments+"?filter="+url.QueryEscape("external exists true"), "").want(t, "totalCount", `2`)
 	a.must(t, 200, "Segment", "GET", segments+"/recreated", "").want(t, "_muster.partial", `true`)
 	a.must(t, 204, "", "POST", trial+"/contexts", `{"included":{"add":["ann"]}}`)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -121,77 +120,4 @@ func changeName(ops segment.Ops) string {
 	default:
 		return "unexcluded"
 	}
-}
-
-type pointJSON struct {
-	ID        string `json:"_id"`
-	Current   bool   `json:"current"`
-	Revision  uint64 `json:"revision"`
-	Members   int64  `json:"members"`
-	SealedAt  int64  `json:"sealedAt"`
-	Reason    string `json:"reason,omitzero"`
-	RunID     string `json:"runId,omitzero"`
-	ExpiresAt int64  `json:"expiresAt,omitzero"`
-	Links     links  `json:"_links"`
-}
-
-func (s *server) listPoints(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	p, err := pageOf(r.URL.Query(), defaultRunLimit)
-	if err != nil {
-		return err
-	}
-	now, points, err := s.history.Points(r.Context(), who, historyTarget(r))
-	if err != nil {
-		return err
-	}
-	self := segmentPathOf(r).links()["self"]
-	return writeJSON(w, http.StatusOK, paged(r, p, append([]segment.Point{now}, points...), func(q segment.Point) pointJSON {
-		j := pointJSON{
-			ID: string(q.ID), Current: q.ID == history.Current, Revision: uint64(q.Revision), Members: q.Counts.Included,
-			SealedAt: unixMilli(q.SealedAt), Reason: string(q.Reason), RunID: string(q.Run), ExpiresAt: unixMilli(q.ExpiresAt),
-			Links: links{"parent": {Href: self.Href + "/points", Type: self.Type}},
-		}
-		if !j.Current {
-			j.Links["diff"] = link{Href: self.Href + "/points/" + j.ID + "/diff", Type: self.Type}
-		}
-		return j
-	}))
-}
-
-type diffJSON struct {
-	From      string      `json:"from"`
-	To        string      `json:"to"`
-	Added     int         `json:"added"`
-	Removed   int         `json:"removed"`
-	Unchanged int         `json:"unchanged"`
-	Samples   samplesJSON `json:"samples"`
-}
-
-func (s *server) getPointDiff(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	from, to := segment.PointID(r.PathValue("pointId")), segment.PointID(r.URL.Query().Get("to"))
-	if to == "" {
-		to = history.Current
-	}
-	d, err := s.history.Diff(r.Context(), who, historyTarget(r), from, to)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, diffJSON{
-		From: string(from), To: string(to), Added: d.Added, Removed: d.Removed, Unchanged: d.Unchanged,
-		Samples: samplesJSON{Added: orEmpty(d.AddedKeys), Removed: orEmpty(d.RemovedKeys)},
-	})
-}
-
-func (s *server) getRejects(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	id := segment.RunID(r.PathValue("runId"))
-	doc, err := s.history.Rejects(r.Context(), who, historyTarget(r), id)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = doc.Close() }() // it was only read
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="rejects-`+string(id)+`.csv"`)
-	w.Header().Set("Content-Length", strconv.FormatInt(doc.Size(), 10))
-	_, _ = io.Copy(w, io.NewSectionReader(doc, 0, doc.Size())) // the client is gone if this fails
-	return nil
 }

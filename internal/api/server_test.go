@@ -64,7 +64,9 @@ func newAccount(t testing.TB) *account {
 		t.Fatal(err)
 	}
 	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
-	a.api = api.New(rooms, ingest.New(e, time.Now, silent), history.New(e), access.New(e, time.Now), time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
+	past := history.New(e, time.Now, silent)
+	t.Cleanup(past.Close)
+	a.api = api.New(rooms, ingest.New(e, time.Now, silent), past, access.New(e, time.Now), time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }
 

@@ -3,12 +3,15 @@
 //
 // The ledger and answers about single contexts are authorised here on the concrete project and
 // segments, because a membership says something about a person; sizes and the newest run are read
-// by callers that already showed the segment itself. The package changes nothing.
+// by callers that already showed the segment itself. The package changes no members and no settings;
+// exports are the only thing that it keeps.
 package history
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -17,11 +20,29 @@ import (
 	"muster/internal/store"
 )
 
-// History answers questions about membership.
-type History struct{ store store.Store }
+// History answers questions about membership. It is safe for concurrent use.
+type History struct {
+	store   store.Store
+	now     func() time.Time
+	log     *slog.Logger
+	pins    pins
+	exports exports
+	pulses  pulses
+}
 
-// New returns the read side over a store.
-func New(s store.Store) *History { return &History{store: s} }
+// New returns the read side over a store. It has to be closed before the store is.
+func New(s store.Store, now func() time.Time, log *slog.Logger) *History {
+	h := &History{store: s, now: now, log: log}
+	h.exports.init()
+	h.exports.running.Go(h.expireExports)
+	return h
+}
+
+// Close stops the exports at work and waits for them.
+func (h *History) Close() {
+	h.exports.close()
+	h.pins.close()
+}
 
 // Size returns how many contexts an unbounded segment holds; zero for one that the engine does
 // not hold.

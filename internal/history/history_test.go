@@ -58,7 +58,9 @@ func newHistory(t *testing.T) (*history.History, store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return history.New(e), e
+	h := history.New(e, time.Now, slog.New(slog.DiscardHandler))
+	t.Cleanup(h.Close)
+	return h, e
 }
 
 func viewer(resource string) catalog.Caller {

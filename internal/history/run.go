@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -61,6 +62,25 @@ func (h *History) Run(ctx context.Context, who catalog.Caller, p catalog.Project
 		return segment.Run{}, unknown
 	}
 	return run, nil
+}
+
+// Rejects returns the rows that a run skipped, as CSV. The caller closes them.
+func (h *History) Rejects(ctx context.Context, who catalog.Caller, t Target, id segment.RunID) (store.Document, error) {
+	seg, err := h.find(who, t, policy.ViewMembers)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.Run(ctx, who, t.Project, t.Environment, t.Segment, id); err != nil {
+		return nil, err // also if it is the run of another segment
+	}
+	doc, err := h.store.OpenDocument(ctx, seg.Env, store.DocumentID("rejects/"+string(id)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.NotFoundf("run %s of segment %s has no rejected rows, or they are kept no more", id, seg.Key).Because(err)
+	case err != nil:
+		return nil, reading(fmt.Sprintf("read rejected rows of run %s", id), err)
+	}
+	return doc, nil
 }
 
 // viewEnvironment finds an environment for a caller who may view its project; from anybody else

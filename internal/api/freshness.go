@@ -1,0 +1,91 @@
+package api
+
+import (
+	"muster/internal/catalog"
+	"muster/internal/history"
+)
+
+// musterJSON is what the vendor's API has no word for: how the syncs of a segment are doing. It
+// stands under one name of ours.
+type musterJSON struct {
+	ExternalID    string           `json:"externalId,omitzero"`
+	ExternalName  string           `json:"externalName,omitzero"`
+	State         string           `json:"state"`
+	FreshAt       int64            `json:"freshAt,omitzero"`
+	Revision      uint64           `json:"revision,omitzero"`
+	LastRun       *lastRunJSON     `json:"lastRun,omitzero"`
+	Hold          *holdJSON        `json:"hold"`
+	Drifted       bool             `json:"drifted"`
+	Partial       bool             `json:"partial,omitzero"` // recreated after a deletion; lacks what came before
+	Points        int              `json:"points"`
+	Guard         segmentGuardJSON `json:"guard"`
+	UsualInterval int64            `json:"usualIntervalMs,omitzero"`
+	Visible       *visibleJSON     `json:"visibleMs,omitzero"`
+	Change24h     *int             `json:"change24h,omitzero"`
+}
+
+type lastRunJSON struct {
+	ID         string `json:"_id"`
+	State      string `json:"state"`
+	Tool       string `json:"tool,omitzero"`
+	ReceivedAt int64  `json:"receivedAt"`
+	Added      int    `json:"added"`
+	Removed    int    `json:"removed"`
+}
+
+// segmentGuardJSON is the limit of a segment's guard that matters most; null is none.
+type segmentGuardJSON struct {
+	ShrinkPercent *float64 `json:"shrinkPercent"`
+}
+
+// visibleJSON is the time from the first byte of a run until it was visible, in milliseconds.
+type visibleJSON struct {
+	P50 int64 `json:"p50"`
+	P99 int64 `json:"p99"`
+}
+
+// holdJSON is the run that the guard of a segment keeps.
+type holdJSON struct {
+	RunID   string `json:"runId"`
+	HeldAt  int64  `json:"heldAt"`
+	Removed int    `json:"removed"`
+	Reason  string `json:"reason"`
+}
+
+func holdOf(h *catalog.Hold) *holdJSON {
+	if h == nil {
+		return nil
+	}
+	return &holdJSON{string(h.Run), unixMilli(h.At), h.Removed, string(h.Reason)}
+}
+
+func musterOf(seg *catalog.Segment, h history.Health) *musterJSON {
+	j := &musterJSON{
+		State: string(h.State), FreshAt: unixMilli(h.FreshAt), Revision: uint64(h.Revision),
+		Hold: holdOf(seg.Hold), Points: h.Points,
+	}
+	if src := seg.Source; src != nil {
+		j.ExternalID, j.ExternalName = src.ExternalID, src.ExternalName
+		j.Drifted, j.Partial = src.Drifted, src.Partial
+	}
+	if run := h.LastRun; run.ID != "" {
+		j.LastRun = &lastRunJSON{
+			ID: string(run.ID), State: string(run.State), Tool: run.Tool,
+			ReceivedAt: unixMilli(run.ReceivedAt), Added: run.Added, Removed: run.Removed,
+		}
+	}
+	if h.Guard.Shrink >= 0 {
+		j.Guard.ShrinkPercent = &h.Guard.Shrink
+	}
+	return j
+}
+
+// beat adds how often and how fast a segment is synced.
+func (j *musterJSON) beat(p history.Pulse) {
+	j.UsualInterval = p.Usual.Milliseconds()
+	if p.Visible == 0 {
+		return
+	}
+	j.Visible = &visibleJSON{p.P50.Milliseconds(), p.P99.Milliseconds()}
+	j.Change24h = &p.Change
+}

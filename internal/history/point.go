@@ -1,0 +1,73 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// Current names the present members where a point is expected.
+const Current segment.PointID = "current"
+
+// Points returns what a segment's members are, and what they were, newest first.
+func (h *History) Points(_ context.Context, who catalog.Caller, t Target) (now segment.Point, points []segment.Point, err error) {
+	seg, err := h.find(who, t, policy.ViewProject)
+	if err != nil {
+		return now, nil, err
+	}
+	points, err = h.store.Points(seg.Env, seg.Key)
+	if err != nil {
+		return now, nil, reading(fmt.Sprintf("list points of segment %s", seg.Key), err)
+	}
+	view, err := h.store.View(seg.Env)
+	if err != nil {
+		return now, nil, within(seg, err)
+	}
+	now = segment.Point{ID: Current, Ref: seg.Ref(), Revision: view.Revision()}
+	now.Counts, _ = view.Counts(seg.Ref())
+	return now, points, nil
+}
+
+// Diff says what publishing one point instead of another would do. Sample keys are part of it.
+func (h *History) Diff(ctx context.Context, who catalog.Caller, t Target, from, to segment.PointID) (segment.Diff, error) {
+	seg, err := h.find(who, t, policy.ViewMembers)
+	if err != nil {
+		return segment.Diff{}, err
+	}
+	published, err := h.membersAt(ctx, seg, from)
+	if err != nil {
+		return segment.Diff{}, err
+	}
+	instead, err := h.membersAt(ctx, seg, to)
+	if err != nil {
+		return segment.Diff{}, err
+	}
+	d, err := published.Diff(ctx, instead)
+	if err != nil {
+		return segment.Diff{}, within(seg, err)
+	}
+	return d, nil
+}
+
+func (h *History) membersAt(ctx context.Context, seg *catalog.Segment, id segment.PointID) (store.Members, error) {
+	var m store.Members
+	var err error
+	if id == Current {
+		m, err = h.store.Snapshot(seg.Env, seg.Ref())
+	} else {
+		m, err = h.store.PointMembers(ctx, seg.Env, seg.Key, id)
+	}
+	if errors.Is(err, store.ErrNoPoint) {
+		return nil, fault.NotFoundf("Unknown point %s of segment %s; it may have been dropped since", id, seg.Key).Because(err)
+	}
+	if err != nil {
+		return nil, within(seg, err)
+	}
+	return m, nil
+}
