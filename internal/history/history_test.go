@@ -22,7 +22,7 @@ const production segment.EnvID = "64b0c9f2a1d3e4f5061728aa"
 
 // newHistory returns the read side over a store with the unbounded segment "big", which includes
 // ann, excludes ben and has two runs, and the bounded segment "small".
-func newHistory(t *testing.T) (*history.History, store.Store) {
+func newHistory(t testing.TB) (*history.History, store.Store) {
 	t.Helper()
 	db, err := pebblestore.Open("data", vfs.NewMem(), slog.New(slog.DiscardHandler), func(err error) { t.Errorf("store failed: %v", err) })
 	if err != nil {
