@@ -24,6 +24,8 @@ type answer struct {
 	status         int
 	representation string // a name in required.json
 	free           string // why there is none
+	text           string // the type of an answer that is not JSON
+	empty          bool   // the body is empty, whatever the status
 }
 
 // answers has a line for every endpoint of docs/rest.md.
@@ -34,9 +36,26 @@ var answers = map[string]answer{
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
 
-	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs":                                         {status: 200, representation: "Runs"},
-	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}":                                 {status: 200, representation: "Run"},
-	"GET /projects/{projectKey}/environments/{environmentKey}/runs":                                         {status: 200, representation: "Runs"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs":         {status: 200, representation: "Runs"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}": {status: 200, representation: "Run"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/runs":         {status: 200, representation: "Runs"},
+
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff":                            {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects":                         {status: 200, free: "rows of text", text: "text/csv"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release":                        {status: 200, representation: "Run"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard":                        {status: 200, representation: "Run"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports":                                      {status: 200, free: "muster's own"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports":                                     {status: 204, free: "no body"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}":                           {status: 200, free: "checked by the generated client"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports":                                      {status: 200, free: "muster's own"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/exports":                                     {status: 200, free: "no body", empty: true},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}":                           {status: 200, free: "checked by the generated client"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}/file":                      {status: 200, free: "rows of text", text: "text/csv"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points":                                       {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff":                        {status: 200, free: "muster's own"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/publish":                    {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members":                                      {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members/{contextKey}/timeline":                {status: 200, free: "muster's own"},
 	"GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments": {status: 200, representation: "ContextSegments"},
 
 	"GET /segments/{projectKey}/{environmentKey}":                                    {status: 200, representation: "Segments"},
@@ -181,9 +200,14 @@ func (c *checker) check(r *http.Request, resp *http.Response, body []byte) strin
 	c.answered[endpoint] = true
 	c.mu.Unlock()
 	switch {
-	case want.status == http.StatusNoContent:
+	case want.status == http.StatusNoContent, want.empty:
 		if len(body) > 0 {
 			return "a body where there is none"
+		}
+		return ""
+	case want.text != "":
+		if got := resp.Header.Get("Content-Type"); !strings.HasPrefix(got, want.text) {
+			return fmt.Sprintf("Content-Type is %q", got)
 		}
 		return ""
 	case want.representation == "":

@@ -117,6 +117,7 @@ func TestGeneratedClientDrivesEveryEndpoint(t *testing.T) {
 		{"segments of listed targets", driveBoundedSegments},
 		{"segments of any size", driveUnboundedSegments},
 		{"the ledger", driveLedger},
+		{"whole lists", driveWholeLists},
 		{"lists page and filter", driveLists},
 		{"flags", driveFlags},
 		{"the SDK data of an environment", driveSDKData},
