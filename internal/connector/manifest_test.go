@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"muster/internal/segment"
 )
 
 // manifestText builds a manifest around the fields of its request parser and what stands beside it.
@@ -219,20 +217,6 @@ func TestArrayIndexes(t *testing.T) {
 	} {
 		if got := arrayIndex(token); got != want {
 			t.Errorf("%q is %d, want %d", token, got, want)
-		}
-	}
-}
-
-func TestIntegersFromText(t *testing.T) {
-	digits := "1" + strings.Repeat("0", segment.MaxKeyBytes-1)
-	for num, want := range map[string]string{
-		"0": "0", "-0": "0", "0.0": "0", "0e999999999999": "0", "123.0": "123", "1e3": "1000", "1E+3": "1000", "1.5e1": "15",
-		"100e-2": "1", "-2.50e1": "-25", "9007199254740993": "9007199254740993", "1e2047": digits,
-		"10e2046": digits, "0.001e3": "1", "0.5": "", "1.5": "", "1e-1": "", "1e2048": "", "1e999999999999": "", "1e-999999999999": "", "123e-2": "",
-	} {
-		got, ok := appendInteger(nil, []byte(num))
-		if ok != (want != "") || ok && string(got) != want {
-			t.Errorf("%s is %q, %v, want %q", num, got, ok, want)
 		}
 	}
 }

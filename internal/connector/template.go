@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"muster/internal/segment"
 )
 
 const (
@@ -264,7 +266,7 @@ func truthy(v found) bool {
 	case jsontext.KindString:
 		return len(v.raw) > 2
 	case jsontext.KindNumber:
-		zero, ok := appendInteger(nil, v.raw)
+		zero, ok := segment.AppendInteger(nil, v.raw)
 		return !ok || string(zero) != "0"
 	}
 	return false
