@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -66,33 +67,29 @@ func (h *History) heldRun(ctx context.Context, seg *catalog.Segment, run segment
 // didRun says what a run did, with samples out of the log.
 func (h *History) didRun(ctx context.Context, seg *catalog.Segment, run segment.Run) (segment.Diff, segment.PointID, error) {
 	d := segment.Diff{Added: run.Added, Removed: run.Removed, Unchanged: run.Unchanged}
-	before, after, err := h.around(ctx, seg, run)
+	point, before, after, err := h.around(ctx, seg, run)
 	if err != nil {
 		return d, "", within(seg, err)
 	}
-	var point segment.PointID
-	names := func(members store.Members, c segment.Change, to []string) ([]string, error) {
-		k, err := keyOf(members, c)
-		if len(k) > 0 {
-			to = append(to, string(k))
+	name := func(c segment.Change, known store.Members, to *[]string) error {
+		if len(*to) == segment.MaxDiffSamples {
+			return nil
 		}
-		return to, err
+		k, err := keyOf(known, c)
+		if len(k) > 0 {
+			*to = append(*to, string(k))
+		}
+		return err
 	}
-	if before != nil {
-		point = before.id
-	}
+	began, n := time.Now(), 0
 	err = h.eachOf(ctx, seg, run.Revision, func(c segment.Change) (more bool, err error) {
-		const adds = segment.Include | segment.Exclude
-		if c.Ops&adds != 0 {
-			if len(d.AddedKeys) < segment.MaxDiffSamples {
-				d.AddedKeys, err = names(after, c, d.AddedKeys)
-			}
-		} else if len(d.RemovedKeys) < segment.MaxDiffSamples {
-			var was store.Members
-			if before != nil {
-				was = before.Members
-			}
-			d.RemovedKeys, err = names(was, c, d.RemovedKeys)
+		if n++; n%256 == 0 && time.Since(began) > searchTime {
+			return false, nil // few samples are better than a long wait
+		}
+		if c.Ops.Settled() != 0 {
+			err = name(c, after, &d.AddedKeys)
+		} else {
+			err = name(c, before, &d.RemovedKeys)
 		}
 		return len(d.AddedKeys) < min(d.Added, segment.MaxDiffSamples) || len(d.RemovedKeys) < min(d.Removed, segment.MaxDiffSamples), err
 	})
@@ -102,43 +99,44 @@ func (h *History) didRun(ctx context.Context, seg *catalog.Segment, run segment.
 	return d, point, nil
 }
 
-// pointMembers are the members of a point.
-type pointMembers struct {
-	store.Members
-	id segment.PointID
-}
-
-// around returns memberships that know the keys of those whom a run removed and of those whom it
-// added: the point that it left behind, nil if there is none, and what followed.
-func (h *History) around(ctx context.Context, seg *catalog.Segment, run segment.Run) (*pointMembers, store.Members, error) {
+// around returns the point that a run left behind, if it did, and memberships that are likely to know
+// the keys of those whom it removed and of those whom it added. They are nil if there are none.
+func (h *History) around(ctx context.Context, seg *catalog.Segment, run segment.Run) (left segment.PointID, before, after store.Members, err error) {
 	points, err := h.store.Points(seg.Env, seg.Key)
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
-	n := slices.IndexFunc(points, func(p segment.Point) bool { return p.Run == run.ID })
-	open := func(n int) (store.Members, error) {
-		m, err := h.store.PointMembers(ctx, seg.Env, seg.Key, points[n].ID)
-		if errors.Is(err, store.ErrNoPoint) {
-			return nil, nil //nolint:nilnil // it was dropped meanwhile
-		}
-		return m, err
-	}
-	var before *pointMembers
-	if n >= 0 {
-		m, err := open(n)
-		if err != nil {
-			return nil, nil, err
-		}
-		if m != nil {
-			before = &pointMembers{m, points[n].ID}
+	var older, newer segment.PointID
+	for _, p := range slices.Backward(points) { // oldest first
+		switch {
+		case p.Run == run.ID:
+			left, older = p.ID, p.ID
+		case p.Revision < run.Revision:
+			older = p.ID
+		case newer == "":
+			newer = p.ID
 		}
 	}
-	if n > 0 {
-		m, err := open(n - 1)
-		return before, m, err
+	if before, err = h.pointMembers(ctx, seg, older); err != nil {
+		return left, nil, nil, err
 	}
-	m, err := h.store.Snapshot(seg.Env, seg.Ref())
-	return before, m, err
+	if after, err = h.pointMembers(ctx, seg, newer); err != nil || after != nil {
+		return left, before, after, err
+	}
+	after, err = h.store.Snapshot(seg.Env, seg.Ref())
+	return left, before, after, err
+}
+
+// pointMembers returns the members of a point, nil if there is none.
+func (h *History) pointMembers(ctx context.Context, seg *catalog.Segment, id segment.PointID) (store.Members, error) {
+	if id == "" {
+		return nil, nil //nolint:nilnil // none was asked for
+	}
+	m, err := h.store.PointMembers(ctx, seg.Env, seg.Key, id)
+	if errors.Is(err, store.ErrNoPoint) {
+		return nil, nil //nolint:nilnil // it was dropped meanwhile
+	}
+	return m, err
 }
 
 // eachOf calls yield for what one revision of the log did to a segment, until it wants no more.

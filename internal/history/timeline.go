@@ -99,7 +99,7 @@ func variants(key string) []string {
 	trimmed := strings.TrimSpace(key)
 	var all []string
 	for _, blanks := range []string{trimmed, strings.Join(strings.Fields(key), " "), key, trimmed + " ", " " + trimmed} {
-		for _, cased := range []string{blanks, strings.ToLower(blanks), strings.ToUpper(blanks), titled(blanks)} {
+		for _, cased := range []string{blanks, strings.ToLower(blanks), strings.ToUpper(blanks), titled(blanks, ""), titled(blanks, "."), titled(blanks, ".@-_ ")} {
 			all = append(all, cased, norm.NFC.String(cased), norm.NFD.String(cased), norm.NFKC.String(cased))
 		}
 	}
@@ -112,13 +112,14 @@ func variants(key string) []string {
 	return out
 }
 
-// titled returns a text with each of its words in lower case behind an upper-case letter.
-func titled(text string) string {
+// titled returns a text with each of its words in lower case behind an upper-case letter. Letters,
+// digits and the bytes of inside are what words are made of.
+func titled(text, inside string) string {
 	within := false
 	return strings.Map(func(r rune) rune {
-		inside := within
-		within = unicode.IsLetter(r)
-		if within && !inside {
+		first := !within
+		within = unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(inside, r)
+		if first {
 			return unicode.ToTitle(r)
 		}
 		return unicode.ToLower(r)

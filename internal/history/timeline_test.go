@@ -1,0 +1,86 @@
+package history_test
+
+import (
+	"slices"
+	"testing"
+
+	"muster/internal/history"
+	"muster/internal/segment"
+)
+
+func TestTimelineTellsWhenAndByWhichRun(t *testing.T) {
+	h, s := newHistory(t)
+	added := apply(t, s, segment.Include, "eve", "mallory")
+	apply(t, s, segment.Include, "eve") // changes nothing
+	removed := apply(t, s, segment.Uninclude, "eve")
+	again := replace(t, s, false, "eve", "trent")
+	got, err := h.Timeline(t.Context(), insider(), big, "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs []segment.RunID
+	var ops []segment.Ops
+	for _, i := range got.Items {
+		runs, ops = append(runs, i.Run.ID), append(ops, i.Ops)
+	}
+	if !slices.Equal(runs, []segment.RunID{again, removed, added}) || !slices.Equal(ops, []segment.Ops{segment.Include, segment.Uninclude, segment.Include}) {
+		t.Errorf("changes %v by %v, want by %s, %s, %s", ops, runs, again, removed, added)
+	}
+	if !got.Included || got.CompleteSince.IsZero() || got.Items[0].Run.Kind != segment.ImportRun {
+		t.Errorf("timeline %+v", got)
+	}
+	never, err := h.Timeline(t.Context(), insider(), big, "nobody")
+	if err != nil || never.Included || len(never.Items) != 0 || never.CompleteSince.IsZero() {
+		t.Errorf("timeline of nobody %+v, %v", never, err)
+	}
+}
+
+func TestTimelineNamesMembersThatAreSpeltAlmostTheSame(t *testing.T) {
+	h, s := newHistory(t)
+	apply(t, s, segment.Include, "Ada@Example.com", "ada@example.com ", "jose\u0301", "Mary Ann", "exact")
+	for key, want := range map[string][]string{
+		"ada@example.com":   {"Ada@Example.com", "ada@example.com "},
+		" ada@example.com":  {"Ada@Example.com", "ada@example.com "},
+		"ADA@EXAMPLE.COM":   {"Ada@Example.com", "ada@example.com "},
+		"jos\u00e9":         {"jose\u0301"},
+		"mary  ann":         {"Mary Ann"},
+		"exact":             nil,
+		"":                  nil,
+		"somebody\x00else":  nil,
+		"\xff not a letter": nil,
+	} {
+		got, err := h.Timeline(t.Context(), insider(), big, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Sort(got.Near); !slices.Equal(got.Near, want) {
+			t.Errorf("near %q: %q, want %q", key, got.Near, want)
+		}
+	}
+}
+
+func TestSegmentsOfAContextSaySinceWhen(t *testing.T) {
+	h, s := newHistory(t)
+	apply(t, s, segment.Include, "eve")
+	got, err := h.SegmentsOf(t.Context(), insider(), "web", "production", "user", "eve")
+	if err != nil || len(got) != 1 || got[0].Key != "big" || got[0].Since.IsZero() {
+		t.Fatalf("segments %+v, %v", got, err)
+	}
+	timeline, err := h.Timeline(t.Context(), insider(), big, "eve")
+	if err != nil || !timeline.Items[0].At.Equal(got[0].Since) {
+		t.Errorf("since %s, the timeline says %+v (%v)", got[0].Since, timeline.Items, err)
+	}
+}
+
+func TestPointsBeginWithWhatTheMembersAre(t *testing.T) {
+	h, s := newHistory(t)
+	run := replace(t, s, false, numbered(0, 10)...)
+	now, points, err := h.Points(t.Context(), viewer("proj/*"), big)
+	if err != nil || now.ID != history.Current || now.Counts.Included != 10 || len(points) != 1 || points[0].Run != run || points[0].Counts.Included != 1 {
+		t.Fatalf("now %+v, before %+v, %v", now, points, err)
+	}
+	d, err := h.Diff(t.Context(), insider(), big, points[0].ID, history.Current)
+	if err != nil || d.Added != 1 || d.Removed != 10 || !slices.Equal(d.AddedKeys, []string{"ann"}) {
+		t.Errorf("going back would do %+v, %v", d, err)
+	}
+}
