@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -170,35 +169,6 @@ func TestEveryMemberIsOnOnePageOfOneMoment(t *testing.T) {
 		slices.Sort(got)
 		if keys := slices.Sorted(maps.Keys(want)); !slices.Equal(got, keys) {
 			rt.Fatalf("pages hold %v, want %v", got, keys)
-		}
-	})
-}
-
-func TestPagesGoOnInTheMembersOfThenWhenNobodyAskedForMinutes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, s := newHistory(t)
-		apply(t, s, segment.Include, numbered(0, 100)...)
-		n := 0
-		var first history.MemberPage
-		got := walk(t, h, history.MemberQuery{Limit: 10}, func(p history.MemberPage) {
-			switch n++; n {
-			case 1:
-				first = p
-				apply(t, s, segment.Include, "late")
-			case 2:
-				if p.Revision != first.Revision {
-					t.Errorf("the second page is of revision %d, the first of %d", p.Revision, first.Revision)
-				}
-				<-time.After(time.Hour)
-			case 3:
-				if p.Revision <= first.Revision || p.Counts.Included != 102 {
-					t.Errorf("an hour later a page of revision %d with %d members", p.Revision, p.Counts.Included)
-				}
-			}
-		})
-		slices.Sort(got)
-		if len(slices.Compact(got)) < 101 {
-			t.Errorf("%d members", len(got))
 		}
 	})
 }
