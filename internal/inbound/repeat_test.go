@@ -90,7 +90,7 @@ func TestAPingIsAnsweredAndLeavesNothingBehind(t *testing.T) {
 // guarded sets the limits of the environment: no more than a tenth of a segment may be removed.
 func (o *origin) guarded(t testing.TB, reject bool) {
 	t.Helper()
-	_, err := o.store.Update(t.Context(), store.Scope{Env: sampleEnvironment, Project: "web"}, func(tx store.Tx) error {
+	_, err := o.store.Update(t.Context(), store.Account, func(tx store.Tx) error {
 		env, _ := tx.Environment(sampleEnvironment)
 		env = env.Clone()
 		percent, members := 10.0, int64(2)
