@@ -22,7 +22,7 @@ func auditKey(at time.Time, sequence uint64) []byte {
 // AuditEntries yields the entries made before a time, newest first.
 func (e *Engine) AuditEntries(ctx context.Context, before time.Time) iter.Seq2[catalog.AuditEntry, error] {
 	return func(yield func(catalog.AuditEntry, error) bool) {
-		for _, prefix := range auditPrefixes(before) {
+		for _, prefix := range timePrefixes(before) {
 			for row, err := range e.log.Rows(ctx, tableAudit, prefix, true) {
 				var a catalog.AuditEntry
 				if err == nil {
@@ -45,24 +45,6 @@ func (e *Engine) AuditEntries(ctx context.Context, before time.Time) iter.Seq2[c
 
 func madeBefore(k []byte, before time.Time) bool {
 	return before.IsZero() || bytes.Compare(k, auditKey(before, 0)) < 0
-}
-
-// auditPrefixes returns prefixes that together cover the keys of entries made before a time,
-// newest first. Rows are read by prefix only, so without them a page of old entries would cost a
-// walk over all newer ones. The first prefix also covers up to 17 ms after the time.
-func auditPrefixes(before time.Time) [][]byte {
-	if before.IsZero() {
-		return [][]byte{nil}
-	}
-	const exact = 5
-	at := auditKey(before, 0)[:exact]
-	prefixes := [][]byte{at}
-	for i := exact - 1; i >= 0; i-- {
-		for b := int(at[i]) - 1; b >= 0; b-- {
-			prefixes = append(prefixes, append(bytes.Clone(at[:i]), byte(b)))
-		}
-	}
-	return prefixes
 }
 
 // auditRows adds the rows of the update's audit entries.

@@ -35,7 +35,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	for _, table := range []store.Table{
 		tableSegment, tableVersion, tableGeneration, tableMembership, tableKeys, tableFile, tableRun, tableRunOfSegment, tableRunCount,
 		tablePoint, tableTail, tablePublication, tableSession, tablePage, tableJournal,
-		tableDocument, tableRunOfRevision, tableIdempotency,
+		tableDocument, tableRunOfRevision, tableIdempotency, tableRunIndex, tableRunTally,
 	} {
 		for row, err := range e.log.Rows(ctx, table, under(string(id)), false) {
 			if err != nil {

@@ -50,6 +50,8 @@ type Options struct {
 	PointAge  time.Duration
 	// LogAge is how old entries of a log get. Default seven days.
 	LogAge time.Duration
+	// RunAge is how old runs get that are neither on their way nor held. Default 90 days.
+	RunAge time.Duration
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -85,6 +87,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.LogAge == 0 {
 		o.LogAge = 7 * 24 * time.Hour
+	}
+	if o.RunAge == 0 {
+		o.RunAge = 90 * 24 * time.Hour
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute

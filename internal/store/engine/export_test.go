@@ -12,6 +12,9 @@ func (e *Engine) Ticks() (tick func()) {
 // TrimLogs deletes old entries now.
 func (e *Engine) TrimLogs() { e.trimLogs(e.ctx) }
 
+// Forget deletes what is too old of the ledger now.
+func (e *Engine) Forget() { e.forget(e.ctx) }
+
 // Waiting returns how many updates wait for the committer of an environment.
 func (e *Engine) Waiting(id segment.EnvID) int {
 	env := e.environment(id)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -14,103 +13,220 @@ import (
 	"muster/internal/store"
 )
 
-// ledger knows how many runs each segment has and which is the newest, so that the question asked
-// most needs no scan.
+// ledger knows how many runs of each sort every segment has, so that a page knows its total without
+// a scan.
 type ledger struct {
-	mu     sync.RWMutex
-	counts map[segment.EnvID]map[segment.Key]runCount // durable ones
+	mu      sync.RWMutex
+	tallies map[segment.EnvID]map[segment.Key]tally // of durable runs
+	newest  map[segment.EnvID]segment.RunID         // no durable run has a greater ID
 }
 
-type runCount struct {
-	n      int
-	newest segment.RunID
+// runSort is what runs are counted by.
+type runSort struct {
+	tool  string
+	kind  segment.RunKind
+	state segment.RunState
+}
+
+func sortOf(x *indexed) runSort { return runSort{x.tool, x.kind, x.state} }
+
+// tally counts the runs of a segment.
+type tally []tallied
+
+type tallied struct {
+	runSort
+	n int
+}
+
+// tallyChange is by how much a step changes a tally.
+type tallyChange struct {
+	id   segmentID
+	sort runSort
+	by   int
+}
+
+// with returns a tally after a change, which may be made in place.
+func (t tally) with(s runSort, by int) tally {
+	for i := range t {
+		if t[i].runSort == s {
+			if t[i].n += by; t[i].n <= 0 {
+				return slices.Delete(t, i, i+1)
+			}
+			return t
+		}
+	}
+	if by <= 0 {
+		return t
+	}
+	return append(t, tallied{s, by})
+}
+
+func (t tally) encode() []byte {
+	b := binary.AppendUvarint(nil, uint64(len(t)))
+	for _, c := range t {
+		b = appendText(appendText(appendText(b, c.tool), string(c.kind)), string(c.state))
+		b = binary.AppendUvarint(b, uint64(c.n))
+	}
+	return b
+}
+
+func decodeTally(b []byte) (tally, error) {
+	var t tally
+	d := decoder{b: b}
+	for range d.count(4) {
+		s := runSort{d.text(), segment.RunKind(d.text()), segment.RunState(d.text())}
+		t = append(t, tallied{s, int(d.uvarint())})
+	}
+	if d.broken || len(d.b) > 0 {
+		return nil, fmt.Errorf("tally %x: %w", b, store.ErrCorrupt)
+	}
+	return t, nil
 }
 
 func runKey(env segment.EnvID, id segment.RunID) []byte { return key(string(env), string(id)) }
 
-func runOfSegmentKey(env segment.EnvID, k segment.Key, id segment.RunID) []byte {
-	return key(string(env), string(k), string(id))
+func runOfRevisionKey(env segment.EnvID, k segment.Key, rev segment.Revision) []byte {
+	return binary.BigEndian.AppendUint64(under(string(env), string(k)), uint64(rev))
 }
 
-// with returns the counts after more runs, of the segments that these belong to.
-func (l *ledger) with(runs []segment.Run) map[segmentID]runCount {
-	if len(runs) == 0 {
+// with returns the tallies that changes concern as they are afterwards.
+func (l *ledger) with(changes []tallyChange) map[segmentID]tally {
+	if len(changes) == 0 {
 		return nil
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	after := make(map[segmentID]runCount)
-	for i := range runs {
-		id := segmentID{runs[i].Env, runs[i].Segment}
-		c, ok := after[id]
+	after := make(map[segmentID]tally)
+	for _, c := range changes {
+		t, ok := after[c.id]
 		if !ok {
-			c = l.counts[id.env][id.key]
+			t = slices.Clone(l.tallies[c.id.env][c.id.key])
 		}
-		c.n++
-		c.newest = max(c.newest, runs[i].ID)
-		after[id] = c
+		after[c.id] = t.with(c.sort, c.by)
 	}
 	return after
 }
 
-// countRows returns the rows that keep the counts after more runs.
-func (l *ledger) countRows(runs []segment.Run) []store.Row {
+func tallyRow(id segmentID, t tally) store.Row {
+	row := store.Row{Table: tableRunTally, Key: segmentKey(id)}
+	if len(t) > 0 {
+		row.Value = t.encode()
+	}
+	return row
+}
+
+// tallyRows returns the rows that keep the tallies after changes.
+func (l *ledger) tallyRows(changes []tallyChange) []store.Row {
 	var rows []store.Row
-	for id, c := range l.with(runs) {
-		rows = append(rows, store.Row{
-			Table: tableRunCount, Key: segmentKey(id),
-			Value: append(binary.AppendUvarint(nil, uint64(c.n)), c.newest...),
-		})
+	for id, t := range l.with(changes) {
+		rows = append(rows, tallyRow(id, t))
 	}
 	return rows
 }
 
-// count counts durable runs.
-func (l *ledger) count(runs []segment.Run) {
-	after := l.with(runs)
+// rows returns the rows of all tallies.
+func (l *ledger) rows() []store.Row {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var rows []store.Row
+	for env, all := range l.tallies {
+		for k, t := range all {
+			rows = append(rows, tallyRow(segmentID{env, k}, t))
+		}
+	}
+	return rows
+}
+
+// count makes durable changes count.
+func (l *ledger) count(changes []tallyChange) {
+	after := l.with(changes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, c := range after {
-		l.set(id, c)
+	for id, t := range after {
+		l.set(id, t)
 	}
 }
 
-func (l *ledger) set(id segmentID, c runCount) {
-	if l.counts == nil {
-		l.counts = make(map[segment.EnvID]map[segment.Key]runCount)
+func (l *ledger) set(id segmentID, t tally) {
+	if l.tallies == nil {
+		l.tallies = make(map[segment.EnvID]map[segment.Key]tally)
 	}
-	m := l.counts[id.env]
+	m := l.tallies[id.env]
 	if m == nil {
-		m = make(map[segment.Key]runCount)
-		l.counts[id.env] = m
+		m = make(map[segment.Key]tally)
+		l.tallies[id.env] = m
 	}
-	m[id.key] = c
+	if len(t) == 0 {
+		delete(m, id.key)
+		return
+	}
+	m[id.key] = t
+}
+
+// meet notes that a durable run has an ID.
+func (l *ledger) meet(env segment.EnvID, id segment.RunID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.newest == nil {
+		l.newest = make(map[segment.EnvID]segment.RunID)
+	}
+	l.newest[env] = max(l.newest[env], id)
+}
+
+// beyond reports whether an ID is greater than that of every durable run of an environment.
+func (l *ledger) beyond(env segment.EnvID, id segment.RunID) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return id > l.newest[env]
 }
 
 func (l *ledger) drop(env segment.EnvID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.counts, env)
+	delete(l.tallies, env)
+	delete(l.newest, env)
 }
 
-// of returns the count of a segment, or of all segments when k is empty.
-func (l *ledger) of(env segment.EnvID, k segment.Key) runCount {
+// of returns how many runs a query selects, its times aside, and the group to look for them in.
+func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within []byte) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if k != "" {
-		return l.counts[env][k]
+	ofTool, inState := 0, 0
+	add := func(k segment.Key, t tally) {
+		for _, c := range t {
+			if q.Tool == c.tool {
+				ofTool += c.n
+			}
+			if q.State == c.state {
+				inState += c.n
+			}
+			if x := (indexed{segment: k, tool: c.tool, kind: c.kind, state: c.state}); x.matches(q) {
+				n += c.n
+			}
+		}
 	}
-	var all runCount
-	for _, c := range l.counts[env] {
-		all.n += c.n
-		all.newest = max(all.newest, c.newest)
+	if q.Segment != "" {
+		add(q.Segment, l.tallies[env][q.Segment])
+	} else {
+		for k, t := range l.tallies[env] {
+			add(k, t)
+		}
 	}
-	return all
+	return n, group(env, q, ofTool, inState)
 }
 
-// load reads the counts.
-func (l *ledger) load(ctx context.Context, log store.Log) error {
-	for row, err := range log.Rows(ctx, tableRunCount, nil, false) {
+// loadLedger reads the tallies.
+func (e *Engine) loadLedger(ctx context.Context) error {
+	for _, err := range e.log.Rows(ctx, tableRunCount, nil, false) {
+		if err == nil {
+			err = e.indexRuns(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("index the ledger of an older version: %w", err)
+		}
+		break
+	}
+	for row, err := range e.log.Rows(ctx, tableRunTally, nil, false) {
 		if err != nil {
 			return err
 		}
@@ -118,26 +234,22 @@ func (l *ledger) load(ctx context.Context, log store.Log) error {
 		if err != nil {
 			return err
 		}
-		n, w := binary.Uvarint(row.Value)
-		if w <= 0 {
-			return fmt.Errorf("row key %q: %w", row.Key, store.ErrCorrupt)
+		t, err := decodeTally(row.Value)
+		if err != nil {
+			return err
 		}
-		l.set(segmentID{segment.EnvID(parts[0]), segment.Key(parts[1])}, runCount{int(n), segment.RunID(row.Value[w:])})
+		e.ledger.set(segmentID{segment.EnvID(parts[0]), segment.Key(parts[1])}, t)
+	}
+	for env := range e.ledger.tallies {
+		for row, err := range e.log.Rows(ctx, tableRun, under(string(env)), true) {
+			if err != nil {
+				return err
+			}
+			e.ledger.meet(env, segment.RunID(row.Key[len(env)+1:]))
+			break
+		}
 	}
 	return nil
-}
-
-// plain reports whether a query selects by segment only.
-func plain(q store.RunQuery) bool {
-	return q.State == "" && q.Tool == "" && q.After.IsZero() && q.Before.IsZero()
-}
-
-func selects(q store.RunQuery, r *segment.Run) bool {
-	return (q.Segment == "" || q.Segment == r.Segment) &&
-		(q.State == "" || q.State == r.State) &&
-		(q.Tool == "" || q.Tool == r.Tool) &&
-		(q.After.IsZero() || r.ReceivedAt.After(q.After)) &&
-		(q.Before.IsZero() || r.ReceivedAt.Before(q.Before))
 }
 
 // Runs returns the selected runs, newest first, and how many match.
@@ -145,55 +257,58 @@ func (e *Engine) Runs(ctx context.Context, env segment.EnvID, q store.RunQuery) 
 	if e.environment(env) == nil {
 		return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, store.ErrNoEnvironment)
 	}
-	counted := e.ledger.of(env, q.Segment)
-	if plain(q) && q.Segment != "" && q.Limit == 1 && q.Offset == 0 && counted.n > 0 {
-		r, ok, err := e.Run(ctx, env, counted.newest)
-		if err != nil || ok {
-			return []segment.Run{r}, counted.n, err
-		}
+	page, n, err := e.page(ctx, env, &q)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, err)
 	}
 	var runs []segment.Run
-	n := 0
-	for r, err := range e.runs(ctx, env, q.Segment) {
+	for _, id := range page {
+		r, ok, err := e.Run(ctx, env, id)
 		if err != nil {
 			return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, err)
 		}
-		if !selects(q, &r) {
-			continue
-		}
-		n++
-		if n > q.Offset && (q.Limit == 0 || len(runs) < q.Limit) {
+		if x := indexedRun(&r); ok && x.matches(&q) {
 			runs = append(runs, r)
-		}
-		if plain(q) && q.Limit > 0 && len(runs) == q.Limit {
-			return runs, max(n, counted.n), nil
 		}
 	}
 	return runs, n, nil
 }
 
-// runs yields the durable runs of a segment, or of all when k is empty, newest first.
-func (e *Engine) runs(ctx context.Context, env segment.EnvID, k segment.Key) iter.Seq2[segment.Run, error] {
-	table, prefix := tableRun, under(string(env))
-	if k != "" {
-		table, prefix = tableRunOfSegment, under(string(env), string(k))
+// page returns which runs a query selects and how many match.
+func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery) ([]segment.RunID, int, error) {
+	total, within := e.ledger.of(env, q)
+	timed := !q.After.IsZero() || !q.Before.IsZero()
+	if total == 0 || !timed && q.Offset >= total {
+		return nil, total, nil
 	}
-	return func(yield func(segment.Run, error) bool) {
-		for row, err := range e.log.Rows(ctx, table, prefix, true) {
-			var r segment.Run
-			ok := true
-			if err == nil {
-				if k == "" {
-					r, ok, err = e.decodeRun(row.Key, row.Value)
-				} else {
-					r, ok, err = e.Run(ctx, env, segment.RunID(row.Key[len(prefix):]))
-				}
-			}
-			if (ok || err != nil) && !yield(r, err) || err != nil {
-				return
-			}
+	var ids []segment.RunID
+	n := 0
+	for x, err := range e.newestFirst(ctx, within, q.Before) {
+		if err != nil {
+			return nil, 0, err
+		}
+		if !q.After.IsZero() && x.at <= moment(q.After) {
+			break
+		}
+		if !x.matches(q) {
+			continue
+		}
+		if ok, err := e.durable(env, &x); err != nil {
+			return nil, 0, err
+		} else if !ok {
+			continue
+		}
+		if n++; n > q.Offset && (q.Limit == 0 || len(ids) < q.Limit) {
+			ids = append(ids, x.id)
+		}
+		if !timed && (len(ids) == q.Limit && q.Limit > 0 || n == total) {
+			break
 		}
 	}
+	if !timed {
+		n = total
+	}
+	return ids, n, nil
 }
 
 // Run returns one run.
@@ -203,19 +318,31 @@ func (e *Engine) Run(ctx context.Context, env segment.EnvID, id segment.RunID) (
 	if err != nil || !ok {
 		return segment.Run{}, false, err
 	}
-	return e.decodeRun(k, b)
-}
-
-// decodeRun reads a row of the ledger; false if it is not durable yet.
-func (e *Engine) decodeRun(k, b []byte) (segment.Run, bool, error) {
-	var r segment.Run
 	if before, ok := e.unsynced.before(unsyncedKey(tableRun, k)); ok {
 		if b = before; b == nil {
-			return r, false, nil
+			return segment.Run{}, false, nil
 		}
 	}
+	r, err := decodeRun(k, b)
+	return r, err == nil, err
+}
+
+func decodeRun(k, b []byte) (r segment.Run, err error) {
 	if err := json.Unmarshal(b, &r); err != nil {
-		return r, false, fmt.Errorf("run %q: %w: %w", k, store.ErrCorrupt, err)
+		return r, fmt.Errorf("run %q: %w: %w", k, store.ErrCorrupt, err)
+	}
+	return r, nil
+}
+
+// RunAt returns the run that made a revision of a segment's members.
+func (e *Engine) RunAt(ctx context.Context, env segment.EnvID, k segment.Key, rev segment.Revision) (segment.Run, bool, error) {
+	id, ok, err := e.log.Row(ctx, tableRunOfRevision, runOfRevisionKey(env, k, rev))
+	if err != nil || !ok {
+		return segment.Run{}, false, err
+	}
+	r, ok, err := e.Run(ctx, env, segment.RunID(id))
+	if err != nil || !ok || r.Revision != rev { // that it made the revision is not durable yet
+		return segment.Run{}, false, err
 	}
 	return r, true, nil
 }
@@ -227,35 +354,68 @@ func (t *tx) ledgerRows(p *prepared, revisions map[segment.EnvID]segment.Revisio
 		if r.State == segment.RunLive && r.LiveAt.IsZero() {
 			r.LiveAt = t.step.at
 			r.Commit = t.step.e.o.Now().Sub(started)
-			r.Revision = revisions[r.Env]
+			if r.Revision == 0 {
+				r.Revision = revisions[r.Env]
+			}
 		}
-		b, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("write run %s: %w", r.ID, err)
-		}
-		k := runKey(r.Env, r.ID)
-		p.rows = append(p.rows,
-			store.Row{Table: tableRun, Key: k, Value: b},
-			store.Row{Table: tableRunOfSegment, Key: runOfSegmentKey(r.Env, r.Segment, r.ID), Value: []byte{}})
-		if r.Revision > 0 {
-			p.rows = append(p.rows, store.Row{Table: tableRunOfRevision, Key: runOfRevisionKey(r.Env, r.Segment, r.Revision), Value: []byte(r.ID)})
-		}
-		before, err := t.runBefore(r, k)
-		if err != nil {
+		if err := t.ledgerRow(p, r); err != nil {
 			return err
 		}
-		if before == nil && !slices.ContainsFunc(t.step.runs, func(o segment.Run) bool { return o.ID == r.ID }) {
-			p.fresh = append(p.fresh, *r)
-		}
-		p.unsynced = append(p.unsynced, unsyncedRow{unsyncedKey(tableRun, k), before})
 	}
 	return nil
 }
 
-// runBefore returns the row that a run replaces, nil if there is none. Most runs are new: they are
-// newer than all that the ledger has.
-func (t *tx) runBefore(r *segment.Run, k []byte) ([]byte, error) {
-	if r.ID > t.step.e.ledger.of(r.Env, r.Segment).newest {
+// recordedRun is the row of a run that a step writes.
+type recordedRun struct {
+	env   segment.EnvID
+	id    segment.RunID
+	value []byte
+}
+
+func (t *tx) ledgerRow(p *prepared, r *segment.Run) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write run %s: %w", r.ID, err)
+	}
+	k := runKey(r.Env, r.ID)
+	before, err := t.runBefore(p, r, k)
+	if err != nil {
+		return err
+	}
+	after := indexedRun(r)
+	var was *indexed
+	if before != nil {
+		old, err := decodeRun(k, before)
+		if err != nil {
+			return err
+		}
+		x := indexedRun(&old)
+		was = &x
+		p.tallies = append(p.tallies, tallyChange{segmentID{old.Env, old.Segment}, sortOf(was), -1})
+		if old.Revision > 0 && (old.Revision != r.Revision || old.Segment != r.Segment) {
+			p.rows = append(p.rows, store.Row{Table: tableRunOfRevision, Key: runOfRevisionKey(old.Env, old.Segment, old.Revision)})
+		}
+	}
+	p.tallies = append(p.tallies, tallyChange{segmentID{r.Env, r.Segment}, sortOf(&after), 1})
+	p.rows = append(p.rows, store.Row{Table: tableRun, Key: k, Value: b})
+	p.rows = append(p.rows, indexRows(r.Env, was, &after)...)
+	if r.Revision > 0 {
+		p.rows = append(p.rows, store.Row{Table: tableRunOfRevision, Key: runOfRevisionKey(r.Env, r.Segment, r.Revision), Value: []byte(r.ID)})
+	}
+	stage(&p.recorded, string(k), recordedRun{r.Env, r.ID, b})
+	p.unsynced = append(p.unsynced, unsyncedRow{unsyncedKey(tableRun, k), before})
+	return nil
+}
+
+// runBefore returns the row that a run replaces, nil if there is none.
+func (t *tx) runBefore(p *prepared, r *segment.Run, k []byte) ([]byte, error) {
+	if before, ok := p.recorded[string(k)]; ok {
+		return before.value, nil
+	}
+	if before, ok := t.step.recorded[string(k)]; ok {
+		return before.value, nil
+	}
+	if t.step.e.ledger.beyond(r.Env, r.ID) { // as nearly always
 		return nil, nil
 	}
 	b, ok, err := t.step.e.log.Row(t.step.e.writing, tableRun, k)
@@ -263,17 +423,4 @@ func (t *tx) runBefore(r *segment.Run, k []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-func runOfRevisionKey(env segment.EnvID, k segment.Key, rev segment.Revision) []byte {
-	return binary.BigEndian.AppendUint64(under(string(env), string(k)), uint64(rev))
-}
-
-// RunAt returns the run that made a revision of a segment's members.
-func (e *Engine) RunAt(ctx context.Context, env segment.EnvID, k segment.Key, rev segment.Revision) (segment.Run, bool, error) {
-	id, ok, err := e.log.Row(ctx, tableRunOfRevision, runOfRevisionKey(env, k, rev))
-	if err != nil || !ok {
-		return segment.Run{}, false, err
-	}
-	return e.Run(ctx, env, segment.RunID(id))
 }

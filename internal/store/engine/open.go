@@ -31,6 +31,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	}
 	e.running.Go(e.foldWhenNeeded)
 	e.running.Go(e.settlePublications)
+	e.running.Go(e.forgetOld)
 	return e, nil
 }
 
@@ -41,7 +42,7 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := e.loadObjects(ctx); err != nil {
 		return err
 	}
-	if err := e.ledger.load(ctx, e.log); err != nil {
+	if err := e.loadLedger(ctx); err != nil {
 		return fmt.Errorf("count runs: %w", err)
 	}
 	all := make(map[segment.EnvID]*environment)

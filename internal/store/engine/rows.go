@@ -27,7 +27,7 @@ const (
 	tableFile       // files that entries of the log name
 	tableDropped    // environments whose rows are being deleted
 	tableRun
-	tableRunOfSegment
+	tableRunOfSegment // of an older version, like the next
 	tableRunCount
 	tableAudit
 	tablePoint       // retained memberships
@@ -39,6 +39,8 @@ const (
 	tableDocument
 	tableRunOfRevision
 	tableIdempotency
+	tableRunIndex // runs in groups, by time
+	tableRunTally // how many runs of each sort a segment has
 )
 
 // key joins parts with a zero byte, which no key of ours contains.

@@ -24,7 +24,8 @@ type step struct {
 	records    []store.Record
 	rows       []store.Row
 	deltas     []*delta
-	runs       []segment.Run
+	tallies    []tallyChange
+	recorded   map[string]recordedRun // by run key
 	files      []*staged
 	named      []store.FileID // that rows of the step name
 	unnamed    []store.FileID // that rows named which the step deletes
@@ -113,7 +114,8 @@ type prepared struct {
 	named     []store.FileID
 	unnamed   []store.FileID
 	unsynced  []unsyncedRow
-	fresh     []segment.Run // that the ledger did not have
+	tallies   []tallyChange
+	recorded  map[string]recordedRun
 	journaled []record
 }
 
@@ -283,7 +285,8 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.named = append(s.named, p.named...)
 	s.unnamed = append(s.unnamed, p.unnamed...)
 	s.unsynced = append(s.unsynced, p.unsynced...)
-	s.runs = append(s.runs, p.fresh...)
+	s.tallies = append(s.tallies, p.tallies...)
+	layOver(&s.recorded, p.recorded)
 	s.files = append(s.files, t.files...)
 	s.journaled = append(s.journaled, p.journaled...)
 	s.points = append(s.points, t.points...)
@@ -318,7 +321,7 @@ func (s *step) commit() error {
 	if err := s.e.usable(); err != nil {
 		return err
 	}
-	s.rows = append(s.rows, s.e.ledger.countRows(s.runs)...)
+	s.rows = append(s.rows, s.e.ledger.tallyRows(s.tallies)...)
 	if len(s.records) == 0 && len(s.rows) == 0 {
 		return nil
 	}
@@ -381,7 +384,10 @@ func (s *step) install() {
 		}
 		env.show(rev, s.over, changed[id])
 	}
-	s.e.ledger.count(s.runs)
+	s.e.ledger.count(s.tallies)
+	for _, r := range s.recorded {
+		s.e.ledger.meet(r.env, r.id)
+	}
 	o := s.e.objects
 	o.mu.Lock()
 	maps.Copy(o.revisions, s.heads)

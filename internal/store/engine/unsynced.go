@@ -42,6 +42,13 @@ func (u *unsynced) remove(rows []unsyncedRow) {
 	}
 }
 
+// none reports whether no row is on its way.
+func (u *unsynced) none() bool {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	return len(u.keys) == 0
+}
+
 // before returns what a row's value was before the write that is on its way; false if none is.
 func (u *unsynced) before(k []byte) ([]byte, bool) {
 	u.mu.RLock()
