@@ -7,84 +7,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// remote is how a command reaches a muster that is running.
-type remote struct {
-	URL         string `name:"url" help:"Address of the muster." default:"http://127.0.0.1:8080"`
-	Token       string `help:"Access token, api-…." required:""`
-	Project     string `help:"Project key." default:"default"`
-	Environment string `help:"Environment key." default:"production"`
-	Segment     string `help:"Segment key." required:""`
-}
-
-// path returns the address of something below the segment.
-func (r *remote) path(below string) string {
-	return strings.TrimSuffix(r.URL, "/") + "/api/v2/segments/" + url.PathEscape(r.Project) + "/" + url.PathEscape(r.Environment) + "/" + url.PathEscape(r.Segment) + below
-}
-
-// ask sends a request and returns the answer, or the sentence with which it was refused.
-func (r *remote) ask(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(req.Header, header)
-	req.Header.Set("Authorization", r.Token)
-	req.Header.Set("User-Agent", "muster/"+version())
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("reach muster at %s: %w", r.URL, err)
-	}
-	if res.StatusCode < http.StatusBadRequest {
-		return res, nil
-	}
-	defer func() { _ = res.Body.Close() }() // it was only read
-	text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	var refusal struct {
-		Message string `json:"message"`
-	}
-	if json.Unmarshal(text, &refusal) != nil || refusal.Message == "" {
-		refusal.Message = strings.TrimSpace(string(text))
-	}
-	return nil, fmt.Errorf("%s (%d)", refusal.Message, res.StatusCode)
-}
-
-// read decodes the answer to a GET.
-func (r *remote) read(ctx context.Context, path string, v any) error {
-	res, err := r.ask(ctx, http.MethodGet, path, nil, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }() // it was only read
-	return json.NewDecoder(res.Body).Decode(v)
-}
-
 // importCommand uploads a list of context keys into a segment.
 type importCommand struct {
-	remote   `embed:""`
-	File     string `arg:"" help:"File with the list; - reads standard input."`
-	Mode     string `help:"What becomes of the keys: merge adds them, replace makes them the whole list, remove removes them." enum:"merge,replace,remove" default:"merge"`
-	Format   string `help:"Form of the list: csv, ndjson or json; by the file's name if not given." enum:",csv,ndjson,json" default:""`
-	Column   string `help:"Column that holds the key, by name or by index from 0."`
-	Header   string `help:"Whether the first row of a CSV names the columns: true or false; looked at if not given." enum:",true,false" default:""`
-	DryRun   bool   `help:"Only say what would change."`
-	Override bool   `help:"Change a segment that is synced from a tool, to repair it."`
-	Comment  string `help:"Why, for the audit log."`
+	remoteSegment `embed:""`
+	File          string `arg:"" optional:"" help:"File with the list; - is standard input." default:"-"`
+	Mode          string `help:"What becomes of the keys: merge adds them, replace makes them the whole list, remove removes them." enum:"merge,replace,remove" default:"merge"`
+	Format        string `help:"Form of the list: csv, ndjson or json; by the file's name if not given." enum:",csv,ndjson,json" default:""`
+	Column        string `help:"Column that holds the key, by name or by index from 0."`
+	Header        string `help:"Whether the first row of a CSV names the columns: true or false; looked at if not given." enum:",true,false" default:""`
+	DryRun        bool   `help:"Only say what would change."`
+	Override      bool   `help:"Change a segment that is synced from a tool, to repair it."`
+	Comment       string `help:"Why, for the audit log."`
+	Wait          bool   `help:"Wait until the list is visible; with --no-wait only until it is on the server's disk." default:"true" negatable:""`
 }
 
-// errHeld makes scripts notice that nothing is visible yet.
-var errHeld = errors.New("the guard holds the import; look at it and release or discard it")
+// Help says how the command ends.
+func (importCommand) Help() string {
+	return "Files that end in .gz or .zst are sent as they are. It ends with 0 when the list is visible, with 3 when the guard holds it, with 130 when it is interrupted, and with 1 when nothing was changed."
+}
 
 // Run uploads the list and waits until it is visible.
 func (c *importCommand) Run() error {
@@ -95,6 +45,51 @@ func (c *importCommand) Run() error {
 		return err
 	}
 	defer func() { _ = in.Close() }() // it was only read
+	began := time.Now()
+	res, err := c.upload(ctx, &meter{r: in, total: size})
+	if err != nil {
+		if ctx.Err() != nil {
+			return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
+		}
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	if c.DryRun {
+		return printPreview(os.Stdout, res.Body)
+	}
+	at := res.Header.Get("Location")
+	id := at[strings.LastIndexByte(at, '/')+1:]
+	if !c.Wait {
+		_, err := fmt.Printf("received (run %s); how far it is: %s\n", id, c.at("/imports/"+id))
+		return err
+	}
+	return c.await(ctx, id, began)
+}
+
+func (c *importCommand) open() (io.ReadCloser, int64, error) {
+	if c.File == "-" {
+		if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			fmt.Fprintln(os.Stderr, "reading the list from standard input")
+		}
+		return io.NopCloser(os.Stdin), 0, nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, 0, errors.Join(err, f.Close())
+	case info.Mode().IsRegular():
+		return f, info.Size(), nil
+	default:
+		return f, 0, nil // how much comes out of a pipe is not known
+	}
+}
+
+// upload sends the list, with a bar that tells how far it is.
+func (c *importCommand) upload(ctx context.Context, body *meter) (*http.Response, error) {
 	query := url.Values{"mode": {c.Mode}}
 	for name, value := range map[string]string{"column": c.Column, "header": c.Header, "comment": c.Comment} {
 		if value != "" {
@@ -106,40 +101,38 @@ func (c *importCommand) Run() error {
 			query.Set(name, "true")
 		}
 	}
-	body := &meter{r: in, total: size}
-	bar := newBar(os.Stderr, "upload")
-	watching := bar.watch(body.state)
-	res, err := c.ask(ctx, http.MethodPost, c.path("/imports?"+query.Encode()), body, c.header())
-	watching()
-	if err != nil {
-		return err
+	var rows atomic.Int64
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	if !c.DryRun {
+		go c.watchRows(watching, &rows)
 	}
-	defer func() { _ = res.Body.Close() }() // it was only read
-	if c.DryRun {
-		return printPreview(os.Stdout, res.Body)
-	}
-	id := res.Header.Get("Location")
-	return c.wait(ctx, id[strings.LastIndexByte(id, '/')+1:])
+	stop := showProgress(os.Stderr, "upload", func() progress { return progress{body.n.Load(), body.total, rows.Load()} })
+	defer stop()
+	return c.ask(ctx, http.MethodPost, c.at("/imports?"+query.Encode()), body, c.header())
 }
 
-func (c *importCommand) open() (io.ReadCloser, int64, error) {
-	if c.File == "-" {
-		return io.NopCloser(os.Stdin), 0, nil
+// watchRows asks now and then how many rows of the import at work the server has read.
+func (c *importCommand) watchRows(ctx context.Context, rows *atomic.Int64) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		var newest struct{ Items []importState }
+		if c.read(ctx, c.at("/imports?limit=1"), &newest) == nil && len(newest.Items) > 0 && newest.Items[0].Status == "preparing" {
+			rows.Store(newest.Items[0].Progress.Rows)
+		}
 	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, info.Size(), nil
 }
 
 // header says what the file is. A compressed one is sent as it is.
 func (c *importCommand) header() http.Header {
-	h := http.Header{}
+	// A server that refuses can say so before a large file is on its way.
+	h := http.Header{"Expect": {"100-continue"}}
 	name := strings.ToLower(c.File)
 	for suffix, encoding := range map[string]string{".gz": "gzip", ".zst": "zstd"} {
 		if plain, ok := strings.CutSuffix(name, suffix); ok {
@@ -172,35 +165,58 @@ type importState struct {
 	Error struct{ Message string } `json:"error"`
 }
 
-// wait watches an import until it is decided.
-func (c *importCommand) wait(ctx context.Context, id string) error {
-	pause := 20 * time.Millisecond
-	for {
-		var s importState
-		if err := c.read(ctx, c.path("/imports/"+id), &s); err != nil {
-			return err
+// await watches an import until it is decided.
+func (c *importCommand) await(ctx context.Context, id string, began time.Time) error {
+	var s importState
+	err := c.poll(ctx, c.at("/imports/"+id), &s, func() bool { return s.Status != "preparing" && s.Status != "in_progress" })
+	switch {
+	case ctx.Err() != nil:
+		return &ended{interruptedCode, "interrupted while waiting; the list is on the server and the import goes on (run " + id + ")"}
+	case err != nil:
+		return err
+	}
+	switch s.Status {
+	case "complete":
+		r := s.Result
+		text := fmt.Sprintf("%s added, %s removed, %s unchanged, %s skipped; visible after %v (run %s)\n", grouped(r.Added), grouped(r.Removed),
+			grouped(r.Unchanged), grouped(r.Skipped), time.Since(began).Round(10*time.Millisecond), id)
+		if r.Skipped > 0 {
+			text += "the skipped rows, with reasons: " + c.at("/runs/"+id+"/rejects") + "\n"
 		}
-		switch s.Status {
-		case "complete":
-			r := s.Result
-			fmt.Printf("%s added, %s removed, %s unchanged, %s skipped (run %s)\n", grouped(r.Added), grouped(r.Removed), grouped(r.Unchanged), grouped(r.Skipped), id)
-			if r.Skipped > 0 {
-				fmt.Printf("skipped rows: %s\n", c.path("/runs/"+id+"/rejects"))
-			}
-			return nil
-		case "held":
-			fmt.Printf("nothing is visible yet: run %s\n  release: POST %s\n  discard: POST %s\n", id, c.path("/runs/"+id+"/release"), c.path("/runs/"+id+"/discard"))
-			return errHeld
-		case "stopped":
-			return fmt.Errorf("the import came to nothing: %s (run %s)", s.Error.Message, id)
-		}
-		select {
-		case <-time.After(pause):
-			pause = min(2*pause, 500*time.Millisecond)
-		case <-ctx.Done():
-			return fmt.Errorf("stopped waiting; the import goes on (run %s)", id)
+		_, err := io.WriteString(os.Stdout, text)
+		return err
+	case "held":
+		return c.held(ctx, id)
+	default:
+		return fmt.Errorf("the import came to nothing: %s (run %s)", s.Error.Message, id)
+	}
+}
+
+// held prints why the guard holds an import, and what can be done.
+func (c *importCommand) held(ctx context.Context, id string) error {
+	var run struct {
+		Hold struct {
+			Limit float64
+			SetOn string
+			Would struct{ Added, Removed, Members int64 }
+			Cause string `json:"likelyCause"`
 		}
 	}
+	if err := c.read(ctx, c.at("/runs/"+id), &run); err != nil {
+		return err
+	}
+	h := run.Hold
+	var b strings.Builder
+	fmt.Fprintf(&b, "held: %s would be added and %s removed, leaving %s members", grouped(h.Would.Added), grouped(h.Would.Removed), grouped(h.Would.Members))
+	if h.Limit > 0 {
+		fmt.Fprintf(&b, " (limit %g %%, set on %s)", h.Limit, h.SetOn)
+	}
+	fmt.Fprintf(&b, "\n%s\nlook at it:   GET  %s\nlet it pass:  POST %s\ndrop it:      POST %s\n", h.Cause,
+		c.at("/runs/"+id+"/diff"), c.at("/runs/"+id+"/release"), c.at("/runs/"+id+"/discard"))
+	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
+		return err
+	}
+	return &ended{heldCode, "the guard holds the import; nothing of it is visible yet"}
 }
 
 func printPreview(out io.Writer, body io.Reader) error {
@@ -234,78 +250,4 @@ func printPreview(out io.Writer, body io.Reader) error {
 	}
 	_, err := out.Write(b.Bytes())
 	return err
-}
-
-// grouped writes a number with its thousands apart.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// meter counts what is read through it.
-type meter struct {
-	r     io.Reader
-	n     atomic.Int64
-	total int64
-}
-
-func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
-	m.n.Add(int64(n))
-	return n, err
-}
-
-func (m *meter) state() (done, total int64) { return m.n.Load(), m.total }
-
-// bar shows progress on a terminal, and nothing elsewhere.
-type bar struct {
-	out  *os.File
-	what string
-	tty  bool
-}
-
-func newBar(out *os.File, what string) *bar {
-	info, err := out.Stat()
-	return &bar{out: out, what: what, tty: err == nil && info.Mode()&os.ModeCharDevice != 0}
-}
-
-// watch draws the bar until the returned function is called.
-func (b *bar) watch(state func() (done, total int64)) (stop func()) {
-	if !b.tty {
-		return func() {}
-	}
-	began, quit, gone := time.Now(), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			b.draw(state, time.Since(began))
-			select {
-			case <-tick.C:
-			case <-quit:
-				b.draw(state, time.Since(began))
-				_, _ = fmt.Fprintln(b.out)
-				return
-			}
-		}
-	}()
-	return func() { close(quit); <-gone }
-}
-
-func (b *bar) draw(state func() (done, total int64), elapsed time.Duration) {
-	const width = 30
-	done, total := state()
-	rate := float64(done) / max(elapsed.Seconds(), 0.001)
-	line := fmt.Sprintf("%s %s MB, %.0f MB/s", b.what, grouped(done>>20), rate/(1<<20))
-	if total > 0 {
-		full := int(min(done, total) * width / total)
-		left := time.Duration(float64(total-done) / max(rate, 1) * float64(time.Second)).Round(time.Second)
-		line = fmt.Sprintf("%s [%s%s] %d %%, %s of %s MB, %.0f MB/s, %s left", b.what, strings.Repeat("=", full), strings.Repeat(" ", width-full),
-			done*100/total, grouped(done>>20), grouped(total>>20), rate/(1<<20), max(left, 0))
-	}
-	_, _ = fmt.Fprintf(b.out, "\r%s\x1b[K", line) // what can't be drawn is missed by nobody
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -20,6 +21,7 @@ type commands struct {
 
 	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
 	Import  importCommand  `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
+	Export  exportCommand  `cmd:"" help:"Download the members of a segment of a running muster."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -67,6 +69,9 @@ func run() int {
 	}
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "muster:", err)
+		if own, ok := errors.AsType[*ended](err); ok {
+			return own.code
+		}
 		return 1
 	}
 	return 0

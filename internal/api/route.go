@@ -70,6 +70,8 @@ func routes() []route {
 		{method: "GET", path: segment + "/points", actions: needs(policy.ViewProject), serve: (*server).listPoints},
 		{method: "GET", path: segment + "/points/{pointId}/diff", actions: needs(policy.ViewMembers), serve: (*server).getPointDiff},
 		{method: "POST", path: segment + "/points/{pointId}/publish", actions: needs(policy.RollbackSegment), serve: (*server).publishPoint},
+		{method: "GET", path: segment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
+		{method: "PATCH", path: segment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
 		{method: "GET", path: segment + "/members", actions: needs(policy.ViewMembers), serve: (*server).listSegmentMembers},
 		{method: "GET", path: segment + "/members/{contextKey}/timeline", actions: needs(policy.ViewMembers), serve: (*server).getTimeline},
 
@@ -105,6 +107,8 @@ func routes() []route {
 			serve: (*server).patchEnvironment,
 		},
 		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
+		{method: "GET", path: environment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
+		{method: "PATCH", path: environment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
 		{method: "GET", path: environment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
 		{
 			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// remote is how a command reaches a muster that is running.
+type remote struct {
+	URL   string `name:"url" help:"Address of the muster." default:"http://127.0.0.1:8080"`
+	Token string `help:"Access token, api-…." required:""`
+}
+
+// remoteSegment is how a command reaches a segment of a muster that is running.
+type remoteSegment struct {
+	remote      `embed:""`
+	Project     string `help:"Project key." default:"default"`
+	Environment string `help:"Environment key." default:"production"`
+	Segment     string `help:"Segment key." required:""`
+}
+
+// address returns that of a path of the muster.
+func (r *remote) address(path string) string { return strings.TrimSuffix(r.URL, "/") + path }
+
+// at returns the address of something below the segment.
+func (r *remoteSegment) at(below string) string {
+	return r.address("/api/v2/segments/" + url.PathEscape(r.Project) + "/" + url.PathEscape(r.Environment) + "/" + url.PathEscape(r.Segment) + below)
+}
+
+// refusal is what the muster says when it does not do what it was asked.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%s (%d)", r.message, r.status) }
+
+// ask sends a request and returns the answer, or the sentence with which it was refused.
+func (r *remote) ask(ctx context.Context, method, address string, body io.Reader, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := body.(*meter); ok && m.total > 0 {
+		req.ContentLength = m.total
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Authorization", r.Token)
+	req.Header.Set("User-Agent", "muster/"+version())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reach muster at %s: %w", r.URL, err)
+	}
+	if res.StatusCode < http.StatusBadRequest {
+		return res, nil
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	var said struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(text, &said) != nil || said.Message == "" {
+		said.Message = strings.TrimSpace(string(text))
+	}
+	return nil, &refusal{res.StatusCode, said.Message}
+}
+
+// read decodes the answer to a GET.
+func (r *remote) read(ctx context.Context, address string, v any) error {
+	res, err := r.ask(ctx, http.MethodGet, address, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
+		return fmt.Errorf("read the answer of muster at %s: %w", r.URL, err)
+	}
+	return nil
+}
+
+// away is how long a muster may be gone, restarting, while a command waits for it.
+const away = time.Minute
+
+// poll reads something again and again until it is decided, over a restart of the muster too.
+func (r *remote) poll(ctx context.Context, address string, v any, decided func() bool) error {
+	pause, answered := 20*time.Millisecond, time.Now()
+	for {
+		err := r.read(ctx, address, v)
+		said, refused := errors.AsType[*refusal](err)
+		switch {
+		case err == nil && decided():
+			return nil
+		case err == nil:
+			answered = time.Now()
+		case refused && said.status != http.StatusTooManyRequests, time.Since(answered) > away:
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 500*time.Millisecond)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// The codes that commands end with beside 0 and 1. Scripts rely on them.
+const (
+	heldCode        = 3   // the guard keeps what was sent; nothing of it is visible
+	interruptedCode = 130 // by a signal
+)
+
+// ended is an error with which a command ends in a code of its own.
+type ended struct {
+	code int
+	text string
+}
+
+func (e *ended) Error() string { return e.text }
