@@ -22,6 +22,7 @@ import (
 	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 var _ store.Store = (*Engine)(nil)
@@ -52,6 +53,9 @@ type Options struct {
 	LogAge time.Duration
 	// RunAge is how old runs get that are neither on their way nor held. Default 90 days.
 	RunAge time.Duration
+	// LoadBytes is how much of all loads together stays in memory before scratch files are used.
+	// Default 64 MiB.
+	LoadBytes int64
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -69,6 +73,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.InlineChanges == 0 {
 		o.InlineChanges = 1 << 16
+	}
+	if o.LoadBytes == 0 {
+		o.LoadBytes = 64 << 20
 	}
 	if o.SegmentPending == 0 {
 		o.SegmentPending = 1 << 16
@@ -121,6 +128,7 @@ type Engine struct {
 	names         names
 	points        points
 	sessions      sessions
+	loading       *roster.Memory
 	publications  publications
 	unsynced      unsynced
 	auditSequence atomic.Uint64

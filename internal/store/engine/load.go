@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"slices"
 
 	"muster/internal/segment"
@@ -27,7 +28,7 @@ func (e *Engine) Load(ctx context.Context, mode store.LoadMode) (store.Load, err
 		return nil, err
 	}
 	scratch := func() (roster.Scratch, error) { return e.files.Scratch(context.WithoutCancel(ctx)) }
-	return &load{e: e, mode: mode, builder: roster.NewBuilder(scratch)}, nil
+	return &load{e: e, mode: mode, builder: roster.NewBuilder(e.loading, scratch)}, nil
 }
 
 func (l *load) Writer() store.LoadWriter { return l.builder.Writer() }
@@ -66,6 +67,9 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 		return nil, diff, err
 	}
 	seg, ok := l.e.Segment(env, k)
+	if l.e.environment(env) == nil {
+		return nil, diff, fmt.Errorf("seal list for segment %s of environment %s: %w", k, env, store.ErrNoEnvironment)
+	}
 	if !ok || !seg.Unbounded {
 		return nil, diff, fmt.Errorf("seal list for segment %s of environment %s: %w", k, env, store.ErrUnbounded)
 	}
@@ -138,10 +142,12 @@ func (s sortedChanges) Range(first, last byte) iter.Seq2[segment.Change, error] 
 
 func (b *base) Range(first, last byte) iter.Seq2[segment.Change, error] {
 	if len(b.layers) == 1 {
-		// Nearly all large memberships are one whole roster, of which nothing has to be left out. The
-		// base holds its file open.
+		// Nearly all large memberships are one whole roster, of which nothing has to be left out.
 		if f, ok := b.layers[0].(*file); ok && f.roster.Kind() == roster.Full {
-			return f.roster.Range(first, last)
+			return func(yield func(segment.Change, error) bool) {
+				f.roster.Range(first, last)(yield)
+				runtime.KeepAlive(f)
+			}
 		}
 		return settled(b.layers[0].Range(first, last))
 	}
@@ -164,6 +170,15 @@ func settled(seq iter.Seq2[segment.Change, error]) iter.Seq2[segment.Change, err
 	}
 }
 
+// Find returns what a member is.
+func (b *base) Find(h *segment.Hash) (segment.Ops, error) {
+	ops, err := findIn(b.m.layers, h)
+	return ops.Settled(), err
+}
+
+// Len returns how many members there are.
+func (b *base) Len() int64 { return b.m.counts.Included + b.m.counts.Excluded }
+
 // Key returns the key of a member from the newest layer that knows it.
 func (b *base) Key(h segment.Hash) ([]byte, error) { return b.m.key(h) }
 
@@ -183,6 +198,7 @@ func (l *layer) key(h segment.Hash) ([]byte, error) {
 		return l.table.key(&h), nil
 	}
 	k, err := l.file.roster.Key(h)
+	runtime.KeepAlive(l.file)
 	if err != nil {
 		return nil, fmt.Errorf("roster %x: %w", l.file.id, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 // Open reads what log and files hold and returns an engine that serves it. The caller closes log
@@ -21,6 +22,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	e.ctx, e.stop = context.WithCancel(e.writing)
 	e.environments.Store(&map[segment.EnvID]*environment{})
 	e.publications.work = make(chan struct{}, 1)
+	e.loading = roster.NewMemory(e.o.LoadBytes)
 	e.auditSequence.Store(uint64(e.o.Now().UnixNano()))
 	if err := e.load(ctx); err != nil {
 		e.stop()

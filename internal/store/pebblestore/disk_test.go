@@ -99,3 +99,38 @@ func TestFiguresOfTheDisk(t *testing.T) {
 		t.Error("a closed store has metrics")
 	}
 }
+
+func TestScratchFilesOnRealDiskLeaveNothing(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "scratch")
+	s := openDir(t, dir)
+	f, err := s.Scratch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("spilled"), 1<<20); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
+		t.Errorf("an open scratch file has the name %v, %v", left, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got [7]byte
+	if _, err := f.ReadAt(got[:], 1<<20); err != nil || string(got[:]) != "spilled" {
+		t.Errorf("after the store was closed the scratch file holds %q, %v", got, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "7"), []byte("left by a crash"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := openDir(t, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
+		t.Errorf("after a start the folder holds %v, %v", left, err)
+	}
+}

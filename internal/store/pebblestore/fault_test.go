@@ -172,3 +172,52 @@ func TestUnsyncedFileIsLost(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestScratchFilesSurviveDiskErrors lets every operation of the disk fail in turn.
+func TestScratchFilesSurviveDiskErrors(t *testing.T) {
+	disk := vfs.NewMem()
+	failing := errorfs.OnIndex(-1)
+	toggle := errorfs.Toggle{Injector: errorfs.ErrInjected.If(failing)}
+	s, err := pebblestore.Open("data", errorfs.Wrap(disk, &toggle), slog.New(slog.DiscardHandler), func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	toggle.On()
+	for n := int32(0); n < 20; n++ {
+		failing.Store(n)
+		err := useScratch(t, s)
+		left, listErr := disk.List("data/scratch")
+		if listErr != nil || len(left) != 0 {
+			t.Errorf("operation %d failed: the folder holds %v, %v", n, left, listErr)
+		}
+		if err != nil && (failing.Load() >= 0 || !strings.Contains(err.Error(), errorfs.ErrInjected.Error())) {
+			t.Errorf("operation %d failed: %v", n, err)
+		}
+	}
+	if failing.Load() < 0 {
+		t.Error("a scratch file takes more operations than there were failures")
+	}
+	toggle.Off()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func useScratch(t *testing.T, s *pebblestore.Store) (err error) {
+	f, err := s.Scratch(t.Context())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteAt([]byte("spilled"), 5); err != nil {
+		return err
+	}
+	var got [7]byte
+	if _, err := f.ReadAt(got[:], 5); err != nil {
+		return err
+	}
+	if string(got[:]) != "spilled" {
+		t.Errorf("the scratch file holds %q", got)
+	}
+	return nil
+}

@@ -5,23 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"muster/internal/store"
 )
 
-// scratch is a file that is removed when it is closed. It is never synced; one that a crash leaves
-// is removed at the next start.
-type scratch struct {
+// namedScratch is a scratch file on a system that can't remove open files. A crash leaves it, and the
+// next start removes it.
+type namedScratch struct {
 	vfs.File
 	remove func() error
 }
 
-func (s *scratch) Close() error { return errors.Join(s.File.Close(), s.remove()) }
+func (s namedScratch) Close() error { return errors.Join(s.File.Close(), s.remove()) }
 
-// Scratch implements [store.Files].
+// Scratch implements [store.Files]. The file loses its name at once, so that its space is free when
+// the process ends, however it ends.
 func (s *Store) Scratch(ctx context.Context) (store.Scratch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -35,7 +35,10 @@ func (s *Store) Scratch(ctx context.Context) (store.Scratch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create scratch file: %w", err)
 	}
-	return &scratch{File: f, remove: sync.OnceValue(func() error { return s.fs.Remove(path) })}, nil
+	if err := s.fs.Remove(path); err != nil {
+		return namedScratch{File: f, remove: func() error { return s.fs.Remove(path) }}, nil
+	}
+	return f, nil
 }
 
 // sweepScratch removes what a crash has left.

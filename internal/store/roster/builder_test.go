@@ -10,7 +10,9 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -37,10 +39,24 @@ func (m memoryBase) Range(first, last byte) iter.Seq2[segment.Change, error] {
 	}
 }
 
+func (m memoryBase) Find(h *segment.Hash) (segment.Ops, error) { return m[*h].Ops, nil }
+
+func (m memoryBase) Len() int64 { return int64(len(m)) }
+
 func (m memoryBase) Key(h segment.Hash) ([]byte, error) { return m[h].Key, nil }
+
+// hugeBase is a membership of which any list is a small part.
+type hugeBase struct{ memoryBase }
+
+func (hugeBase) Len() int64 { return 1 << 40 }
 
 // rosterBase is a membership in a roster.
 type rosterBase struct{ *Roster }
+
+func (r rosterBase) Find(h *segment.Hash) (segment.Ops, error) {
+	ops, _, err := r.Roster.Find(*h)
+	return ops, err
+}
 
 func (r rosterBase) Key(h segment.Hash) ([]byte, error) { return r.Roster.Key(h) }
 
@@ -53,15 +69,15 @@ func key(i int) []byte { return fmt.Appendf(nil, "user-%015d", i) }
 func TestABuiltRosterIsTheListOverItsBase(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		meaning := rapid.SampledFrom([]Meaning{Everybody, Joining, Leaving}).Draw(rt, "meaning")
-		base := memoryBase{}
+		members := memoryBase{}
+		base := rapid.SampledFrom([]Base{members, hugeBase{members}}).Draw(rt, "base")
 		for range rapid.IntRange(0, 60).Draw(rt, "members") {
 			i := rapid.IntRange(0, 99).Draw(rt, "member")
 			ops := rapid.SampledFrom([]segment.Ops{segment.Include, segment.Exclude, segment.Include | segment.Exclude}).Draw(rt, "ops")
 			h := segment.HashOf(key(i))
-			base[h] = segment.Change{Hash: h, Ops: ops, Key: key(i)}
+			members[h] = segment.Change{Hash: h, Ops: ops, Key: key(i)}
 		}
-		b := NewBuilder(tempScratch(t))
-		b.budget = int64(rapid.SampledFrom([]int{0, 1 << 10, residentBytes}).Draw(rt, "budget"))
+		b := NewBuilder(NewMemory(rapid.SampledFrom([]int64{0, 1 << 10, 1 << 30}).Draw(rt, "memory")), tempScratch(t))
 		listed := map[segment.Hash]int{}
 		sent := 0
 		for range rapid.IntRange(1, 3).Draw(rt, "writers") {
@@ -82,7 +98,7 @@ func TestABuiltRosterIsTheListOverItsBase(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		want, diff := expected(meaning, base, listed)
+		want, diff := expected(meaning, members, listed)
 		diff.Unchanged += sent - len(listed)
 		_, compared, err := b.Build(t.Context(), nil, meaning, base)
 		if err != nil {
@@ -155,9 +171,8 @@ func expected(meaning Meaning, base memoryBase, listed map[segment.Hash]int) (ma
 }
 
 func TestLargeListsAreBuiltInSeveralGroupsPerPartition(t *testing.T) {
-	const n = 300_000
-	b := NewBuilder(tempScratch(t))
-	b.budget = 1 << 20
+	const n = 1_000_000
+	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
 	var writing sync.WaitGroup
 	for part := range 3 {
 		writing.Go(func() {
@@ -195,7 +210,7 @@ func TestLargeListsAreBuiltInSeveralGroupsPerPartition(t *testing.T) {
 }
 
 func TestKeysThatCanNeverBeAreRefused(t *testing.T) {
-	w := NewBuilder(tempScratch(t)).Writer()
+	w := NewBuilder(NewMemory(0), tempScratch(t)).Writer()
 	for _, k := range [][]byte{nil, bytes.Repeat([]byte("x"), segment.MaxKeyBytes+1)} {
 		if err := w.Append(k); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(k))
@@ -203,63 +218,170 @@ func TestKeysThatCanNeverBeAreRefused(t *testing.T) {
 	}
 }
 
-// brokenScratch fails after some writes.
-type brokenScratch struct{ left int }
-
-var errBroken = errors.New("no space left")
-
-func (s *brokenScratch) WriteAt(p []byte, _ int64) (int, error) {
-	if s.left--; s.left < 0 {
-		return 0, errBroken
-	}
-	return len(p), nil
+// scratchDisk is a disk on which only so many more operations succeed. It counts open files.
+type scratchDisk struct {
+	left atomic.Int64
+	open atomic.Int64
 }
-func (s *brokenScratch) ReadAt([]byte, int64) (int, error) { return 0, errBroken }
-func (s *brokenScratch) Close() error                      { return nil }
 
-func TestAFailingScratchFileIsReported(t *testing.T) {
-	b := NewBuilder(func() (Scratch, error) { return &brokenScratch{left: 1 << 20}, nil })
-	b.budget = 0
+func (d *scratchDisk) use() error {
+	if d.left.Add(-1) < 0 {
+		return errFull
+	}
+	return nil
+}
+
+func (d *scratchDisk) scratch(tb testing.TB) func() (Scratch, error) {
+	return func() (Scratch, error) {
+		if err := d.use(); err != nil {
+			return nil, err
+		}
+		f, err := os.CreateTemp(tb.TempDir(), "scratch")
+		d.open.Add(1)
+		return scratchFile{d, f}, err
+	}
+}
+
+type scratchFile struct {
+	d *scratchDisk
+	f *os.File
+}
+
+func (f scratchFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.d.use(); err != nil {
+		return 0, err
+	}
+	return f.f.WriteAt(p, off)
+}
+
+func (f scratchFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.d.use(); err != nil {
+		return 0, err
+	}
+	return f.f.ReadAt(p, off)
+}
+
+func (f scratchFile) Close() error {
+	f.d.open.Add(-1)
+	return f.f.Close()
+}
+
+func appendKeys(b *Builder, from, to int) error {
 	w := b.Writer()
-	for i := range 1000 {
+	for i := from; i < to; i++ {
 		if err := w.Append(key(i)); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	if err := w.Close(); err != nil {
+	return w.Close()
+}
+
+func TestEveryFailureOfTheScratchFileIsReported(t *testing.T) {
+	for n := int64(0); ; n++ {
+		var d scratchDisk
+		d.left.Store(n)
+		memory := NewMemory(4 << 10)
+		b := NewBuilder(memory, d.scratch(t))
+		err := appendKeys(b, 0, 300)
+		if err == nil {
+			_, _, err = b.Build(t.Context(), io.Discard, Joining, memoryBase{})
+		}
+		left := d.left.Load()
+		if (err != nil) != (left < 0) || err != nil && !errors.Is(err, errFull) {
+			t.Fatalf("after %d operations: %v", n, err)
+		}
+		if err := b.Discard(); err != nil || d.open.Load() != 0 || memory.left.Load() != 4<<10 {
+			t.Fatalf("after %d operations: discarded with %v, %d files are open and %d bytes are free", n, err, d.open.Load(), memory.left.Load())
+		}
+		if left >= 0 {
+			return
+		}
+	}
+}
+
+func TestEveryFailureOfTheOutputIsReported(t *testing.T) {
+	b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+	if err := appendKeys(b, 0, 50_000); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := b.Build(t.Context(), io.Discard, Joining, memoryBase{}); !errors.Is(err, errBroken) {
-		t.Errorf("reading back: %v", err)
+	var whole bytes.Buffer
+	if _, _, err := b.Build(t.Context(), &whole, Joining, memoryBase{}); err != nil {
+		t.Fatal(err)
 	}
-	b = NewBuilder(func() (Scratch, error) { return &brokenScratch{left: 2}, nil })
-	b.budget = 0
-	w = b.Writer()
-	for i := range 1000 {
-		if err := w.Append(key(i)); err != nil {
-			t.Fatal(err)
+	for n := 0; n < whole.Len(); n += whole.Len() / 20 {
+		disk := fullDisk(n)
+		if _, _, err := b.Build(t.Context(), &disk, Joining, memoryBase{}); !errors.Is(err, errFull) {
+			t.Errorf("after %d bytes: %v", n, err)
 		}
 	}
-	if err := w.Close(); !errors.Is(err, errBroken) {
-		t.Errorf("writing: %v", err)
+	if err := b.Discard(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADiscardedListTakesNoMore(t *testing.T) {
+	for name, memory := range map[string]int64{"in memory": 1 << 20, "in the scratch file": 0} {
+		t.Run(name, func(t *testing.T) {
+			var d scratchDisk
+			d.left.Store(1 << 30)
+			m := NewMemory(memory)
+			b := NewBuilder(m, d.scratch(t))
+			w := b.Writer()
+			if err := w.Append(key(1)); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Discard(); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); !errors.Is(err, errDiscarded) {
+				t.Errorf("closing a writer of a discarded list: %v", err)
+			}
+			if d.open.Load() != 0 || m.left.Load() != memory {
+				t.Errorf("%d files are open, %d bytes are free", d.open.Load(), m.left.Load())
+			}
+		})
+	}
+}
+
+// endingBase is a base in the middle of which a context ends.
+type endingBase struct {
+	Base
+	end func()
+}
+
+func (b endingBase) Range(first, last byte) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range b.Base.Range(first, last) {
+			if c.Hash[0] == 100 {
+				b.end()
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
 	}
 }
 
 func TestABuildEndsWithItsContext(t *testing.T) {
-	b := NewBuilder(tempScratch(t))
-	w := b.Writer()
-	for i := range 1000 {
-		if err := w.Append(key(i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
+	b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+	if err := appendKeys(b, 0, 100_000); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := b.Build(ctx, io.Discard, Joining, memoryBase{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+		t.Errorf("a context that has ended: %v", err)
+	}
+	members := memoryBase{}
+	for i := range 1000 {
+		members[segment.HashOf(key(i))] = segment.Change{Hash: segment.HashOf(key(i)), Ops: segment.Include}
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	if _, _, err := b.Build(ctx, io.Discard, Everybody, endingBase{members, cancel}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that ends meanwhile: %v", err)
+	}
+	if err := b.Discard(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -267,8 +389,11 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 func BenchmarkBuild(b *testing.B) {
 	for _, n := range []int{1_000_000, 10_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var appending time.Duration
+			before := cpuTime(b)
 			for b.Loop() {
-				builder := NewBuilder(tempScratch(b))
+				begun := time.Now()
+				builder := NewBuilder(NewMemory(64<<20), tempScratch(b))
 				var writing sync.WaitGroup
 				for part := range 2 {
 					writing.Go(func() {
@@ -288,6 +413,7 @@ func BenchmarkBuild(b *testing.B) {
 					})
 				}
 				writing.Wait()
+				appending += time.Since(begun)
 				out, err := os.Create(b.TempDir() + "/roster")
 				if err != nil {
 					b.Fatal(err)
@@ -301,7 +427,10 @@ func BenchmarkBuild(b *testing.B) {
 				}
 				b.ReportMetric(float64(sum.Bytes)/float64(n), "B/member")
 			}
-			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "members/s")
+			members := float64(n) * float64(b.N)
+			b.ReportMetric(members/b.Elapsed().Seconds(), "members/s")
+			b.ReportMetric(float64(appending)/members, "append-ns/member")
+			b.ReportMetric(float64(cpuTime(b)-before)/members, "cpu-ns/member")
 		})
 	}
 }

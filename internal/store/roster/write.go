@@ -90,7 +90,7 @@ func (a *assembler) finish() (Summary, error) {
 // encodedGroup is a group whose offsets count from its own first byte.
 type encodedGroup struct {
 	group  group
-	bytes  []byte // valid until the writer encodes the next group
+	bytes  []byte // the writer's: valid until it adds to the next group, unless it is given another buffer
 	counts segment.Counts
 	keys   int64
 }

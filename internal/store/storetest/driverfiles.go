@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ var fileChecks = []check[Drive]{
 	{"An open file stays readable after its deletion", started(testFileDelete)},
 	{"A put that fails leaves no file", started(testFilePutFails)},
 	{"Files are put side by side", started(testFilesInParallel)},
+	{"A scratch file holds what many write at once", started(testScratch)},
+	{"Scratch files are nobody else's, and no files", testScratchApart},
 }
 
 // fileSizes lie around every limit at which a driver may change its ways.
@@ -180,5 +183,86 @@ func testFilesInParallel(t *testing.T, d Drive) {
 	wg.Wait()
 	if got := filesOf(t, d.Files); len(got) != 48 {
 		t.Errorf("list has %d files, want 48", len(got))
+	}
+}
+
+func testScratch(t *testing.T, d Drive) {
+	const writers, pieces, size = 4, 20, 10_007
+	f, err := d.Files.Scratch(t.Context())
+	if err != nil {
+		t.Fatalf("scratch: %v", err)
+	}
+	offset := func(i, j int) int64 { return int64((j*writers + i) * size) }
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			for j := range pieces {
+				if n, err := f.WriteAt(fileContent(i*pieces+j, size), offset(i, j)); n != size || err != nil {
+					t.Errorf("wrote %d of %d bytes: %v", n, size, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range writers {
+		wg.Go(func() {
+			got := make([]byte, size)
+			for j := range pieces {
+				if n, err := f.ReadAt(got, offset(i, j)); n != size || err != nil && !errors.Is(err, io.EOF) {
+					t.Errorf("read %d of %d bytes: %v", n, size, err)
+				}
+				if !bytes.Equal(got, fileContent(i*pieces+j, size)) {
+					t.Errorf("piece %d of writer %d is not what was written", j, i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n, err := f.ReadAt(make([]byte, 1), offset(0, pieces)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("read %d bytes behind the end: %v", n, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func testScratchApart(t *testing.T, m Machine[Drive]) {
+	d := m.Start(t)
+	var open []store.Scratch
+	for i := range 3 {
+		f, err := d.Files.Scratch(t.Context())
+		if err != nil {
+			t.Fatalf("scratch: %v", err)
+		}
+		if _, err := f.WriteAt([]byte{byte(i)}, 0); err != nil {
+			t.Errorf("write: %v", err)
+		}
+		open = append(open, f)
+	}
+	for i, f := range open {
+		var got [1]byte
+		if n, err := f.ReadAt(got[:], 0); n != 1 || got[0] != byte(i) {
+			t.Errorf("scratch file %d holds %v: %v", i, got[:n], err)
+		}
+	}
+	if err := open[0].Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if got := filesOf(t, d.Files); len(got) != 0 {
+		t.Errorf("list has %d files, want none", len(got))
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := d.Files.Scratch(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("scratch for somebody who is gone: %v", err)
+	}
+	m.Cut(t) // two of them are open
+	d = m.Start(t)
+	if got := filesOf(t, d.Files); len(got) != 0 {
+		t.Errorf("after a power cut list has %d files, want none", len(got))
+	}
+	m.Stop(t)
+	if _, err := d.Files.Scratch(t.Context()); err == nil {
+		t.Error("a closed driver makes scratch files")
 	}
 }
