@@ -74,8 +74,11 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 	if run.Mode == segment.Replace {
 		j.Mode = "replace"
 	}
-	if run.Note != "" {
-		j.Files = []importFileJSON{{Filename: run.Note, Status: j.Status}}
+	if run.Waiting {
+		j.Status = "ready"
+	}
+	if run.File != "" {
+		j.Files = []importFileJSON{{Filename: run.File, Status: j.Status}}
 	}
 	switch j.Status {
 	case "complete":
@@ -258,11 +261,14 @@ func (s *server) listImports(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
-	runs, err := s.ingest.Imports(r.Context(), who, importTarget(r))
+	runs, total, err := s.ingest.Imports(r.Context(), who, importTarget(r), p.limit, p.offset)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, runs, func(run segment.Run) importJSON { return importOf(segmentPathOf(r), run) }))
+	return writeJSON(w, http.StatusOK, collection[importJSON]{
+		Items:      each(runs, func(run segment.Run) importJSON { return importOf(segmentPathOf(r), run) }),
+		TotalCount: total, Links: p.links(r, total),
+	})
 }
 
 // readComment reads the optional body {"comment":"…"}.

@@ -25,6 +25,9 @@ type Edit struct {
 	Kind      segment.ContextKind
 	Comment   string
 	UserAgent string
+	// Idempotency is what the sender named the request by: the same name for the same segment within
+	// 24 hours changes nothing and gets the run of the first one.
+	Idempotency string
 }
 
 // MaxEditKeys is how many context keys one edit may name.
@@ -48,26 +51,29 @@ func (i *Ingest) Edit(ctx context.Context, who catalog.Caller, e Edit) (segment.
 	if err != nil {
 		return segment.Run{}, err
 	}
-	received, folded := changes.Len(), changes.Compact()
 	run := segment.Run{
 		ID: segment.RunID(catalog.NewID()), Env: env.ID, Segment: e.Segment, Kind: segment.EditRun, State: segment.RunLive,
-		Received: received, ReceivedAt: i.now(), Actor: who.Actor, UserAgent: e.UserAgent, Comment: e.Comment,
+		Received: changes.Len(), ReceivedAt: i.now(), Actor: who.Actor, UserAgent: e.UserAgent, Comment: e.Comment, Idempotency: e.Idempotency,
 	}
 	staged, err := i.store.Stage(ctx, changes)
 	if err != nil {
 		return segment.Run{}, unavailable(fmt.Errorf("stage edit of segment %s: %w", e.Segment, err))
 	}
 	defer staged.Discard()
-	run.Revision, err = i.store.Update(ctx, store.Scope{Env: env.ID}, func(tx store.Tx) error {
+	var before *segment.Run
+	rev, err := i.store.Update(ctx, store.Scope{Env: env.ID}, func(tx store.Tx) error {
 		seg, err := e.authorise(tx, who, project, env)
 		if err != nil {
+			return err
+		}
+		if before, err = e.known(tx, env, run.ID); err != nil || before != nil {
 			return err
 		}
 		effect, err := tx.Apply(env.ID, seg.Key, staged)
 		if err != nil {
 			return fmt.Errorf("apply to segment %s: %w", seg.Key, err)
 		}
-		run.Added, run.Removed, run.Unchanged = effect.Added, effect.Removed, effect.Unchanged+folded
+		run.Count(effect.Added, effect.Removed)
 		tx.Record(run)
 		if effect.Added+effect.Removed == 0 {
 			return nil
@@ -83,7 +89,28 @@ func (i *Ingest) Edit(ctx context.Context, who catalog.Caller, e Edit) (segment.
 	if err != nil {
 		return segment.Run{}, unavailable(fmt.Errorf("commit edit of segment %s: %w", e.Segment, err))
 	}
+	if before != nil {
+		return *before, nil
+	}
+	run.Revision = rev
 	return run, nil
+}
+
+// known returns the run of the same edit if that was made before, and otherwise lets a repeat find
+// this one.
+func (e Edit) known(tx store.Tx, env *catalog.Environment, run segment.RunID) (*segment.Run, error) {
+	if e.Idempotency == "" {
+		return nil, nil
+	}
+	runs, err := tx.Recorded(env.ID, segmentScope(e.Segment), e.Idempotency)
+	if err != nil {
+		return nil, fmt.Errorf("look for a repeated edit of segment %s: %w", e.Segment, err)
+	}
+	if len(runs) > 0 {
+		return &runs[0], nil
+	}
+	tx.Remember(env.ID, segmentScope(e.Segment), e.Idempotency, []segment.RunID{run})
+	return nil, nil
 }
 
 func (e Edit) touches() bool {

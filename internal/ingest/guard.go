@@ -46,10 +46,11 @@ type tripped struct{ hold segment.Hold }
 func (t *tripped) Error() string { return "the guard holds the run" }
 
 // inspect returns an error of type tripped, or a refusal, if the guard must hold what a sync does.
-func inspect(tx store.Tx, env *catalog.Environment, seg *catalog.Segment, s segment.Sync, at time.Time) error {
+// Applied says that the write has applied it as a delta.
+func inspect(tx store.Tx, env *catalog.Environment, seg *catalog.Segment, s segment.Sync, applied bool, at time.Time) error {
 	g := guardOf(env, seg)
 	added, removed := tx.Recent(env.ID, seg.Key, at.Add(-g.Window))
-	if !s.Whole { // the sync itself is among what was done lately
+	if applied { // it is among what was done lately
 		added, removed = added-s.Added, removed-s.Removed
 	}
 	s.AddedLately, s.RemovedLately = added, removed
@@ -82,13 +83,19 @@ func likelyCause(reason segment.HoldReason, s segment.Sync) string {
 
 // usual returns the median percentage that the last runs of a segment removed, -1 if there were none.
 func (i *Ingest) usual(ctx context.Context, env segment.EnvID, key segment.Key, members int64) float64 {
-	runs, _, err := i.store.Runs(ctx, env, store.RunQuery{Segment: key, State: segment.RunLive, Limit: 20})
-	if err != nil || len(runs) == 0 || members == 0 {
+	const looked, counted = 100, 20 // most runs went live
+	runs, _, err := i.store.Runs(ctx, env, store.RunQuery{Segment: key, Limit: looked})
+	if err != nil || members <= 0 {
 		return -1
 	}
 	var shares []float64
 	for _, r := range runs {
-		shares = append(shares, 100*float64(r.Removed)/float64(members))
+		if r.State == segment.RunLive && len(shares) < counted {
+			shares = append(shares, 100*float64(r.Removed)/float64(members))
+		}
+	}
+	if len(shares) == 0 {
+		return -1
 	}
 	slices.Sort(shares)
 	return shares[len(shares)/2]

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -37,10 +38,17 @@ type Import struct {
 	// Filename and Size are what the sender says; Size 0: not known.
 	Filename string
 	Size     int64
+	// Limit is how many bytes the list may have, inflated; 0: any.
+	Limit int64
 	// Override lets the list change a synced segment, which its tool owns.
-	Override  bool
+	Override bool
+	// Wait lets the import wait, once it is here, until ProcessImport is called.
+	Wait      bool
 	Comment   string
 	UserAgent string
+	// Idempotency is what the sender named the request by: the same name for the same segment within
+	// 24 hours changes nothing and gets the run of the first one, unless that came to nothing.
+	Idempotency string
 }
 
 // importable checks that an import may be made and returns where.
@@ -53,11 +61,17 @@ func (i *Ingest) importable(c store.Catalog, who catalog.Caller, im Import) (pla
 	case im.Mode != Merge && im.Mode != Whole && im.Mode != Remove:
 		return p, fault.Invalidf("mode may be merge, replace or remove")
 	case !p.seg.Unbounded:
-		return p, fault.Invalidf("the segment %s keeps its targets in its definition; imports need a big segment (unbounded: true)", p.seg.Key)
+		return i.enlarge(p)
 	case p.seg.Source != nil && !im.Override:
 		return p, fault.Invalidf("the members of segment %s belong to %s; sync from there, or import with override=true to repair them", p.seg.Key, p.seg.Source.Tool)
 	}
 	return p, nil
+}
+
+// enlarge makes the engine keep the members of a list-based segment, so that it can take a list of
+// any size.
+func (i *Ingest) enlarge(p place) (place, error) {
+	return p, fault.Invalidf("the segment %s is list-based: it keeps its targets in its definition; imports need a big segment (unbounded: true)", p.seg.Key)
 }
 
 // ListFormat is the form of an uploaded list.
@@ -107,19 +121,26 @@ func (i *Ingest) Import(ctx context.Context, who catalog.Caller, im Import, body
 	}
 	run := segment.Run{
 		ID: segment.RunID(catalog.NewID()), Env: p.env.ID, Segment: p.seg.Key, Kind: segment.ImportRun, State: segment.RunReceived,
-		ReceivedAt: i.now(), Actor: who.Actor, UserAgent: im.UserAgent, Comment: im.Comment, Note: im.Filename,
-		Progress: &segment.Progress{BytesTotal: im.Size},
+		ReceivedAt: i.now(), Actor: who.Actor, UserAgent: im.UserAgent, Comment: im.Comment, File: im.Filename,
+		Progress: &segment.Progress{BytesTotal: im.Size}, Idempotency: im.Idempotency,
 	}
 	if im.Mode == Whole {
 		run.Mode = segment.Replace
 	}
-	j := &importJob{i: i, id: segmentID{p.env.ID, p.seg.Key}, name: run.ID, im: im, who: who, run: run}
-	if err := i.begin(j); err != nil {
-		return segment.Run{}, err
+	j := &job{i: i, id: segmentID{p.env.ID, p.seg.Key}, name: run.ID, im: im, who: who, run: run}
+	if before, err := i.begin(j); err != nil || before != nil {
+		if err != nil {
+			return segment.Run{}, err
+		}
+		return before.state(), nil
 	}
-	if err := j.open(ctx); err != nil {
+	before, err := j.open(ctx)
+	if err != nil || before != nil {
 		i.end(j)
-		return segment.Run{}, unavailable(err)
+		if err != nil {
+			return segment.Run{}, unavailable(err)
+		}
+		return *before, nil
 	}
 	began := time.Now()
 	if err := j.receive(ctx, body); err != nil {
@@ -127,7 +148,78 @@ func (i *Ingest) Import(ctx context.Context, who catalog.Caller, im Import, body
 		return segment.Run{}, unavailable(troubled(err))
 	}
 	j.change(func(r *segment.Run) { r.Parse = time.Since(began) })
+	j.received.Store(true)
+	if im.Wait {
+		return j.wait(ctx)
+	}
 	i.jobs.running.Go(j.finish)
+	return j.state(), nil
+}
+
+// wait lets an import whose list is here wait.
+func (j *job) wait(ctx context.Context) (segment.Run, error) {
+	defer j.i.end(j)
+	j.load.Discard()
+	j.change(func(r *segment.Run) { r.Waiting = true })
+	if err := j.update(ctx); err != nil {
+		j.give(err)
+		return segment.Run{}, unavailable(err)
+	}
+	return j.state(), nil
+}
+
+// update brings ledger and session up to date with a run that is under way.
+func (j *job) update(ctx context.Context) error {
+	b, err := json.Marshal(detail{Kind: importKind, Import: j.im, Run: j.state()})
+	if err != nil {
+		return fmt.Errorf("describe import: %w", err)
+	}
+	_, err = j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
+		tx.UpdateSession(j.id.env, j.id.key, j.name, b)
+		tx.Record(j.state())
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record import into segment %s: %w", j.id.key, err)
+	}
+	return nil
+}
+
+// ProcessImport lets an import go on that waits. The caller needs updateIncluded.
+func (i *Ingest) ProcessImport(ctx context.Context, who catalog.Caller, t Target, id segment.RunID) (segment.Run, error) {
+	p, err := t.find(i.store, who, policy.UpdateIncluded)
+	if err != nil {
+		return segment.Run{}, err
+	}
+	run, err := i.ImportOf(ctx, who, t, id)
+	if err != nil {
+		return segment.Run{}, err
+	}
+	if !run.Waiting {
+		return segment.Run{}, fault.Conflictf("import %s of segment %s does not wait; it is %s", id, t.Segment, run.State)
+	}
+	open, err := i.store.Sessions(p.env.ID)
+	if err != nil {
+		return segment.Run{}, unavailable(fmt.Errorf("list sessions of environment %s: %w", p.env.ID, err))
+	}
+	n := slices.IndexFunc(open, func(s store.Session) bool { return s.ID == id && s.Segment == t.Segment })
+	if n < 0 {
+		return segment.Run{}, fault.Conflictf("import %s of segment %s does not wait any more", id, t.Segment)
+	}
+	d, _ := importOf(open[n])
+	d.Run.Waiting = false
+	j := &job{i: i, id: segmentID{p.env.ID, t.Segment}, name: id, im: d.Import, run: d.Run, who: who}
+	if _, err := i.begin(j); err != nil {
+		return segment.Run{}, err
+	}
+	if err := j.update(ctx); err != nil {
+		i.end(j)
+		return segment.Run{}, unavailable(err)
+	}
+	j.received.Store(true)
+	if err := j.again(ctx); err != nil {
+		return segment.Run{}, unavailable(troubled(err))
+	}
 	return j.state(), nil
 }
 
@@ -160,15 +252,16 @@ func (i *Ingest) Importing(env segment.EnvID, key segment.Key) bool {
 	return i.jobs.at[segmentID{env, key}] != nil
 }
 
-// Imports returns the imports of a segment, newest first.
-func (i *Ingest) Imports(ctx context.Context, who catalog.Caller, t Target) ([]segment.Run, error) {
+// Imports returns the imports of a segment, newest first, and how many there are. A limit of 0 means
+// no limit.
+func (i *Ingest) Imports(ctx context.Context, who catalog.Caller, t Target, limit, offset int) ([]segment.Run, int, error) {
 	p, err := t.find(i.store, who, policy.ViewProject)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	runs, _, err := i.store.Runs(ctx, p.env.ID, store.RunQuery{Segment: t.Segment, Limit: 1000})
+	runs, total, err := i.store.Runs(ctx, p.env.ID, store.RunQuery{Segment: t.Segment, Kind: segment.ImportRun, Limit: limit, Offset: offset})
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("list imports of segment %s: %w", t.Segment, err))
+		return nil, 0, unavailable(fmt.Errorf("list imports of segment %s: %w", t.Segment, err))
 	}
-	return slices.DeleteFunc(runs, func(r segment.Run) bool { return r.Kind != segment.ImportRun }), nil
+	return runs, total, nil
 }

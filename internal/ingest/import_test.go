@@ -48,6 +48,11 @@ func rows(from, to int) io.Reader {
 	return strings.NewReader(b.String())
 }
 
+// rowsTwice returns a list that holds each of n users twice.
+func rowsTwice(n int) io.Reader { return io.MultiReader(rows(0, n), rows(0, n)) }
+
+func ledgerOf(key segment.Key) store.RunQuery { return store.RunQuery{Segment: key} }
+
 // load imports a list and waits until it is decided.
 func (h house) load(t *testing.T, mode ingest.ImportMode, list io.Reader) segment.Run {
 	t.Helper()

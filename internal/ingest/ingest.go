@@ -27,6 +27,7 @@ type Ingest struct {
 	now   func() time.Time
 	log   *slog.Logger
 	jobs  jobs
+	turns turns
 }
 
 // New returns the write path over a store.
@@ -99,12 +100,14 @@ func (i *Ingest) Push(ctx context.Context, who catalog.Caller, p Push) (Receipt,
 	return receipt, nil
 }
 
-// reject leaves a row in the ledger for a push that conflicts with what is there, so that whoever
+// reject leaves a row in the ledger for a push that conflicts with what is there, or that a guard
+// refuses, so that whoever
 // looks for it finds out why. A caller without the right to push leaves no row: it could fill the
 // disk with them. Failing to record is only logged: the caller gets the refusal either way.
 func (i *Ingest) reject(ctx context.Context, w *push, cause error) {
 	f := fault.From(cause)
-	if f.Kind != fault.Conflict {
+	// The run of a whole list that is refused has its row already.
+	if f.Kind != fault.Conflict && (f.Kind != fault.Refused || w.Batch.Mode == segment.Replace) {
 		return
 	}
 	run := w.run("", segment.Cohort{Received: w.Batch.Received})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"muster/internal/catalog"
@@ -28,6 +29,8 @@ const (
 )
 
 var clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // house is the write path over a real engine on a file system in memory.
 type house struct {

@@ -8,12 +8,11 @@ import (
 	"io"
 	"runtime"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"muster/internal/catalog"
 	"muster/internal/connector/list"
 	"muster/internal/fault"
-	"muster/internal/policy"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -25,6 +24,8 @@ type detail struct {
 	Run    segment.Run
 }
 
+const importKind = "import"
+
 // jobs are the imports at work.
 type jobs struct {
 	ctx     context.Context
@@ -32,7 +33,7 @@ type jobs struct {
 	running sync.WaitGroup
 
 	mu sync.Mutex
-	at map[segmentID]*importJob
+	at map[segmentID]*job
 }
 
 type segmentID struct {
@@ -42,7 +43,7 @@ type segmentID struct {
 
 func (j *jobs) init() {
 	j.ctx, j.stop = context.WithCancel(context.Background())
-	j.at = make(map[segmentID]*importJob)
+	j.at = make(map[segmentID]*job)
 }
 
 // Close stops the imports at work and waits for them. What was uploaded goes on at the next start.
@@ -51,8 +52,8 @@ func (i *Ingest) Close() {
 	i.jobs.running.Wait()
 }
 
-// importJob is an import on its way.
-type importJob struct {
+// job is a list on its way to a segment's members.
+type job struct {
 	i    *Ingest
 	id   segmentID
 	name segment.RunID
@@ -61,12 +62,16 @@ type importJob struct {
 	load store.Load
 	// synced says that the list comes from the segment's own tool.
 	synced bool
+	// remember is told of the write in which the list is decided, if it is not nil.
+	remember func(store.Tx)
+
+	received atomic.Bool // the body is durable
 
 	mu  sync.Mutex
 	run segment.Run
 }
 
-func (j *importJob) state() segment.Run {
+func (j *job) state() segment.Run {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := j.run
@@ -77,24 +82,29 @@ func (j *importJob) state() segment.Run {
 	return r
 }
 
-func (j *importJob) change(f func(*segment.Run)) {
+func (j *job) change(f func(*segment.Run)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f(&j.run)
 }
 
-// begin claims the segment for an import.
-func (i *Ingest) begin(j *importJob) error {
+// begin claims the segment for an import. It returns the import at work if that is the same one,
+// sent again.
+func (i *Ingest) begin(j *job) (*job, error) {
 	i.jobs.mu.Lock()
 	defer i.jobs.mu.Unlock()
-	if i.jobs.at[j.id] != nil {
-		return fault.Conflictf("an import into segment %s is running; wait until it is complete", j.id.key)
+	other := i.jobs.at[j.id]
+	switch {
+	case other == nil:
+		i.jobs.at[j.id] = j
+		return nil, nil
+	case j.im.Idempotency != "" && j.im.Idempotency == other.im.Idempotency && other.received.Load():
+		return other, nil
 	}
-	i.jobs.at[j.id] = j
-	return nil
+	return nil, fault.Conflictf("an import into segment %s is running; wait until it is complete", j.id.key)
 }
 
-func (i *Ingest) end(j *importJob) {
+func (i *Ingest) end(j *job) {
 	i.jobs.mu.Lock()
 	defer i.jobs.mu.Unlock()
 	if i.jobs.at[j.id] == j {
@@ -102,31 +112,49 @@ func (i *Ingest) end(j *importJob) {
 	}
 }
 
-// open begins the session of an import: from here on no change of the segment is lost.
-func (j *importJob) open(ctx context.Context) error {
-	b, err := json.Marshal(detail{Kind: "import", Import: j.im, Run: j.state()})
+// open begins the session of an import: from here on no change of the segment is lost. It returns the
+// run of the same import if that was taken before.
+func (j *job) open(ctx context.Context) (before *segment.Run, err error) {
+	b, err := json.Marshal(detail{Kind: importKind, Import: j.im, Run: j.state()})
 	if err != nil {
-		return fmt.Errorf("describe import: %w", err)
+		return nil, fmt.Errorf("describe import: %w", err)
 	}
+	scope := segmentScope(j.id.key)
 	_, err = j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
+		before = nil
 		if _, err := j.i.importable(tx, j.who, j.im); err != nil {
 			return err
+		}
+		if j.im.Idempotency != "" {
+			runs, err := tx.Recorded(j.id.env, scope, j.im.Idempotency)
+			if err != nil {
+				return err
+			}
+			// One that came to nothing may be tried again.
+			if len(runs) > 0 && runs[0].State != segment.RunRejected {
+				before = &runs[0]
+				return nil
+			}
+			tx.Remember(j.id.env, scope, j.im.Idempotency, []segment.RunID{j.name})
 		}
 		tx.OpenSession(store.Session{Env: j.id.env, Segment: j.id.key, ID: j.name, Detail: b})
 		tx.Record(j.state())
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("begin import into segment %s: %w", j.id.key, err)
+		return nil, fmt.Errorf("begin import into segment %s: %w", j.id.key, err)
 	}
-	return nil
+	return before, nil
 }
+
+// segmentScope is the scope of the idempotency keys that belong to a segment rather than to a tool.
+func segmentScope(key segment.Key) string { return "segment/" + string(key) }
 
 func documentOf(id segment.RunID) store.DocumentID { return store.DocumentID("import/" + string(id)) }
 
 // receive makes the body durable and parses it at the same time.
-func (j *importJob) receive(ctx context.Context, body io.Reader) error {
-	body, free, err := list.Inflate(body, j.im.Encoding)
+func (j *job) receive(ctx context.Context, body io.Reader) error {
+	body, free, err := j.im.inflate(body)
 	if err != nil {
 		return err
 	}
@@ -137,7 +165,7 @@ func (j *importJob) receive(ctx context.Context, body io.Reader) error {
 }
 
 // parse reads the list into a load.
-func (j *importJob) parse(ctx context.Context, body io.Reader) (err error) {
+func (j *job) parse(ctx context.Context, body io.Reader) (err error) {
 	if j.load, err = j.i.store.Load(ctx, j.im.loadMode()); err != nil {
 		return err
 	}
@@ -182,7 +210,7 @@ func troubled(err error) error {
 }
 
 // give ends an import that came to nothing.
-func (j *importJob) give(cause error) {
+func (j *job) give(cause error) {
 	defer j.i.end(j)
 	if j.load != nil {
 		j.load.Discard()
@@ -204,9 +232,9 @@ func (j *importJob) give(cause error) {
 }
 
 // finish sorts what was received and commits it.
-func (j *importJob) finish() {
+func (j *job) finish() {
 	ctx := j.i.jobs.ctx
-	err := j.commit(ctx)
+	_, err := j.commit(ctx)
 	switch {
 	case err == nil:
 		j.load.Discard()
@@ -221,129 +249,4 @@ func (j *importJob) finish() {
 		j.i.log.Error("import came to nothing", "segment", j.id.key, "run", j.name, "err", err)
 		j.give(err)
 	}
-}
-
-// commit seals the list and publishes or applies it, as often as other publications come between.
-func (j *importJob) commit(ctx context.Context) error {
-	const attempts = 5
-	for n := 0; ; n++ {
-		began := time.Now()
-		staged, _, err := j.load.Seal(ctx, j.id.env, j.id.key, j.name)
-		if err != nil {
-			return fmt.Errorf("sort import into segment %s: %w", j.id.key, err)
-		}
-		j.change(func(r *segment.Run) { r.State, r.Stage = segment.RunStaged, time.Since(began) })
-		err = j.publish(ctx, staged)
-		staged.Discard()
-		if !errors.Is(err, store.ErrStale) || n == attempts {
-			return err
-		}
-	}
-}
-
-func (j *importJob) publish(ctx context.Context, staged store.Staged) error {
-	var hold *segment.Hold
-	for {
-		run := j.state()
-		run.Progress = nil
-		_, err := j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
-			return j.stageIn(tx, staged, hold, &run)
-		})
-		var trip *tripped
-		switch {
-		case errors.As(err, &trip) && hold == nil:
-			hold = &trip.hold
-			hold.Usual = j.i.usual(ctx, j.id.env, j.id.key, hold.Members+int64(hold.Removed-hold.Added))
-		case errors.Is(err, store.ErrSuperseded):
-			return j.supersede(ctx)
-		case err != nil:
-			return fmt.Errorf("commit import into segment %s: %w", j.id.key, err)
-		default:
-			return nil // the ledger says how it ended
-		}
-	}
-}
-
-// stageIn makes an import live in a write, or keeps it if it is held.
-func (j *importJob) stageIn(tx store.Tx, staged store.Staged, hold *segment.Hold, run *segment.Run) error {
-	p, err := j.im.find(tx, j.who, policy.UpdateIncluded)
-	if err != nil {
-		return err
-	}
-	*run = func() segment.Run { r := j.state(); r.Progress = nil; return r }()
-	if hold != nil {
-		return j.keep(tx, p, staged, hold, run)
-	}
-	if p.seg.Hold != nil && j.im.Mode != Whole {
-		return fault.Conflictf("run %s of segment %s is held; release or discard it first", p.seg.Hold.Run, p.seg.Key)
-	}
-	after := p.seg.Clone()
-	effect, err := j.effect(tx, p, staged, after)
-	if err != nil {
-		return err
-	}
-	members := effect.Counts.Included - int64(effect.Added) + int64(effect.Removed)
-	err = inspect(tx, p.env, p.seg, segment.Sync{
-		Members: members, Added: effect.Added, Removed: effect.Removed, MembersAfter: effect.Counts.Included, Whole: j.im.Mode == Whole,
-	}, j.i.now())
-	if err != nil {
-		return err
-	}
-	tx.CloseSession(j.id.env, j.id.key, run.ID)
-	run.State = segment.RunLive
-	run.Added, run.Removed, run.Unchanged = effect.Added, effect.Removed, effect.Unchanged
-	j.settleSource(after)
-	tx.PutSegment(after)
-	tx.Record(*run)
-	if effect.Added+effect.Removed > 0 {
-		verb := "imported a list into"
-		if j.synced {
-			verb = "replaced the members of"
-		}
-		tx.Audit(j.i.auditOf(j.who, p, verb, fmt.Sprintf("Mode %s: %d rows. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.",
-			j.im.Mode, run.Received, run.Added, run.Removed, run.Unchanged, run.Skipped, run.ID), j.im.Comment, policy.UpdateIncluded))
-	}
-	return nil
-}
-
-// effect publishes or applies the list. A whole list ends the hold of an older run.
-func (j *importJob) effect(tx store.Tx, p place, staged store.Staged, after *catalog.Segment) (store.Effect, error) {
-	if j.im.Mode != Whole {
-		return tx.Apply(j.id.env, j.id.key, staged)
-	}
-	effect, err := tx.Publish(j.id.env, j.id.key, store.Publication{Session: j.name, Staged: staged, Reason: segment.PointReplace, Run: j.name})
-	if err == nil && p.seg.Hold != nil {
-		tx.CloseSession(j.id.env, j.id.key, p.seg.Hold.Run)
-		after.Hold = nil
-	}
-	return effect, err
-}
-
-// keep holds the import: its list stays with its session.
-func (j *importJob) keep(tx store.Tx, p place, staged store.Staged, hold *segment.Hold, run *segment.Run) error {
-	if p.seg.Hold != nil {
-		return fault.Conflictf("run %s of segment %s is held; release or discard it first", p.seg.Hold.Run, p.seg.Key)
-	}
-	if err := tx.Keep(j.id.env, j.id.key, run.ID, -1, staged); err != nil {
-		return err
-	}
-	run.State, run.Hold = segment.RunHeld, hold
-	held := p.seg.Clone()
-	held.Hold = &catalog.Hold{Run: run.ID, At: j.i.now(), Removed: hold.Removed, Reason: hold.Reason, Whole: j.im.Mode == Whole}
-	tx.PutSegment(held)
-	tx.Record(*run)
-	return nil
-}
-
-// supersede ends an import that a newer whole list has overtaken.
-func (j *importJob) supersede(ctx context.Context) error {
-	run := j.state()
-	run.State, run.Progress = segment.RunSuperseded, nil
-	run.Note = joinNotes(run.Note, "a newer whole list was published meanwhile")
-	_, err := j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
-		tx.CloseSession(j.id.env, j.id.key, run.ID)
-		tx.Record(run)
-		return nil
-	})
-	return err
 }

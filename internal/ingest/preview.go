@@ -2,13 +2,16 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"muster/internal/catalog"
 	"muster/internal/connector/list"
+	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // Preview is what an import would do.
@@ -34,7 +37,7 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 		return out, unavailable(err)
 	}
 	defer load.Discard()
-	body, free, err := list.Inflate(body, im.Encoding)
+	body, free, err := im.inflate(body)
 	if err != nil {
 		return out, err
 	}
@@ -64,10 +67,18 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 		out.AddedKeys, out.RemovedKeys = nil, nil
 	}
 	out.Received, out.Skipped, out.Revision = sum.Rows, sum.Skipped, now.Revision()
-	reason, _ := guardOf(p.env, p.seg).Check(segment.Sync{
-		Members: now.Counts().Included, Added: out.Added, Removed: out.Removed, Whole: im.Mode == Whole,
-		MembersAfter: now.Counts().Included + int64(out.Added) - int64(out.Removed),
+	// Only a write sees what was done lately. It stages nothing.
+	_, err = i.store.Update(ctx, store.Scope{Env: p.env.ID}, func(tx store.Tx) error {
+		return inspect(tx, p.env, p.seg, segment.Sync{
+			Members: now.Counts().Included, Added: out.Added, Removed: out.Removed, Whole: im.Mode == Whole,
+			MembersAfter: now.Counts().Included + int64(out.Added) - int64(out.Removed),
+		}, false, i.now())
 	})
-	out.WouldHold = reason != ""
+	if _, trips := errors.AsType[*tripped](err); trips || fault.KindOf(err) == fault.Refused && err != nil {
+		out.WouldHold, err = true, nil
+	}
+	if err != nil {
+		return out, unavailable(fmt.Errorf("look at what was done to segment %s lately: %w", p.seg.Key, err))
+	}
 	return out, nil
 }

@@ -22,7 +22,6 @@ type push struct {
 	env     *catalog.Environment
 	staged  []store.Staged
 	skipped []int // per cohort: members that could not be used
-	folded  []int // per cohort: repeats of a context, of which the last one counts
 	runs    []segment.Run
 
 	trip  map[int]*segment.Hold // cohorts whose changes the guard holds
@@ -84,35 +83,51 @@ func (w *push) halve(ctx context.Context, cohort int) error {
 	}
 	h := &halves{}
 	var err error
-	if h.adds, err = w.ingest.store.Stage(ctx, adds); err == nil {
-		h.removes, err = w.ingest.store.Stage(ctx, removes)
+	if h.adds, err = w.ingest.store.Stage(ctx, adds); err != nil {
+		return err
+	}
+	if h.removes, err = w.ingest.store.Stage(ctx, removes); err != nil {
+		h.adds.Discard()
+		return err
 	}
 	if w.split == nil {
 		w.split = make(map[int]*halves)
 	}
 	w.split[cohort] = h
-	return err
+	return nil
 }
 
 // apply applies the changes of a cohort, or parks what the guard holds, and fills in the run.
 func (w *push) apply(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) error {
 	switch {
+	case seg.Hold != nil && w.trip[n] != nil:
+		return w.join(tx, seg, w.staged[n], run)
 	case seg.Hold != nil && w.split[n] == nil:
 		return &errSplit{n}
-	case seg.Hold != nil:
-		return w.join(tx, n, seg, run)
+	case seg.Hold != nil: // what is applied is parked too, so adds take the place of removals that wait
+		if err := w.live(tx, seg, w.split[n].adds, run); err != nil {
+			return err
+		}
+		return w.join(tx, seg, w.split[n].removes, run)
 	case w.trip[n] != nil:
 		return w.hold(tx, n, seg, run)
 	}
-	effect, err := tx.Apply(w.env.ID, seg.Key, w.staged[n])
+	return w.live(tx, seg, w.staged[n], run)
+}
+
+// live applies changes, unless the guard must hold them.
+func (w *push) live(tx store.Tx, seg *catalog.Segment, changes store.Staged, run *segment.Run) error {
+	if changes.Len() == 0 {
+		return nil
+	}
+	effect, err := tx.Apply(w.env.ID, seg.Key, changes)
 	if err != nil {
 		return err
 	}
-	run.Added, run.Removed = effect.Added, effect.Removed
-	run.Unchanged += effect.Unchanged
+	run.Count(effect.Added, effect.Removed)
 	return inspect(tx, w.env, seg, segment.Sync{
 		Members: effect.Counts.Included - int64(effect.Added) + int64(effect.Removed), Added: effect.Added, Removed: effect.Removed, MembersAfter: effect.Counts.Included,
-	}, w.ReceivedAt)
+	}, true, w.ingest.now())
 }
 
 // hold parks the changes of a cohort in a hold of its own.
@@ -122,43 +137,31 @@ func (w *push) hold(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) 
 	if err != nil {
 		return err
 	}
-	run.State, run.Hold = segment.RunHeld, w.trip[n]
-	run.Hold.Added, run.Hold.Removed = effect.Added, effect.Removed
+	hold := *w.trip[n]
+	hold.Added, hold.Removed = effect.Added, effect.Removed
+	run.State, run.Hold = segment.RunHeld, &hold
 	run.Unchanged = 0
 	held := seg.Clone()
-	held.Hold = &catalog.Hold{Run: run.ID, At: w.ReceivedAt, Removed: effect.Removed, Reason: run.Hold.Reason}
+	held.Hold = &catalog.Hold{Run: run.ID, At: w.ReceivedAt, Removed: effect.Removed, Reason: hold.Reason}
 	tx.PutSegment(held)
+	tx.Audit(w.ingest.heldAudit(w.who, place{w.project, w.env, held}, *run))
 	return nil
 }
 
-// join lets a cohort's adds go live and parks its removals in the hold that is open.
-func (w *push) join(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) error {
-	h := w.split[n]
-	parked, err := tx.Park(w.env.ID, seg.Key, seg.Hold.Run, h.removes)
+// join parks changes in the hold that is open.
+func (w *push) join(tx store.Tx, seg *catalog.Segment, changes store.Staged, run *segment.Run) error {
+	if changes.Len() == 0 {
+		return nil
+	}
+	parked, err := tx.Park(w.env.ID, seg.Key, seg.Hold.Run, changes)
 	if err != nil {
 		return err
 	}
-	run.Parked = parked.Removed
-	run.Unchanged += parked.Unchanged
-	if h.adds.Len() > 0 {
-		effect, err := tx.Apply(w.env.ID, seg.Key, h.adds)
-		if err != nil {
-			return err
-		}
-		run.Added = effect.Added
-		run.Unchanged += effect.Unchanged
-	}
-	if parked.Removed == 0 {
-		return nil
-	}
-	run.Note = joinNotes(run.Note, fmt.Sprintf("%d removals wait with run %s, which the guard holds", parked.Removed, seg.Hold.Run))
-	if run.Added == 0 {
-		run.State = segment.RunHeld
-		run.Hold = &segment.Hold{Reason: seg.Hold.Reason, Removed: parked.Removed, Joined: seg.Hold.Run, Usual: -1}
-	}
 	held := seg.Clone()
-	held.Hold.Removed += parked.Removed
-	tx.PutSegment(held)
+	joined(run, held, parked)
+	if parked.Removed > 0 {
+		tx.PutSegment(held)
+	}
 	return nil
 }
 
@@ -182,9 +185,11 @@ func (w *push) authorise(c store.Catalog) error {
 // resolve returns the segment of a cohort, nil if it has to be created, after checking that the
 // caller may do to it what the push wants.
 func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment, error) {
+	key := connector.SegmentKey(w.Tool, cohort.ExternalID)
+	taken, exists := c.Segment(w.env.ID, key)
+	// Asked last: outside a commit, another request may create the segment between the two questions.
 	seg, ok := c.SegmentBySource(w.env.ID, string(w.Tool), cohort.ExternalID)
 	if !ok {
-		key := connector.SegmentKey(w.Tool, cohort.ExternalID)
 		resource := catalog.SegmentResource(w.project, w.env, key, nil)
 		if err := w.who.Check(policy.CreateSegment, resource); err != nil {
 			return nil, err
@@ -192,7 +197,7 @@ func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment
 		if err := w.who.Check(policy.UpdateIncluded, resource); err != nil {
 			return nil, err
 		}
-		if taken, ok := c.Segment(w.env.ID, key); ok {
+		if exists {
 			return nil, fault.Conflictf("the segment key %s is taken by %s; delete that segment first, or give the cohort another id", key, kindOf(taken))
 		}
 		return nil, nil
@@ -221,7 +226,6 @@ func kindOf(s *catalog.Segment) string {
 func (w *push) stage(ctx context.Context) error {
 	for _, cohort := range w.Batch.Cohorts {
 		w.skipped = append(w.skipped, cohort.Received-cohort.Changes.Len())
-		w.folded = append(w.folded, cohort.Changes.Compact())
 		if cohort.Changes.Len() == 0 {
 			w.staged = append(w.staged, nil)
 			continue
@@ -242,11 +246,8 @@ func (w *push) discard() {
 		}
 	}
 	for _, h := range w.split {
-		for _, s := range []store.Staged{h.adds, h.removes} {
-			if s != nil {
-				s.Discard()
-			}
-		}
+		h.adds.Discard()
+		h.removes.Discard()
 	}
 }
 
@@ -268,23 +269,17 @@ func (w *push) commit(tx store.Tx, at *int) error {
 		run.Received, run.Skipped, run.Samples = w.Batch.Received, w.Batch.Skipped, w.Batch.Samples
 		run.Note = joinNotes(run.Note, "empty: the request named no cohort and no members")
 		w.record(tx, run)
+		w.remember(tx)
 		return nil
 	}
 	for n, cohort := range w.Batch.Cohorts {
-		seg, err := w.resolve(tx, cohort)
+		seg, before, err := w.settled(tx, cohort, n == 0)
 		if err != nil {
 			return err
 		}
-		before := seg
-		if seg == nil {
-			seg = w.create(tx, cohort)
-			tx.PutSegment(seg)
-		} else if changed := w.follow(seg, cohort, n == 0); changed != nil {
-			seg = changed
-			tx.PutSegment(seg)
-		}
 		run := w.run(seg.Key, cohort)
-		run.Skipped, run.Unchanged = w.skipped[n], w.folded[n]
+		run.Skipped = w.skipped[n]
+		run.Count(0, 0)
 		if n == 0 { // samples and note are the request's
 			run.Samples, run.Note = w.Batch.Samples, w.Batch.Note
 		}
@@ -304,6 +299,24 @@ func (w *push) commit(tx store.Tx, at *int) error {
 	}
 	w.remember(tx)
 	return nil
+}
+
+// settled returns the segment of a cohort as the tool describes it now, created if need be, and as it
+// was before, nil if there was none.
+func (w *push) settled(tx store.Tx, cohort segment.Cohort, requestLevel bool) (seg, before *catalog.Segment, err error) {
+	before, err = w.resolve(tx, cohort)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case before == nil:
+		seg = w.create(tx, cohort)
+	default:
+		if seg = w.follow(before, cohort, requestLevel); seg == nil {
+			return before, before, nil
+		}
+	}
+	tx.PutSegment(seg)
+	return seg, before, nil
 }
 
 // remember lets a repeat of the request be known.

@@ -19,7 +19,7 @@ func RejectsOf(id segment.RunID) store.DocumentID { return store.DocumentID("rej
 // rejects writes the rows that were skipped into a document, which begins with the first of them.
 type rejects struct {
 	i    *Ingest
-	j    *importJob
+	j    *job
 	pipe *io.PipeWriter
 	csv  *csv.Writer
 	done chan error

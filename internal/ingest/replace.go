@@ -5,28 +5,88 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
-	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
 
-// pagesWait is how long the pages of a whole list may take to come.
+// pagesWait is how long after the last page that came the next one may take.
 const pagesWait = time.Hour
 
-// pagesDetail is what a session keeps of a whole list that comes in pages.
+const pagesKind = "pages"
+
+// pagesDetail is what a session keeps of a whole list that a tool sends in pages.
 type pagesDetail struct {
 	Kind    string
 	Tool    connector.Key
 	Session string // the tool's name for the list
 	Total   int
+	Last    time.Time // when the last page came
 	Run     segment.Run
+	// Lost says of each page that lost members, by its number, how many: those that could not be used,
+	// and repeats of a context.
+	Lost map[int]lostMembers
 }
 
-const pagesKind = "pages"
+type lostMembers struct{ Skipped, Folded int }
+
+// pagesOf reads what a session keeps of a whole list; false if it is something else, or if it is held.
+func pagesOf(s store.Session) (d pagesDetail, ok bool) {
+	ok = json.Unmarshal(s.Detail, &d) == nil && d.Kind == pagesKind && !s.Kept
+	return d, ok
+}
+
+// turns lets one request at a time work on the whole list of a cohort.
+type turns struct {
+	mu sync.Mutex
+	of map[turnID]*turn
+}
+
+type turnID struct {
+	env        segment.EnvID
+	tool       connector.Key
+	externalID string
+}
+
+type turn struct {
+	free  chan struct{} // holds something when it is nobody's turn
+	wants int
+}
+
+// take waits until it is the caller's turn, who must call done.
+func (t *turns) take(ctx context.Context, id turnID) (done func(), err error) {
+	t.mu.Lock()
+	if t.of == nil {
+		t.of = make(map[turnID]*turn)
+	}
+	one := t.of[id]
+	if one == nil {
+		one = &turn{free: make(chan struct{}, 1)}
+		one.free <- struct{}{}
+		t.of[id] = one
+	}
+	one.wants++
+	t.mu.Unlock()
+	leave := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if one.wants--; one.wants == 0 {
+			delete(t.of, id)
+		}
+	}
+	select {
+	case <-one.free:
+		return func() { one.free <- struct{}{}; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
 
 // replace takes one page of a whole list. The page is durable when replace returns; with the last one
 // the list becomes the segment's members in one step. A page that comes again takes the place of the
@@ -35,183 +95,226 @@ func (w *push) replace(ctx context.Context) (segment.Revision, error) {
 	if len(w.Batch.Cohorts) != 1 {
 		return 0, fault.Invalidf("a request that states a whole membership must name one cohort, not %d", len(w.Batch.Cohorts))
 	}
-	page := segment.Page{Total: 1}
-	if w.Batch.Page != nil {
-		page = *w.Batch.Page
-	}
-	key := connector.SegmentKey(w.Tool, w.Batch.Cohorts[0].ExternalID)
-	if seg, ok := w.ingest.store.SegmentBySource(w.env.ID, string(w.Tool), w.Batch.Cohorts[0].ExternalID); ok {
-		key = seg.Key
-	}
-	known, err := w.collecting(ctx, key, page)
+	cohort := w.Batch.Cohorts[0].ExternalID
+	done, err := w.ingest.turns.take(ctx, turnID{w.env.ID, w.Tool, cohort})
 	if err != nil {
 		return 0, err
+	}
+	defer done()
+	c := collecting{push: w, page: segment.Page{Total: 1}}
+	if w.Batch.Page != nil {
+		c.page = *w.Batch.Page
 	}
 	if w.staged[0] == nil { // an empty page is a page too
 		if w.staged[0], err = w.ingest.store.Stage(ctx, new(segment.Changes)); err != nil {
 			return 0, err
 		}
 	}
-	var complete bool
-	var d pagesDetail
-	rev, err := w.ingest.store.Update(ctx, store.Scope{Env: w.env.ID}, func(tx store.Tx) error {
-		complete, d, err = w.keepPage(tx, known, page)
-		return err
-	})
+	key := connector.SegmentKey(w.Tool, cohort)
+	if seg, ok := w.ingest.store.SegmentBySource(w.env.ID, string(w.Tool), cohort); ok {
+		key = seg.Key
+	}
+	if err := c.find(key); err != nil {
+		return 0, err
+	}
+	rev, err := w.ingest.store.Update(ctx, store.Scope{Env: w.env.ID}, func(tx store.Tx) error { return c.stage(tx) })
 	if err != nil {
 		return 0, err
 	}
-	w.runs = []segment.Run{d.Run}
-	if !complete {
+	if c.known != nil {
+		w.runs = c.known
+		return c.known[0].Revision, nil
+	}
+	w.runs = []segment.Run{c.d.Run}
+	if !c.complete {
 		return rev, nil
 	}
-	return w.assemble(ctx, d)
+	return c.publish(ctx)
 }
 
-// collecting returns the open session that a page belongs to, "" if there is none. It ends those for
-// which no page came any more.
-func (w *push) collecting(ctx context.Context, key segment.Key, page segment.Page) (segment.RunID, error) {
-	open, err := w.ingest.store.Sessions(w.env.ID)
+// collecting is a page on its way into its session.
+type collecting struct {
+	*push
+	page segment.Page
+	id   segment.RunID   // of the open session that the page belongs to, if there is one
+	old  []store.Session // of lists that the tool has given up
+
+	d        pagesDetail
+	complete bool          // no page is missing any more
+	known    []segment.Run // of the same request, sent before
+}
+
+// find looks for the session of the page. Another one of the same tool ends: the tool began anew.
+func (c *collecting) find(key segment.Key) error {
+	open, err := c.ingest.store.Sessions(c.env.ID)
 	if err != nil {
-		return "", fmt.Errorf("list sessions of environment %s: %w", w.env.ID, err)
+		return fmt.Errorf("list sessions of environment %s: %w", c.env.ID, err)
 	}
-	var found segment.RunID
 	for _, s := range open {
-		var d pagesDetail
-		if json.Unmarshal(s.Detail, &d) != nil || d.Kind != pagesKind || s.Segment != key || s.Kept {
-			continue
-		}
+		d, ok := pagesOf(s)
 		switch {
-		case d.Tool == w.Tool && d.Session == page.Session && d.Total == page.Total:
-			found = s.ID
-		case w.ingest.now().Sub(d.Run.ReceivedAt) > pagesWait || d.Tool == w.Tool:
-			if err := w.ingest.abandon(ctx, s, d); err != nil {
-				return "", err
-			}
+		case !ok || s.Segment != key || d.Tool != c.Tool:
+		case d.Session == c.page.Session && d.Total == c.page.Total:
+			c.id = s.ID
+		default:
+			c.old = append(c.old, s)
 		}
-	}
-	return found, nil
-}
-
-// abandon ends a whole list of which pages are missing.
-func (i *Ingest) abandon(ctx context.Context, s store.Session, d pagesDetail) error {
-	run := d.Run
-	run.State = segment.RunRejected
-	run.Error = fmt.Sprintf("incomplete: %d of %d pages came; the members stay as they were", len(s.Pages), d.Total)
-	_, err := i.store.Update(ctx, store.Scope{Env: s.Env}, func(tx store.Tx) error {
-		tx.CloseSession(s.Env, s.Segment, s.ID)
-		tx.Record(run)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("end incomplete list of segment %s: %w", s.Segment, err)
 	}
 	return nil
 }
 
-// keepPage makes a page part of its session, which it opens if need be, and says whether it was the
-// last that was missing.
-func (w *push) keepPage(tx store.Tx, id segment.RunID, page segment.Page) (complete bool, d pagesDetail, err error) {
-	cohort := w.Batch.Cohorts[0]
-	seg, err := w.resolve(tx, cohort)
-	if err != nil {
-		return false, d, err
+// stage makes the page part of its session, which it opens if need be.
+func (c *collecting) stage(tx store.Tx) (err error) {
+	if _, ok := tx.Environment(c.env.ID); !ok {
+		return fault.NotFoundf("Unknown environment id; the environment was deleted")
 	}
-	if seg == nil {
-		seg = w.create(tx, cohort)
-		tx.PutSegment(seg)
-	} else if changed := w.follow(seg, cohort, true); changed != nil {
-		seg = changed
-		tx.PutSegment(seg)
-	}
-	open, ok := tx.Session(w.env.ID, seg.Key, id)
-	if ok {
-		if err := json.Unmarshal(open.Detail, &d); err != nil {
-			return false, d, fmt.Errorf("read session %s: %w", id, err)
+	c.known = nil
+	if c.Idempotency != "" {
+		if c.known, err = tx.Recorded(c.env.ID, string(c.Tool), c.request()); err != nil || len(c.known) > 0 {
+			return err
 		}
-	} else {
-		d = pagesDetail{Kind: pagesKind, Tool: w.Tool, Session: page.Session, Total: page.Total, Run: w.run(seg.Key, segment.Cohort{})}
-		d.Run.Kind, d.Run.State, d.Run.Mode = segment.ReplaceRun, segment.RunReceived, segment.Replace
+		c.known = nil
 	}
-	again := false
-	for _, n := range open.Pages {
-		again = again || n == page.Index
-	}
-	if !again {
-		d.Run.Received += cohort.Received
-		d.Run.Skipped += w.skipped[0]
-		d.Run.Bytes += w.Bytes
-	}
-	detail, err := json.Marshal(d)
+	cohort := c.Batch.Cohorts[0]
+	seg, before, err := c.settled(tx, cohort, true)
 	if err != nil {
-		return false, d, fmt.Errorf("describe session: %w", err)
+		return err
+	}
+	open, ok := tx.Session(c.env.ID, seg.Key, c.id)
+	c.d = pagesDetail{Kind: pagesKind, Tool: c.Tool, Session: c.page.Session, Total: c.page.Total, Run: c.begun(seg.Key)}
+	if ok {
+		if err := json.Unmarshal(open.Detail, &c.d); err != nil {
+			return fmt.Errorf("read session %s: %w", c.id, err)
+		}
+	}
+	c.count(slices.Contains(open.Pages, c.page.Index))
+	detail, err := json.Marshal(c.d)
+	if err != nil {
+		return fmt.Errorf("describe session: %w", err)
 	}
 	if ok {
-		tx.UpdateSession(w.env.ID, seg.Key, d.Run.ID, detail)
+		tx.UpdateSession(c.env.ID, seg.Key, c.d.Run.ID, detail)
 	} else {
-		tx.OpenSession(store.Session{Env: w.env.ID, Segment: seg.Key, ID: d.Run.ID, Detail: detail})
+		tx.OpenSession(store.Session{Env: c.env.ID, Segment: seg.Key, ID: c.d.Run.ID, Detail: detail})
 	}
-	if err := tx.Keep(w.env.ID, seg.Key, d.Run.ID, page.Index, w.staged[0]); err != nil {
-		return false, d, err
+	if err := tx.Keep(c.env.ID, seg.Key, c.d.Run.ID, c.page.Index, c.staged[0]); err != nil {
+		return err
 	}
-	tx.Record(d.Run)
-	now, _ := tx.Session(w.env.ID, seg.Key, d.Run.ID)
-	return len(now.Pages) == page.Total, d, nil
+	now, _ := tx.Session(c.env.ID, seg.Key, c.d.Run.ID)
+	c.complete = len(now.Pages) == c.page.Total
+	tx.Record(c.d.Run)
+	c.runs = []segment.Run{c.d.Run}
+	if !c.complete { // a repeat of the last page must find out that its list was not published
+		c.remember(tx)
+	}
+	if before != seg {
+		tx.Audit(c.audit(seg, before, c.d.Run))
+	}
+	c.giveUp(tx)
+	return nil
 }
 
-// assemble publishes a list whose pages are all there.
-func (w *push) assemble(ctx context.Context, d pagesDetail) (segment.Revision, error) {
-	i := w.ingest
-	j := &importJob{
-		i: i, id: segmentID{w.env.ID, d.Run.Segment}, name: d.Run.ID, who: w.who, run: d.Run, synced: true,
+// begun returns the run of a list whose first page came.
+func (c *collecting) begun(key segment.Key) segment.Run {
+	run := c.run(key, segment.Cohort{})
+	run.Kind, run.State, run.Mode = segment.ReplaceRun, segment.RunReceived, segment.Replace
+	run.Progress = &segment.Progress{}
+	return run
+}
+
+// count counts what came with the page. Received and Skipped are counted when all pages are there:
+// until then, some may come again.
+func (c *collecting) count(again bool) {
+	cohort := c.Batch.Cohorts[0]
+	if !again {
+		c.d.Run.Received += cohort.Received
+		c.d.Run.Skipped += c.skipped[0]
+	}
+	c.d.Last = c.ingest.now()
+	c.d.Run.Bytes += c.Bytes
+	c.d.Run.Parse += c.Parse
+	c.d.Run.Progress.BytesRead += c.Bytes
+	c.d.Run.Progress.Rows = int64(c.d.Run.Received)
+	for _, s := range c.Batch.Samples {
+		if len(c.d.Run.Samples) < segment.MaxSkipSamples {
+			c.d.Run.Samples = append(c.d.Run.Samples, s)
+		}
+	}
+	lost := lostMembers{Skipped: c.skipped[0], Folded: cohort.Received - c.skipped[0] - c.staged[0].Len()}
+	if lost == (lostMembers{}) {
+		delete(c.d.Lost, c.page.Index)
+		return
+	}
+	if c.d.Lost == nil {
+		c.d.Lost = make(map[int]lostMembers)
+	}
+	c.d.Lost[c.page.Index] = lost
+}
+
+// giveUp ends the lists that the tool has given up.
+func (c *collecting) giveUp(tx store.Tx) {
+	for _, s := range c.old {
+		now, ok := tx.Session(s.Env, s.Segment, s.ID)
+		if d, pages := pagesOf(now); ok && pages {
+			abandon(tx, now, d)
+		}
+	}
+}
+
+// abandon ends a whole list of which pages are missing.
+func abandon(tx store.Tx, s store.Session, d pagesDetail) {
+	run := d.Run
+	run.State, run.Progress = segment.RunRejected, nil
+	run.Error = fmt.Sprintf("incomplete: %d of %d pages came; the members stay as they were", len(s.Pages), d.Total)
+	tx.CloseSession(s.Env, s.Segment, s.ID)
+	tx.Record(run)
+}
+
+// publish makes the list whose pages are all there the segment's members. After trouble that passes
+// the pages stay: the tool sends the last one again.
+func (c *collecting) publish(ctx context.Context) (segment.Revision, error) {
+	j := &job{
+		i: c.ingest, id: segmentID{c.env.ID, c.d.Run.Segment}, name: c.d.Run.ID, who: c.who, run: c.d.Run, synced: true,
 		im: Import{
-			Target: Target{Project: w.project.Key, Environment: w.env.Key, Segment: d.Run.Segment}, Mode: Whole, Override: true,
+			Target: Target{Project: c.project.Key, Environment: c.env.Key, Segment: c.d.Run.Segment}, Mode: Whole, Override: true,
 		},
+		remember: c.remember,
 	}
-	if err := i.begin(j); err != nil {
-		return 0, fault.Unavailablef("the members of segment %s are being replaced; send the page again", d.Run.Segment).Because(err)
+	run, err := j.collect(ctx, c.d)
+	if f := fault.From(err); err != nil && (f.Kind == fault.Refused || f.Kind == fault.Invalid) {
+		j.give(err)
 	}
-	defer i.end(j)
-	if err := j.collect(ctx); err != nil {
-		return 0, err
+	if err != nil {
+		return 0, troubled(err)
 	}
-	defer j.load.Discard()
-	if err := j.commit(ctx); err != nil {
-		return 0, err
-	}
-	run, ok, err := i.store.Run(ctx, w.env.ID, d.Run.ID)
-	if err != nil || !ok {
-		return 0, errors.Join(err, store.ErrNoSession)
-	}
-	w.runs = []segment.Run{run}
+	c.runs = []segment.Run{run}
 	return run.Revision, nil
 }
 
-// collect loads the pages of a session.
-func (j *importJob) collect(ctx context.Context) (err error) {
+// collect loads the pages of a session and commits them.
+func (j *job) collect(ctx context.Context, d pagesDetail) (run segment.Run, err error) {
 	if j.load, err = j.i.store.Load(ctx, store.LoadReplace); err != nil {
-		return err
+		return run, err
 	}
+	defer j.load.Discard()
 	writer := j.load.Writer()
-	for c, err := range j.i.store.Pages(ctx, j.id.env, j.id.key, j.name) {
-		if err == nil {
-			err = writer.Append(c.Key)
+	received, skipped := 0, 0
+	for ch, err := range j.i.store.Pages(ctx, j.id.env, j.id.key, j.name) {
+		if err == nil && ch.Ops&segment.Include != 0 {
+			err = writer.Append(ch.Key)
 		}
 		if err != nil {
-			j.load.Discard()
-			return fmt.Errorf("read pages of segment %s: %w", j.id.key, err)
+			return run, errors.Join(fmt.Errorf("read pages of segment %s: %w", j.id.key, err), writer.Close())
 		}
+		received++
 	}
-	return writer.Close()
-}
-
-// settleSource notes in a segment who changed its members: its tool, by a whole list, or somebody else.
-func (j *importJob) settleSource(seg *catalog.Segment) {
-	if seg.Source == nil {
-		return
+	if err := writer.Close(); err != nil {
+		return run, err
 	}
-	seg.Source.Drifted = !j.synced
-	if j.synced {
-		seg.Source.Partial = false
+	for _, lost := range d.Lost {
+		received += lost.Skipped + lost.Folded
+		skipped += lost.Skipped
 	}
+	j.change(func(r *segment.Run) { r.Received, r.Skipped = received, skipped })
+	return j.commit(ctx)
 }

@@ -14,8 +14,8 @@ import (
 	"muster/internal/store"
 )
 
-// Resume goes on with the imports that a restart has interrupted. It returns when all of them are
-// known; their work goes on.
+// Resume goes on with the imports that a restart has interrupted, and from then on ends lists that
+// never become whole. It returns when all of them are known; their work goes on until Close.
 func (i *Ingest) Resume(ctx context.Context) error {
 	for _, project := range i.store.Projects() {
 		for _, env := range i.store.Environments(project.Key) {
@@ -30,39 +30,60 @@ func (i *Ingest) Resume(ctx context.Context) error {
 			}
 		}
 	}
+	i.drop(ctx)
+	i.jobs.running.Go(i.keepDropping)
 	return nil
 }
 
 func (i *Ingest) resume(ctx context.Context, s store.Session) error {
-	var pages pagesDetail
-	if json.Unmarshal(s.Detail, &pages) == nil && pages.Kind == pagesKind && !s.Kept && i.now().Sub(pages.Run.ReceivedAt) > pagesWait {
-		return i.abandon(ctx, s, pages)
+	d, ok := importOf(s)
+	if !ok || d.Run.Waiting {
+		return nil // it is somebody else's, or held, or waits
 	}
-	var d detail
-	if err := json.Unmarshal(s.Detail, &d); err != nil || d.Kind != "import" || s.Kept {
-		return nil //nolint:nilerr // it is somebody else's, or held
-	}
-	j := &importJob{i: i, id: segmentID{s.Env, s.Segment}, name: s.ID, im: d.Import, run: d.Run, who: importer(d.Run.Actor)}
-	if err := i.begin(j); err != nil {
+	j := &job{i: i, id: segmentID{s.Env, s.Segment}, name: s.ID, im: d.Import, run: d.Run, who: importer(d.Run.Actor)}
+	if _, err := i.begin(j); err != nil {
 		return err
 	}
-	doc, err := i.store.OpenDocument(ctx, s.Env, documentOf(s.ID))
-	if err != nil {
-		j.give(fault.Unavailablef("the upload broke off when muster was restarted; send it again").Because(err))
-		return nil
+	j.received.Store(true)
+	if err := j.again(ctx); err != nil {
+		i.log.WarnContext(ctx, "import was not finished before a restart", "segment", s.Segment, "run", s.ID, "err", err)
 	}
-	i.jobs.running.Go(func() {
-		_ = i.store.DeleteDocument(i.jobs.ctx, s.Env, RejectsOf(s.ID)) // it is written anew
-		err := j.parse(i.jobs.ctx, io.NewSectionReader(doc, 0, doc.Size()))
-		if err := errors.Join(err, doc.Close()); err != nil {
-			if i.jobs.ctx.Err() != nil {
-				i.end(j)
-				return
+	return nil
+}
+
+// importOf reads what a session keeps of an import; false if it is something else, or if it is held.
+func importOf(s store.Session) (d detail, ok bool) {
+	ok = json.Unmarshal(s.Detail, &d) == nil && d.Kind == importKind && !s.Kept
+	return d, ok
+}
+
+// again reads the list from where it was kept and goes on in the background.
+func (j *job) again(ctx context.Context) error {
+	doc, err := j.i.store.OpenDocument(ctx, j.id.env, documentOf(j.name))
+	if err != nil {
+		err = fault.Unavailablef("the upload broke off when muster was restarted; send it again").Because(err)
+		j.give(err)
+		return err
+	}
+	j.change(func(r *segment.Run) { // all of it is counted anew
+		r.Skipped, r.Samples, r.Progress = 0, nil, &segment.Progress{BytesTotal: doc.Size()}
+	})
+	j.i.jobs.running.Go(func() {
+		ctx := j.i.jobs.ctx
+		_ = j.i.store.DeleteDocument(ctx, j.id.env, RejectsOf(j.name)) // it is written anew
+		err := j.parse(ctx, io.NewSectionReader(doc, 0, doc.Size()))
+		err = errors.Join(err, doc.Close())
+		switch {
+		case err == nil:
+			j.finish()
+		case ctx.Err() != nil || errors.Is(err, store.ErrClosed): // it goes on at the next start
+			if j.load != nil {
+				j.load.Discard()
 			}
+			j.i.end(j)
+		default:
 			j.give(err)
-			return
 		}
-		j.finish()
 	})
 	return nil
 }

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +14,8 @@ import (
 )
 
 // Rollback publishes an older point of a segment: from one moment on its members are those of then.
-// It marks a synced segment as drifted until its tool replaces the whole list. The caller needs
-// rollbackSegment.
+// A run that is held and lists that are still being collected come to nothing. It marks a synced
+// segment as drifted until its tool replaces the whole list. The caller needs rollbackSegment.
 func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id segment.PointID, comment string) (segment.Run, error) {
 	p, err := t.find(i.store, who, policy.RollbackSegment)
 	if err != nil {
@@ -37,6 +36,11 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 	if err != nil {
 		return segment.Run{}, err
 	}
+	held, err := i.heldRuns(ctx, segmentID{p.env.ID, p.seg.Key})
+	if err != nil {
+		return segment.Run{}, err
+	}
+	var ended segment.RunID
 	run := segment.Run{
 		ID: segment.RunID(catalog.NewID()), Env: p.env.ID, Segment: p.seg.Key, Kind: segment.RollbackRun, State: segment.RunLive,
 		Mode: segment.Replace, ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
@@ -49,10 +53,17 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 		if _, err := tx.Publish(p.env.ID, p.seg.Key, store.Publication{Point: id, Reason: segment.PointRollback, Run: run.ID}); err != nil {
 			return err
 		}
-		if now.seg.Source != nil && !now.seg.Source.Drifted {
-			drifted := now.seg.Clone()
-			drifted.Source.Drifted = true
-			tx.PutSegment(drifted)
+		after := now.seg.Clone()
+		if after.Source != nil {
+			after.Source.Drifted = true
+		}
+		ended = ""
+		if after.Hold != nil {
+			ended, after.Hold = after.Hold.Run, nil
+			endHold(tx, segmentID{p.env.ID, p.seg.Key}, ended, held, segment.RunSuperseded, "the members were rolled back: run "+string(run.ID))
+		}
+		if marksDiffer(now.seg, after) {
+			tx.PutSegment(after)
 		}
 		tx.Record(run)
 		for _, r := range undone {
@@ -68,13 +79,14 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 	if err != nil {
 		return segment.Run{}, unavailable(fmt.Errorf("roll segment %s back: %w", p.seg.Key, err))
 	}
-	// The members are those of the point by now; how many that are more or fewer takes a moment.
-	diff, err := i.store.Counted(ctx, p.env.ID, p.seg.Ref(), run.Revision)
-	if err != nil {
-		i.log.WarnContext(ctx, "rollback is visible and not counted yet", "segment", p.seg.Key, "err", err)
-		return run, nil
+	if ended != "" {
+		i.closeJoined(ctx, segmentID{p.env.ID, p.seg.Key}, ended, segment.RunSuperseded)
 	}
-	run.Added, run.Removed, run.Unchanged = diff.Added, diff.Removed, diff.Unchanged
+	// The members are those of the point by now; how many that are more or fewer takes a moment.
+	i.counted(ctx, p, run.Revision)
+	if now, ok, err := i.store.Run(ctx, p.env.ID, run.ID); err == nil && ok {
+		return now, nil
+	}
 	return run, nil
 }
 
@@ -89,7 +101,7 @@ func (i *Ingest) undone(ctx context.Context, p place, after segment.Revision) ([
 	}
 	var out []segment.Run
 	for _, r := range runs {
-		if r.State == segment.RunLive && cmp.Compare(r.Revision, after) > 0 {
+		if r.State == segment.RunLive && r.Revision > after {
 			out = append(out, r)
 		}
 	}

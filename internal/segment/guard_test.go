@@ -1,7 +1,9 @@
 package segment_test
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"muster/internal/segment"
 )
@@ -31,6 +33,35 @@ func TestTheGuardHoldsWhatIsTooMuch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got, limit := tt.set.Over(segment.DefaultGuard).Check(tt.sync); got != tt.want {
 				t.Errorf("%q at limit %v, want %q", got, limit, tt.want)
+			}
+		})
+	}
+}
+
+func TestLimitsThatMakeNoSenseAreRefused(t *testing.T) {
+	number := func(v float64) *float64 { return &v }
+	window := func(d time.Duration) *time.Duration { return &d }
+	negative := int64(-1)
+	tests := map[string]struct {
+		set segment.GuardSettings
+		ok  bool
+	}{
+		"nothing set":                    {segment.GuardSettings{}, true},
+		"everything may leave":           {segment.GuardSettings{Shrink: number(100)}, true},
+		"nobody may leave":               {segment.GuardSettings{Shrink: number(0)}, true},
+		"off":                            {segment.GuardSettings{Shrink: number(-1), Growth: number(-1)}, true},
+		"more than everybody":            {segment.GuardSettings{Shrink: number(101)}, false},
+		"less than nobody":               {segment.GuardSettings{Growth: number(-2)}, false},
+		"no number":                      {segment.GuardSettings{Growth: number(math.NaN())}, false},
+		"members below zero":             {segment.GuardSettings{Members: &negative}, false},
+		"a window of an hour":            {segment.GuardSettings{Window: window(time.Hour)}, true},
+		"a window that nobody remembers": {segment.GuardSettings{Window: window(time.Hour + time.Second)}, false},
+		"no window":                      {segment.GuardSettings{Window: window(0)}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := tt.set.Validate(); (err == nil) != tt.ok {
+				t.Errorf("error %v", err)
 			}
 		})
 	}

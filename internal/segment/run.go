@@ -59,9 +59,10 @@ type Run struct {
 	Removed    int // contexts no longer included or excluded
 	Unchanged  int // repeats and changes that were already so
 	Skipped    int
-	Parked     int // removals of a live run that wait with a run that the guard holds
+	Parked     int // changes that wait with a run that the guard holds
 	Samples    []Skip
 	Note       string
+	File       string // name of the file of an import, as its sender calls it
 	Bytes      int64
 	ReceivedAt time.Time
 	LiveAt     time.Time

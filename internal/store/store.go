@@ -374,6 +374,7 @@ type Catalog interface {
 type RunQuery struct {
 	Segment       segment.Key
 	State         segment.RunState
+	Kind          segment.RunKind
 	Tool          string
 	After, Before time.Time
 	Limit, Offset int // a Limit of 0 means no limit

@@ -277,8 +277,9 @@ func (e *Engine) Runs(ctx context.Context, env segment.EnvID, q store.RunQuery) 
 // page returns which runs a query selects and how many match.
 func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery) ([]segment.RunID, int, error) {
 	total, within := e.ledger.of(env, q)
-	timed := !q.After.IsZero() || !q.Before.IsZero()
-	if total == 0 || !timed && q.Offset >= total {
+	// How many runs there are of a kind or within a time is not known without reading them.
+	unknown := !q.After.IsZero() || !q.Before.IsZero() || q.Kind != ""
+	if total == 0 || !unknown && q.Offset >= total {
 		return nil, total, nil
 	}
 	var ids []segment.RunID
@@ -301,11 +302,11 @@ func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery)
 		if n++; n > q.Offset && (q.Limit == 0 || len(ids) < q.Limit) {
 			ids = append(ids, x.id)
 		}
-		if !timed && (len(ids) == q.Limit && q.Limit > 0 || n == total) {
+		if !unknown && (len(ids) == q.Limit && q.Limit > 0 || n == total) {
 			break
 		}
 	}
-	if !timed {
+	if !unknown {
 		n = total
 	}
 	return ids, n, nil

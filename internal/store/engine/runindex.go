@@ -159,7 +159,8 @@ func timePrefixes(before time.Time) [][]byte {
 
 // matches reports whether a query selects a run, its time aside.
 func (x *indexed) matches(q *store.RunQuery) bool {
-	return (q.Segment == "" || q.Segment == x.segment) && (q.State == "" || q.State == x.state) && (q.Tool == "" || q.Tool == x.tool)
+	return (q.Segment == "" || q.Segment == x.segment) && (q.State == "" || q.State == x.state) &&
+		(q.Kind == "" || q.Kind == x.kind) && (q.Tool == "" || q.Tool == x.tool)
 }
 
 // durable reports whether what an index says of a run is durable.

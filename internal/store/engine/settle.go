@@ -185,7 +185,10 @@ func (e *Engine) countedRun(p *publication, diff segment.Diff) ([]store.Row, err
 	if err := json.Unmarshal(b, &run); err != nil {
 		return nil, fmt.Errorf("run %s: %w: %w", p.Run, store.ErrCorrupt, err)
 	}
-	run.Added, run.Removed, run.Unchanged = diff.Added, diff.Removed, diff.Unchanged
+	run.Count(diff.Added, diff.Removed)
+	if run.Received == 0 { // nobody sent a list: a rollback
+		run.Unchanged = diff.Unchanged
+	}
 	if b, err = json.Marshal(&run); err != nil {
 		return nil, fmt.Errorf("write run %s: %w", p.Run, err)
 	}
