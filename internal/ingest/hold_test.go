@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -197,9 +198,7 @@ func (p *pushing) decide(seg *catalog.Segment) {
 	decide := p.Discard
 	if rapid.Bool().Draw(p.rt, "release") {
 		decide = p.Release
-		for k, add := range p.parked {
-			p.members[k] = add
-		}
+		maps.Copy(p.members, p.parked)
 	}
 	clear(p.parked)
 	run, err := decide(p.t.Context(), owner, trial, seg.Hold.Run, "")

@@ -38,6 +38,27 @@ func TestAListOfWhichPagesAreMissingEndsAfterAnHour(t *testing.T) {
 	}
 }
 
+func TestListsGoOnAfterARestart(t *testing.T) {
+	h := newList(t)
+	first := h.push(t, syncToken, pageOf(0, 2, "+ann")).Runs[0]
+	upload, err := h.Import(t.Context(), owner, ingest.Import{Target: vips, Mode: ingest.Whole}, rows(0, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Close() // wherever the import is
+	later := house{h.after(0), h.store}
+	t.Cleanup(later.Close)
+	if err := later.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if run := later.settled(t, upload.ID); run.State != segment.RunLive || run.Added != 1000 || run.Received != 1000 {
+		t.Errorf("import %+v", run)
+	}
+	if run := later.push(t, syncToken, pageOf(1, 2, "+ben")).Runs[0]; run.ID != first.ID || run.State != segment.RunLive || run.Added != 2 {
+		t.Errorf("pages %+v", run)
+	}
+}
+
 func TestPagesThatComeAtOnceAreOneList(t *testing.T) {
 	h := newHouse(t)
 	t.Cleanup(h.Close)

@@ -117,7 +117,7 @@ func (w *push) replace(ctx context.Context) (segment.Revision, error) {
 	if err := c.find(key); err != nil {
 		return 0, err
 	}
-	rev, err := w.ingest.store.Update(ctx, store.Scope{Env: w.env.ID}, func(tx store.Tx) error { return c.stage(tx) })
+	rev, err := w.ingest.store.Update(ctx, store.Scope{Env: w.env.ID}, c.stage)
 	if err != nil {
 		return 0, err
 	}

@@ -58,7 +58,7 @@ func (j *job) settle(ctx context.Context, staged store.Staged) (segment.Run, err
 	var hold *segment.Hold
 	for {
 		s := settlement{job: j, staged: staged, hold: hold, held: held}
-		rev, err := j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error { return s.stage(tx) })
+		rev, err := j.i.store.Update(ctx, store.Scope{Env: j.id.env}, s.stage)
 		var trip *tripped
 		switch {
 		case errors.As(err, &trip) && hold == nil:
