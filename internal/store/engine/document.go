@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
@@ -25,30 +24,39 @@ type documentRow struct {
 
 func documentKey(env segment.EnvID, id store.DocumentID) []byte { return key(string(env), string(id)) }
 
-// countingWriter counts what is written.
-type countingWriter struct {
-	w io.Writer
-	n int64
+// documentWriter counts what is written and ends with the engine: a body may take hours to arrive.
+type documentWriter struct {
+	io.Writer
+	e   *Engine
+	ctx context.Context
+	n   int64
 }
 
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
+func (w *documentWriter) Write(p []byte) (int, error) {
+	if err := firstError(w.ctx.Err(), w.e.usable()); err != nil {
+		return 0, err
+	}
+	n, err := w.Writer.Write(p)
+	w.n += int64(n)
 	return n, err
 }
 
 // PutDocument keeps what write produces.
 func (e *Engine) PutDocument(ctx context.Context, env segment.EnvID, id store.DocumentID, write func(io.Writer) error) error {
-	if err := e.usable(); err != nil {
-		return err
+	err := e.usable()
+	if err == nil { // before long work
+		err = e.free(ctx, env, id)
+	}
+	if err != nil {
+		return fmt.Errorf("write document %s: %w", id, err)
 	}
 	var file store.FileID
 	_, _ = rand.Read(file[:]) // never fails
-	row := documentRow{File: file, At: e.o.Now()}
-	err := e.files.Put(ctx, file, func(w io.Writer) error {
-		c := &countingWriter{w: w}
-		err := write(c)
-		row.Size = c.n
+	row := documentRow{File: file}
+	err = e.files.Put(ctx, file, func(w io.Writer) error {
+		d := &documentWriter{Writer: w, e: e, ctx: ctx}
+		err := write(d)
+		row.Size = d.n
 		return err
 	})
 	if err != nil {
@@ -63,6 +71,18 @@ func (e *Engine) PutDocument(ctx context.Context, env segment.EnvID, id store.Do
 	return nil
 }
 
+// free returns an error unless an environment has no document of a name.
+func (e *Engine) free(ctx context.Context, id segment.EnvID, name store.DocumentID) error {
+	if e.environment(id) == nil {
+		return store.ErrNoEnvironment
+	}
+	_, taken, err := e.documentRow(ctx, id, name)
+	if err == nil && taken {
+		return iofs.ErrExist
+	}
+	return err
+}
+
 // nameDocument makes a document durable and known.
 func (e *Engine) nameDocument(id segment.EnvID, name store.DocumentID, row documentRow) error {
 	env := e.environment(id)
@@ -74,9 +94,10 @@ func (e *Engine) nameDocument(id segment.EnvID, name store.DocumentID, row docum
 	if e.environment(id) != env {
 		return store.ErrNoEnvironment
 	}
-	if _, ok, err := e.log.Row(e.writing, tableDocument, documentKey(id, name)); err != nil || ok {
-		return errors.Join(err, iofs.ErrExist)
+	if err := e.free(e.writing, id, name); err != nil {
+		return err
 	}
+	row.At = e.o.Now()
 	r, err := objectRow(tableDocument, documentKey(id, name), &row)
 	if err != nil {
 		return err
@@ -84,9 +105,12 @@ func (e *Engine) nameDocument(id segment.EnvID, name store.DocumentID, row docum
 	if err := e.usable(); err != nil {
 		return err
 	}
+	unsynced := []unsyncedRow{{key: unsyncedKey(tableDocument, r.Key)}}
+	e.unsynced.add(unsynced)
 	if err := e.log.Write(e.writing, nil, []store.Row{r}); err != nil {
 		return e.fail(err)
 	}
+	e.unsynced.remove(unsynced)
 	e.retain(row.File)
 	return nil
 }
@@ -119,10 +143,16 @@ func (e *Engine) documentRow(ctx context.Context, env segment.EnvID, id store.Do
 	var row documentRow
 	k := documentKey(env, id)
 	b, ok, err := e.log.Row(ctx, tableDocument, k)
-	if err != nil || !ok {
+	if err != nil || !ok || e.hidden(k) {
 		return row, false, err
 	}
 	return row, true, decodeJSON(store.Row{Table: tableDocument, Key: k, Value: b}, &row)
+}
+
+// hidden reports whether a document is not durable yet.
+func (e *Engine) hidden(k []byte) bool {
+	_, ok := e.unsynced.before(unsyncedKey(tableDocument, k))
+	return ok
 }
 
 // DeleteDocument deletes a document.
@@ -152,6 +182,9 @@ func (e *Engine) DocumentList(ctx context.Context, env segment.EnvID, prefix str
 	return func(yield func(store.DocumentEntry, error) bool) {
 		for r, err := range e.log.Rows(ctx, tableDocument, documentKey(env, store.DocumentID(prefix)), false) {
 			var row documentRow
+			if err == nil && e.hidden(r.Key) {
+				continue
+			}
 			if err == nil {
 				err = decodeJSON(r, &row)
 			}

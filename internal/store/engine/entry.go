@@ -136,12 +136,9 @@ func appendText(b []byte, s string) []byte {
 // decodeEntry reads the bytes of an entry and keeps none of them. The error wraps
 // [store.ErrCorrupt].
 func decodeEntry(b []byte) (*entry, error) {
-	if len(b) < crc32.Size {
-		return nil, fmt.Errorf("entry of %d bytes: %w", len(b), store.ErrCorrupt)
-	}
-	body := b[:len(b)-crc32.Size]
-	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(body):]) {
-		return nil, fmt.Errorf("entry fails its checksum: %w", store.ErrCorrupt)
+	body, err := checkedEntry(b)
+	if err != nil {
+		return nil, err
 	}
 	d := decoder{b: body}
 	e := d.entry()
@@ -149,6 +146,18 @@ func decodeEntry(b []byte) (*entry, error) {
 		return nil, fmt.Errorf("entry of %d bytes is malformed: %w", len(b), store.ErrCorrupt)
 	}
 	return e, nil
+}
+
+// checkedEntry returns the bytes of an entry before its checksum, which is right.
+func checkedEntry(b []byte) ([]byte, error) {
+	if len(b) < crc32.Size {
+		return nil, fmt.Errorf("entry of %d bytes: %w", len(b), store.ErrCorrupt)
+	}
+	body := b[:len(b)-crc32.Size]
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(body):]) {
+		return nil, fmt.Errorf("entry fails its checksum: %w", store.ErrCorrupt)
+	}
+	return body, nil
 }
 
 // decoder reads from the front of b. Once broken it stays so and yields zeros.
@@ -212,15 +221,8 @@ func (d *decoder) count(size uint64) int {
 }
 
 func (d *decoder) entry() *entry {
-	if d.octet() != entryFormat {
-		d.fail()
-	}
-	flags := d.octet()
-	if flags&^entryEnvironment != 0 {
-		d.fail()
-	}
-	e := &entry{environment: flags&entryEnvironment != 0}
-	e.at = time.Unix(0, d.varint()).UTC()
+	e := &entry{}
+	e.environment, e.at = d.head()
 	for range d.count(4) {
 		e.definitions = append(e.definitions, d.definition())
 	}
@@ -228,6 +230,18 @@ func (d *decoder) entry() *entry {
 		e.deltas = append(e.deltas, d.delta())
 	}
 	return e
+}
+
+// head reads what every entry begins with.
+func (d *decoder) head() (environment bool, at time.Time) {
+	if d.octet() != entryFormat {
+		d.fail()
+	}
+	flags := d.octet()
+	if flags&^entryEnvironment != 0 {
+		d.fail()
+	}
+	return flags&entryEnvironment != 0, time.Unix(0, d.varint()).UTC()
 }
 
 func (d *decoder) definition() segment.Definition {

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"muster/internal/segment"
@@ -41,12 +42,15 @@ func (t *tx) Remember(env segment.EnvID, scope, idempotency string, runs []segme
 
 // Recorded returns the runs of a request.
 func (t *tx) Recorded(env segment.EnvID, scope, idempotency string) ([]segment.Run, error) {
+	if !t.reaches(env) {
+		return nil, fmt.Errorf("read idempotency key in scope %+v: %w", t.scope, store.ErrScope)
+	}
 	k := idempotencyKey(env, scope, idempotency)
-	if _, ok := t.remembered[string(k)]; ok {
-		return nil, fmt.Errorf("idempotency key is asked for after it was remembered in the same write")
+	if ids, ok := t.remembered[string(k)]; ok {
+		return t.recorded(env, ids)
 	}
 	if t.step.remembered[string(k)] {
-		return nil, t.postpone() // its runs are read when they are durable
+		return nil, t.postpone() // nobody is answered by what is not durable
 	}
 	b, ok, err := t.step.e.log.Row(t.step.e.writing, tableIdempotency, k)
 	if err != nil || !ok {
@@ -59,15 +63,37 @@ func (t *tx) Recorded(env segment.EnvID, scope, idempotency string) ([]segment.R
 	if t.step.at.Sub(row.At) > idempotencySpan {
 		return nil, nil
 	}
+	return t.recorded(env, row.Runs)
+}
+
+// recorded returns those of some runs that there are.
+func (t *tx) recorded(env segment.EnvID, ids []segment.RunID) ([]segment.Run, error) {
 	var runs []segment.Run
-	for _, id := range row.Runs {
-		r, ok, err := t.step.e.Run(t.step.e.writing, env, id)
-		if err != nil {
-			return nil, err
+	for _, id := range ids {
+		r, ok := t.ownRun(env, id)
+		if !ok {
+			k := runKey(env, id)
+			if _, ok := t.step.recorded[string(k)]; ok {
+				return nil, t.postpone()
+			}
+			var err error
+			if r, ok, err = t.step.e.Run(t.step.e.writing, env, id); err != nil {
+				return nil, err
+			}
 		}
 		if ok {
 			runs = append(runs, r)
 		}
 	}
 	return runs, nil
+}
+
+// ownRun returns a run that the same write has recorded.
+func (t *tx) ownRun(env segment.EnvID, id segment.RunID) (segment.Run, bool) {
+	for _, r := range slices.Backward(t.runs) {
+		if r.Env == env && r.ID == id {
+			return r, true
+		}
+	}
+	return segment.Run{}, false
 }

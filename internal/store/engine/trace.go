@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
+	"sort"
 	"time"
 
 	"muster/internal/segment"
@@ -14,11 +16,32 @@ import (
 )
 
 const (
-	// traceWindow is how many entries are read at once, from the end of the log on.
-	traceWindow = 512
-	// traceTime is how long reading may take.
+	// traceTime is how long reading the log may take.
 	traceTime = 2 * time.Second
+	// leastTraced and mostTraced are how many entries are read in one go. A log is read forwards only,
+	// so nothing of a stretch is known before all of it was read.
+	leastTraced = 64
+	mostTraced  = 8192
 )
+
+// event is one thing that the log tells of a context in a segment.
+type event struct {
+	store.Step
+	generation segment.Generation // 0: the segment was deleted
+	sent       bool               // the operations are as they were sent, and may have had no effect
+}
+
+// tracer reads a log backwards for one context in one segment.
+type tracer struct {
+	e       *Engine
+	env     segment.EnvID
+	key     segment.Key
+	hash    segment.Hash
+	trimmed segment.Revision // the log begins after it, as far as it is known
+	oldest  time.Time        // of the entries read
+	whole   bool             // all of a log was read that begins with its environment
+	held    []event          // newest first: what the next one did depends on older ones
+}
 
 // Trace yields what happened to one context in a segment, newest first.
 func (e *Engine) Trace(ctx context.Context, id segment.EnvID, k segment.Key, h segment.Hash) iter.Seq2[store.Step, error] {
@@ -28,84 +51,278 @@ func (e *Engine) Trace(ctx context.Context, id segment.EnvID, k segment.Key, h s
 			yield(store.Step{}, fmt.Errorf("trace segment %s of environment %s: %w", k, id, store.ErrNoEnvironment))
 			return
 		}
-		began := time.Now()
-		since := e.o.Now()
-		for hi := segment.Revision(env.head.Load()); hi > 0 && time.Since(began) < traceTime; {
-			lo := hi - min(hi, traceWindow)
-			steps, oldest, err := e.traceWindow(ctx, id, k, h, lo, hi)
-			trimmed := errors.Is(err, store.ErrTrimmed)
-			if err != nil && !trimmed {
-				yield(store.Step{}, fmt.Errorf("trace segment %s of environment %s: %w", k, id, err))
-				return
-			}
-			if !oldest.IsZero() {
-				since = oldest
-			}
-			for _, s := range slices.Backward(steps) {
-				if !yield(s, nil) {
-					return
-				}
-			}
-			if trimmed {
-				break
-			}
-			hi = lo
+		t := &tracer{e: e, env: id, key: k, hash: h, oldest: e.o.Now()}
+		if more, err := t.trace(ctx, segment.Revision(env.head.Load()), yield); err != nil {
+			yield(store.Step{}, fmt.Errorf("trace segment %s of environment %s: %w", k, id, err))
+		} else if more {
+			yield(store.Step{Since: t.oldest}, nil)
 		}
-		yield(store.Step{Since: since}, nil)
 	}
 }
 
-// traceWindow returns what the entries after lo up to hi did to a context, and the time of the first.
-// ErrTrimmed says that the log begins inside; what it still holds is returned with it.
-func (e *Engine) traceWindow(ctx context.Context, id segment.EnvID, k segment.Key, h segment.Hash, lo, hi segment.Revision) (steps []store.Step, oldest time.Time, err error) {
-	for lo < hi {
-		steps, oldest, err = e.traceAfter(ctx, id, k, h, lo, hi)
-		if !errors.Is(err, store.ErrTrimmed) || hi-lo == 1 {
-			return steps, oldest, err
-		}
-		lo += (hi - lo + 1) / 2 // what is there of a window that begins too early lies in its later part
-		steps, oldest, err = e.traceAfter(ctx, id, k, h, lo, hi)
-		if err == nil {
-			return steps, oldest, store.ErrTrimmed
-		}
-	}
-	return steps, oldest, err
-}
-
-func (e *Engine) traceAfter(ctx context.Context, id segment.EnvID, k segment.Key, h segment.Hash, lo, hi segment.Revision) (steps []store.Step, oldest time.Time, err error) {
-	for r, err := range e.log.Read(ctx, id, lo) {
-		if err != nil {
-			return nil, oldest, err
-		}
-		if r.Revision > hi {
-			break
-		}
-		if !oldest.IsZero() && !bytes.Contains(r.Value, []byte(k)) {
+// trace yields the steps up to a revision; false if no more is wanted.
+func (t *tracer) trace(ctx context.Context, hi segment.Revision, yield func(store.Step, error) bool) (bool, error) {
+	began := time.Now()
+	n := segment.Revision(leastTraced)
+	for hi > t.trimmed && time.Since(began) < traceTime {
+		start := time.Now()
+		lo := max(t.trimmed, hi-min(hi, n))
+		events, err := t.read(ctx, lo, hi)
+		if errors.Is(err, store.ErrTrimmed) {
+			if err := t.findBegin(ctx, lo, hi); err != nil {
+				return false, err
+			}
 			continue
 		}
-		en, err := decodeEntry(r.Value)
 		if err != nil {
-			return nil, oldest, fmt.Errorf("revision %d: %w", r.Revision, err)
+			return false, err
 		}
-		if oldest.IsZero() {
-			oldest = en.at
+		for _, v := range slices.Backward(events) {
+			t.held = append(t.held, v)
 		}
-		for _, d := range en.deltas {
-			if d.ref.Key != k {
-				continue
+		if !t.release(false, yield) {
+			return false, nil
+		}
+		switch took := time.Since(start); {
+		case took < traceTime/40:
+			n = min(2*n, mostTraced)
+		case took > traceTime/10:
+			n = max(n/2, 1)
+		}
+		hi = lo
+	}
+	t.whole = hi == 0 && t.trimmed == 0
+	return t.release(true, yield), nil
+}
+
+// findBegin finds where a log that does not reach back to lo begins.
+func (t *tracer) findBegin(ctx context.Context, lo, hi segment.Revision) error {
+	var failed error
+	n := sort.Search(int(hi-lo), func(i int) bool {
+		for _, err := range t.e.log.Read(ctx, t.env, lo+segment.Revision(i)) {
+			if err != nil && !errors.Is(err, store.ErrTrimmed) {
+				failed = err
 			}
-			m, err := e.readDelta(ctx, r, d)
-			if err != nil {
-				return nil, oldest, fmt.Errorf("revision %d: %w", r.Revision, err)
+			return err == nil
+		}
+		return true
+	})
+	t.trimmed = max(lo+segment.Revision(n), t.trimmed+1)
+	return failed
+}
+
+// read returns what the entries after lo up to hi tell, oldest first.
+func (t *tracer) read(ctx context.Context, lo, hi segment.Revision) ([]event, error) {
+	var all []event
+	var oldest time.Time
+	for r, err := range t.e.log.Read(ctx, t.env, lo) {
+		if err != nil {
+			return nil, err
+		}
+		at, events, err := t.glance(ctx, r)
+		switch {
+		case errors.Is(err, store.ErrTrimmed) || errors.Is(err, fs.ErrNotExist):
+			// The log is being trimmed: what belongs to the entry is gone already.
+			all, oldest = nil, time.Time{}
+			t.trimmed = r.Revision
+		case err != nil:
+			return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
+		default:
+			if oldest.IsZero() {
+				oldest = at
 			}
-			ops, err := m.Find(h)
-			if err != nil {
-				return nil, oldest, fmt.Errorf("revision %d: %w", r.Revision, err)
-			}
-			if ops != 0 {
-				steps = append(steps, store.Step{Revision: r.Revision, At: en.at, Ops: ops})
-			}
+			all = append(all, events...)
+		}
+		if r.Revision == hi {
+			break
 		}
 	}
-	return steps, oldest, nil
+	if !oldest.IsZero() {
+		t.oldest = oldest
+	}
+	return all, nil
 }
+
+// glance returns what an entry tells, and when it was made. It takes apart only what it looks for.
+func (t *tracer) glance(ctx context.Context, r store.Record) (at time.Time, events []event, err error) {
+	body, err := checkedEntry(r.Value)
+	if err != nil {
+		return at, nil, err
+	}
+	d := decoder{b: body}
+	_, at = d.head()
+	step := store.Step{Revision: r.Revision, At: at}
+	for range d.count(4) {
+		if t.deletes(&d) {
+			events = append(events, event{Step: step})
+		}
+	}
+	for range d.count(5) {
+		v := t.change(&d)
+		switch {
+		case v == nil:
+			continue
+		case v.elsewhere:
+			step.Ops, err = t.lookUp(ctx, r, v.generation)
+		default:
+			step.Ops = v.ops
+		}
+		if err != nil {
+			return at, nil, err
+		}
+		if step.Ops != 0 {
+			events = append(events, event{step, v.generation, v.sent})
+		}
+	}
+	if d.broken || len(d.b) > 0 {
+		return at, nil, fmt.Errorf("entry of %d bytes is malformed: %w", len(r.Value), store.ErrCorrupt)
+	}
+	return at, events, nil
+}
+
+// deletes reads a definition and reports whether it is the deletion of the segment.
+func (t *tracer) deletes(d *decoder) bool {
+	kind, k := segment.DefinitionKind(d.octet()), d.take(d.uvarint())
+	d.uvarint()
+	n := d.uvarint()
+	if n > 0 {
+		d.take(n - 1)
+	}
+	return n == 0 && kind == segment.SegmentDefinition && string(k) == string(t.key) && !d.broken
+}
+
+// glimpse is what a delta says about a context.
+type glimpse struct {
+	generation segment.Generation
+	ops        segment.Ops
+	elsewhere  bool // the operations lie outside the entry
+	sent       bool
+}
+
+// change reads a delta; nil if it is another segment's.
+func (t *tracer) change(d *decoder) *glimpse {
+	mine := string(d.take(d.uvarint())) == string(t.key)
+	v := &glimpse{generation: segment.Generation(d.uvarint())}
+	d.varint()
+	d.varint()
+	switch d.octet() {
+	case deltaFile:
+		d.take(uint64(len(store.FileID{})))
+		d.uvarint()
+		v.elsewhere, v.sent = true, true
+	case deltaPublication:
+		d.publication()
+		d.findIn(nil)
+		v.elsewhere = true
+	case deltaInline:
+		if !mine {
+			d.findIn(nil)
+		} else {
+			v.ops = d.findIn(&t.hash)
+		}
+	default:
+		d.fail()
+	}
+	if !mine || d.broken {
+		return nil
+	}
+	return v
+}
+
+// findIn reads a list of changes and returns that of one context, if it is wanted and there.
+func (d *decoder) findIn(h *segment.Hash) segment.Ops {
+	const size = len(segment.Hash{})
+	n := d.count(uint64(size))
+	hashes, pairs := d.take(uint64(n*size)), d.take(uint64(n+1)/2)
+	if d.broken || h == nil {
+		return 0
+	}
+	i, ok := sort.Find(n, func(i int) int { return bytes.Compare(h[:], hashes[i*size:(i+1)*size]) })
+	if !ok {
+		return 0
+	}
+	return segment.Ops(pairs[i/2]>>(4*(i%2))) & 15
+}
+
+// lookUp returns what a delta did whose changes lie outside the entry.
+func (t *tracer) lookUp(ctx context.Context, r store.Record, g segment.Generation) (segment.Ops, error) {
+	en, err := decodeEntry(r.Value)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range en.deltas {
+		if d.ref.Key == t.key && d.ref.Generation == g {
+			m, err := t.e.readDelta(ctx, r, d)
+			if err != nil {
+				return 0, err
+			}
+			return m.Find(t.hash)
+		}
+	}
+	return 0, nil
+}
+
+// release yields the events whose effect is known, or all if nothing more is read; false if no more
+// is wanted.
+func (t *tracer) release(all bool, yield func(store.Step, error) bool) bool {
+	for len(t.held) > 0 {
+		ops, known := t.effect()
+		if !known && !all {
+			break
+		}
+		step := t.held[0].Step
+		step.Ops = ops
+		t.held = t.held[1:]
+		if ops != 0 && !yield(step, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// effect returns what the newest event held did, and whether more of the log could not change that.
+func (t *tracer) effect() (ops segment.Ops, known bool) {
+	v := &t.held[0]
+	if v.generation != 0 && !v.sent {
+		return v.Ops, true
+	}
+	concerned := sets(v.Ops)
+	if v.generation == 0 {
+		concerned = segment.Include | segment.Exclude
+	}
+	before, known := t.before(concerned)
+	told := concerned
+	if !known {
+		told = sets(before)
+	}
+	if v.generation == 0 {
+		return turned(before.Settled()&told, 0), told == concerned
+	}
+	// Where nothing is told of the time before, what was sent is taken to have had an effect.
+	return v.Ops.Effective(before.Settled()) | v.Ops&^both(told), told&concerned == concerned
+}
+
+// before returns the newest operations on sets of contexts that the events held tell of from before
+// the first of them, and whether nobody can have been in the sets that these leave open.
+func (t *tracer) before(concerned segment.Ops) (ops segment.Ops, known bool) {
+	g := t.held[0].generation
+	for i := range t.held[1:] {
+		v := &t.held[1+i]
+		if g == 0 {
+			g = v.generation
+		}
+		if v.generation == 0 || v.generation != g { // what was before is another membership
+			return ops, true
+		}
+		if ops = ops.Over(v.Ops); sets(ops)&concerned == concerned {
+			return ops, true
+		}
+	}
+	return ops, t.whole
+}
+
+// sets returns which of the two sets of contexts operations concern, as the adds to them.
+func sets(ops segment.Ops) segment.Ops { return (ops | ops>>1).Settled() }
+
+// both returns the adds to and removes from the sets that adds stand for.
+func both(adds segment.Ops) segment.Ops { return adds | adds<<1 }

@@ -1,10 +1,14 @@
 package engine_test
 
 import (
-	"errors"
-	"io"
-	"io/fs"
+	"fmt"
+	"log/slog"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
 
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -45,84 +49,168 @@ func TestATraceSaysWhatHappenedToOneContext(t *testing.T) {
 	}
 }
 
-func TestARequestIsKnownByItsKeyForADay(t *testing.T) {
-	d := newDisk(t, engine.Options{})
-	d.found(t)
-	run := segment.Run{ID: "000000000000000000000001", Env: testEnv, Segment: "vip", State: segment.RunLive, Added: 3}
-	ask := func() (runs []segment.Run) {
-		d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) (err error) {
-			runs, err = tx.Recorded(testEnv, "tool", "message-1")
-			return err
-		})
-		return runs
-	}
-	if got := ask(); got != nil {
-		t.Errorf("before: %v", got)
-	}
-	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
-		tx.Record(run)
-		tx.Remember(testEnv, "tool", "message-1", []segment.RunID{run.ID})
-		return nil
-	})
-	for range 2 {
-		if got := ask(); len(got) != 1 || got[0].Added != 3 {
-			t.Errorf("after: %v", got)
-		}
-		d.reopen(t)
-	}
-	run.State, run.Comment = segment.RunRolledBack, "oops"
-	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.Record(run); return nil })
-	runs, n, err := d.Runs(t.Context(), testEnv, store.RunQuery{Segment: "vip"})
-	if err != nil || n != 1 || len(runs) != 1 || runs[0].Comment != "oops" {
-		t.Errorf("a run that is recorded again replaces its row: %v, %d, %v", runs, n, err)
-	}
+// traced is the state of the property test: what happened to each context, oldest first.
+type traced struct {
+	d          *disk
+	now        model
+	steps      map[segment.Hash][]store.Step
+	generation segment.Generation // 0: there is no segment
+	last       segment.Generation
+	n          int
 }
 
-func TestDocumentsStayUntilTheyAreDeleted(t *testing.T) {
-	d := newDisk(t, engine.Options{})
-	d.found(t)
-	put := func(id store.DocumentID, text string) error {
-		return d.PutDocument(t.Context(), testEnv, id, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
-	}
-	if err := errors.Join(put("import/1", "a,b"), put("rejects/1", "row")); err != nil {
-		t.Fatal(err)
-	}
-	if err := put("import/1", "again"); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("a name that is taken: %v", err)
-	}
-	d.reopen(t)
-	doc, err := d.OpenDocument(t.Context(), testEnv, "import/1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.DeleteDocument(t.Context(), testEnv, "import/1"); err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(io.NewSectionReader(doc, 0, doc.Size()))
-	if err != nil || string(b) != "a,b" {
-		t.Errorf("an open document reads %q after its deletion: %v", b, err)
-	}
-	if err := doc.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := d.OpenDocument(t.Context(), testEnv, "import/1"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a deleted document: %v", err)
-	}
-	var ids []store.DocumentID
-	for e, err := range d.DocumentList(t.Context(), testEnv, "") {
-		if err != nil || e.Size != 3 {
-			t.Errorf("%+v, %v", e, err)
+// TestTracesAreTheHistoryThatMapsTell traces contexts through deltas in entries and in files,
+// publications, deletions of the segment, folds and restarts.
+func TestTracesAreTheHistoryThatMapsTell(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		o := engine.Options{InlineChanges: 20, SegmentPending: 25, TotalPending: 100, Logger: slog.New(slog.DiscardHandler)}
+		d := &disk{fs: vfs.NewMem(), dir: "data", o: o}
+		d.open(t)
+		defer func() { d.close(t) }()
+		d.found(t)
+		x := &traced{d: d, now: model{}, steps: map[segment.Hash][]store.Step{}, generation: 1, last: 1}
+		rt.Repeat(map[string]func(*rapid.T){
+			"delta":   func(rt *rapid.T) { x.delta(rt, t) },
+			"delta 2": func(rt *rapid.T) { x.delta(rt, t) },
+			"publish": func(rt *rapid.T) { x.publish(rt, t) },
+			"remake":  func(rt *rapid.T) { x.remake(rt, t) },
+			"fold": func(rt *rapid.T) {
+				if err := d.Fold(t.Context(), testEnv); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"reopen": func(*rapid.T) { d.reopen(t) },
+			"":       func(rt *rapid.T) { x.check(rt) },
+		})
+	})
+}
+
+// become notes what members become at a revision.
+func (x *traced) become(after model, rev segment.Revision) {
+	for i := range 81 {
+		h := segment.HashOf(userKey(i))
+		before, now := x.now[h], after[h]
+		if before == now {
+			continue
 		}
-		ids = append(ids, e.ID)
+		x.steps[h] = append(x.steps[h], store.Step{Revision: rev, Ops: now&^before | (before&^now)<<1})
 	}
-	if len(ids) != 1 || ids[0] != "rejects/1" {
-		t.Errorf("left are %v", ids)
+	x.now = after
+}
+
+func (m model) clone() model {
+	after := model{}
+	for h, ops := range m {
+		after.apply(h, ops)
 	}
-	d.update(t, store.Account, func(tx store.Tx) error { tx.DeleteEnvironment(testEnv); return nil })
-	if err := put("rejects/2", "x"); !errors.Is(err, store.ErrNoEnvironment) {
-		t.Errorf("in a deleted environment: %v", err)
+	return after
+}
+
+func (x *traced) delta(rt *rapid.T, t *testing.T) {
+	if x.generation == 0 {
+		rt.Skip("no segment")
 	}
-	for id := range d.driver.List(t.Context()) {
-		t.Errorf("file %x is left", id)
+	c, plain := drawChanges(rt)
+	st, err := x.d.Stage(t.Context(), c)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	defer st.Discard()
+	rev := x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		_, err := tx.Apply(testEnv, "vip", st)
+		return err
+	})
+	after := x.now.clone()
+	for _, ch := range plain {
+		after.apply(ch.Hash, ch.Ops)
+	}
+	x.become(after, rev)
+}
+
+// publish replaces the included contexts.
+func (x *traced) publish(rt *rapid.T, t *testing.T) {
+	if x.generation == 0 {
+		rt.Skip("no segment")
+	}
+	x.n++
+	id := segment.RunID(fmt.Sprintf("%024x", x.n))
+	x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		tx.OpenSession(store.Session{Env: testEnv, Segment: "vip", ID: id})
+		return nil
+	})
+	l, err := x.d.Load(t.Context(), store.LoadReplace)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	defer l.Discard()
+	after := x.now.clone()
+	for h := range after {
+		after.apply(h, segment.Uninclude)
+	}
+	w := l.Writer()
+	for _, i := range rapid.SliceOfN(rapid.IntRange(0, 80), 1, 60).Draw(rt, "list") {
+		if err := w.Append(userKey(i)); err != nil {
+			rt.Fatal(err)
+		}
+		after.apply(segment.HashOf(userKey(i)), segment.Include)
+	}
+	if err := w.Close(); err != nil {
+		rt.Fatal(err)
+	}
+	staged, _, err := l.Seal(t.Context(), testEnv, "vip", id)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	rev := x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		_, err := tx.Publish(testEnv, "vip", store.Publication{Session: id, Staged: staged, Reason: segment.PointReplace, Run: id})
+		tx.CloseSession(testEnv, "vip", id)
+		return err
+	})
+	x.become(after, rev)
+}
+
+// remake deletes the segment, or creates it again.
+func (x *traced) remake(_ *rapid.T, t *testing.T) {
+	deletes := x.generation != 0
+	rev := x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		if deletes {
+			tx.DeleteSegment(testEnv, "vip")
+			return nil
+		}
+		seg := unbounded("vip", x.last+1)
+		seg.Version = tx.LastVersion(testEnv, segment.SegmentDefinition, "vip") + 1
+		tx.PutSegment(seg)
+		return nil
+	})
+	if deletes {
+		x.generation = 0
+		x.become(model{}, rev)
+		return
+	}
+	x.last++
+	x.generation = x.last
+}
+
+func (x *traced) check(rt *rapid.T) {
+	h := segment.HashOf(userKey(rapid.IntRange(0, 80).Draw(rt, "context")))
+	var got []store.Step
+	var since time.Time
+	for s, err := range x.d.Trace(rt.Context(), testEnv, "vip", h) {
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if !s.Since.IsZero() {
+			since = s.Since
+			continue
+		}
+		if s.At.IsZero() || !since.IsZero() {
+			rt.Fatalf("step %+v", s)
+		}
+		got = append(got, store.Step{Revision: s.Revision, Ops: s.Ops})
+	}
+	want := slices.Clone(x.steps[h])
+	slices.Reverse(want)
+	if !slices.Equal(got, want) || since.IsZero() {
+		rt.Fatalf("traced %v since %v, want %v", got, since, want)
 	}
 }
