@@ -27,7 +27,7 @@ func newServer(t *testing.T) (*server, string) {
 		t.Fatal(err)
 	}
 	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &serveCommand{
-		DataDir: t.TempDir(), Listen: address, DrainTimeout: patience, MaxBody: 1 << 20,
+		DataDir: t.TempDir(), Listen: address, DrainTimeout: patience, MaxBody: 1 << 20, MaxImport: 1 << 20,
 		AdminToken: adminToken, SDKKey: sdkKey, ClientSideID: clientSideID,
 	}}
 	if err := s.listen(t.Context()); err != nil {

@@ -43,6 +43,7 @@ type serveCommand struct {
 	AdminListen  string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
 	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
 	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
+	MaxImport    byteSize      `help:"Largest list of an import, after decompression." default:"64GiB"`
 	Connectors   string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
 	LogLevel     slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
 	LogFormat    string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
@@ -185,7 +186,7 @@ func (s *server) open(ctx context.Context) error {
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
-	management := api.New(people, s.members, s.past, keys, time.Now, s.log)
+	management := api.New(people, s.members, s.past, keys, int64(s.settings.MaxImport), time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.inbound, newGauges(s.engine, s.delivery, s.sdk))

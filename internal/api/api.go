@@ -32,11 +32,14 @@ type server struct {
 	now     func() time.Time
 	log     *slog.Logger
 	mux     *http.ServeMux
+
+	maxImport int64
 }
 
-// New returns the handler of everything under /api/v2.
-func New(a *admin.Admin, in *ingest.Ingest, h *history.History, acc *access.Access, now func() time.Time, log *slog.Logger) http.Handler {
-	s := &server{admin: a, ingest: in, history: h, access: acc, now: now, log: log, mux: http.NewServeMux()}
+// New returns the handler of everything under /api/v2. An import may have maxImport bytes,
+// decompressed.
+func New(a *admin.Admin, in *ingest.Ingest, h *history.History, acc *access.Access, maxImport int64, now func() time.Time, log *slog.Logger) http.Handler {
+	s := &server{admin: a, ingest: in, history: h, access: acc, maxImport: maxImport, now: now, log: log, mux: http.NewServeMux()}
 	for _, rt := range routes() {
 		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))
 	}

@@ -1,26 +1,20 @@
 package api
 
 import (
-	"errors"
+	"cmp"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
-	"os"
+	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/ingest"
 	"muster/internal/segment"
 )
-
-// idleUpload is how long a client may take between two pieces of an upload.
-const idleUpload = time.Minute
-
-// maxFieldBytes bounds a form field beside the file.
-const maxFieldBytes = 4 << 10
 
 type importJSON struct {
 	ID         string            `json:"id"`
@@ -65,11 +59,20 @@ var importStatuses = map[segment.RunState]string{
 	segment.RunHeld: "held", segment.RunDiscarded: "stopped", segment.RunRejected: "stopped", segment.RunSuperseded: "stopped",
 }
 
+// stopped says what became of an import that came to nothing without an error.
+var stopped = map[segment.RunState]string{
+	segment.RunDiscarded:  "the guard held the import, and somebody discarded it",
+	segment.RunSuperseded: "the members were exchanged while the import was on its way",
+}
+
 func importOf(at segmentPath, run segment.Run) importJSON {
 	j := importJSON{
 		ID: string(run.ID), SegmentKey: string(run.Segment), CreatedAt: unixMilli(run.ReceivedAt), Mode: "merge",
 		Status: importStatuses[run.State], RunID: string(run.ID), Progress: progressOf(run.Progress),
-		Links: links{"self": {Href: at.links()["self"].Href + "/imports/" + string(run.ID), Type: "application/json"}},
+		Links: links{
+			"self": {Href: at.links()["self"].Href + "/imports/" + string(run.ID), Type: "application/json"},
+			"run":  at.runLinks(run.ID)["self"],
+		},
 	}
 	if run.Mode == segment.Replace {
 		j.Mode = "replace"
@@ -84,7 +87,7 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 	case "complete":
 		j.Result = &importResultJSON{run.Added, run.Removed, run.Unchanged, run.Skipped}
 	case "stopped":
-		j.Error = &importErrorJSON{Code: string(run.State), Message: run.Error}
+		j.Error = &importErrorJSON{Code: string(run.State), Message: cmp.Or(run.Error, stopped[run.State])}
 	}
 	return j
 }
@@ -93,18 +96,32 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 // or as the body itself.
 func (s *server) startImport(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at := segmentPathOf(r)
-	im, body, err := s.importRequest(w, r, who)
+	im, err := s.importRequest(r)
 	if err != nil {
 		return err
 	}
-	if r.URL.Query().Get("dryRun") == "true" {
-		p, err := s.ingest.DryRun(r.Context(), who, im, body)
+	dry, err := truth(r.URL.Query(), "dryRun")
+	if err != nil {
+		return err
+	}
+	// Before anything of the list is read: whoever may not import sends it for nothing.
+	if err := s.ingest.Authorise(who, im); err != nil {
+		return err
+	}
+	body := newUpload(w, r.Body, s.maxImport)
+	defer body.done()
+	list, err := listOf(r, body, &im)
+	if err != nil {
+		return err
+	}
+	if dry {
+		p, err := s.ingest.DryRun(r.Context(), who, im, list)
 		if err != nil {
 			return err
 		}
 		return writeJSON(w, http.StatusOK, previewOf(p))
 	}
-	run, err := s.ingest.Import(r.Context(), who, im, body)
+	run, err := s.ingest.Import(r.Context(), who, im, list)
 	if err != nil {
 		return err
 	}
@@ -113,99 +130,104 @@ func (s *server) startImport(w http.ResponseWriter, r *http.Request, who catalog
 	return nil
 }
 
-// importRequest reads everything of an import but the list.
-func (s *server) importRequest(w http.ResponseWriter, r *http.Request, who catalog.Caller) (ingest.Import, io.Reader, error) {
-	at, query := segmentPathOf(r), r.URL.Query()
+// importRequest reads what the address and the headers say of an import.
+func (s *server) importRequest(r *http.Request) (ingest.Import, error) {
+	query := r.URL.Query()
 	im := ingest.Import{
-		Target: ingest.Target{Project: at.project, Environment: at.env, Segment: at.key},
-		Mode:   ingest.ImportMode(query.Get("mode")), Column: query.Get("column"), Encoding: r.Header.Get("Content-Encoding"),
-		Size: max(0, r.ContentLength), Override: query.Get("override") == "true", UserAgent: r.UserAgent(), Comment: query.Get("comment"),
-	}
-	if im.Encoding != "" {
-		im.Size = 0 // what is read is larger than what was sent
+		Target: importTarget(r), Mode: ingest.ImportMode(query.Get("mode")), Column: query.Get("column"),
+		Size: max(0, r.ContentLength), Limit: s.maxImport, UserAgent: r.UserAgent(), Comment: query.Get("comment"),
 	}
 	if im.Mode == "" {
 		im.Mode = ingest.Merge
 	}
-	switch query.Get("header") {
-	case "":
-	case "true", "false":
-		header := query.Get("header") == "true"
-		im.Header = &header
-	default:
-		return im, nil, fault.Invalidf("header may be true or false")
+	var err error
+	if im.Idempotency, err = idempotencyKey(r); err != nil {
+		return im, err
 	}
-	// Before anything of the list is read: whoever may not import sends it for nothing.
-	if err := s.ingest.Authorise(who, im); err != nil {
-		return im, nil, err
+	if im.Override, err = truth(query, "override"); err != nil {
+		return im, err
 	}
-	body := &pacedBody{r: r.Body, control: http.NewResponseController(w)}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil && r.Header.Get("Content-Type") != "" {
-		kind = "?"
+	if im.Wait, err = truth(query, "waitOnApprovals"); err != nil {
+		return im, err
 	}
-	switch kind {
-	case "text/csv", "text/plain", "":
-		im.Format = ingest.CSV
-	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		im.Format = ingest.NDJSON
-	case "application/json":
-		im.Format = ingest.JSON
-	case "multipart/form-data":
-		return s.importForm(r, im, body)
-	default:
-		return im, nil, fault.New(fault.Invalid, fault.CodeUnsupportedType, "a list may be multipart/form-data, text/csv, application/x-ndjson or application/json")
-	}
-	return im, body, nil
-}
-
-// importForm reads the fields of a form up to its file, which has to be the last part: the list is
-// never kept aside, however large it is.
-func (s *server) importForm(r *http.Request, im ingest.Import, body io.Reader) (ingest.Import, io.Reader, error) {
-	r.Body = io.NopCloser(body)
-	form, err := r.MultipartReader()
-	if err != nil {
-		return im, nil, fault.Invalidf("the form can't be read: %s", clip(err.Error()))
-	}
-	im.Size = 0
-	for {
-		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
-			return im, nil, fault.Invalidf("the form has no part named file")
-		}
+	if query.Get("header") != "" {
+		header, err := truth(query, "header")
 		if err != nil {
-			return im, nil, fault.Invalidf("the form ends early").Because(err)
+			return im, err
 		}
-		switch part.FormName() {
-		case "file":
-			im.Filename = clip(part.FileName())
-			return im, part, nil
-		case "mode":
-			value, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
-			if err != nil {
-				return im, nil, fault.Invalidf("the form ends early").Because(err)
-			}
-			im.Mode = ingest.ImportMode(strings.TrimSpace(string(value)))
-		}
+		im.Header = &header
 	}
+	if im.Size > s.maxImport {
+		return im, fault.TooLargef("the upload has %d bytes; at most %d are taken (--max-import)", im.Size, s.maxImport)
+	}
+	return im, nil
 }
 
-// pacedBody gives the client a deadline for each piece of an upload.
-type pacedBody struct {
-	r       io.Reader
-	control *http.ResponseController
-}
-
-func (p *pacedBody) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(idleUpload)) // without one the upload is only less guarded
-	n, err := p.r.Read(b)
+// truth reads a parameter that is true or false, false if it is absent.
+func truth(query url.Values, name string) (bool, error) {
+	text := query.Get(name)
+	if text == "" {
+		return false, nil
+	}
+	v, err := strconv.ParseBool(text)
 	if err != nil {
-		_ = p.control.SetReadDeadline(time.Time{})
+		return false, fault.Invalidf("%s must be true or false, not %q", name, clip(text))
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, fault.Unavailablef("the upload stopped for more than a minute; send it again").Because(err)
+	return v, nil
+}
+
+// listOf returns the list in the body, and adds to the import what only the body says.
+func listOf(r *http.Request, body io.Reader, im *ingest.Import) (io.Reader, error) {
+	header := r.Header.Get("Content-Type")
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil && header != "" {
+		kind = header
 	}
-	return n, err
+	encoding, err := listEncoding(r.Header.Values("Content-Encoding"))
+	if err != nil {
+		return nil, err
+	}
+	if kind == "multipart/form-data" {
+		if encoding != "" {
+			return nil, unsupported("a form can't be compressed as a whole; compress the file in it")
+		}
+		im.Size = 0 // the form is larger than its file
+		return readForm(multipart.NewReader(body, params["boundary"]), im, r.URL.Query().Get("mode") != "")
+	}
+	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
+		return nil, unsupported("a list must be UTF-8, not " + clip(charset))
+	}
+	if im.Encoding = encoding; encoding != "" {
+		im.Size = 0 // what is read is larger than what was sent
+	}
+	format, ok := listFormats[kind]
+	if !ok {
+		return nil, unsupported("a list may be multipart/form-data, text/csv, application/x-ndjson or application/json, not " + clip(kind))
+	}
+	im.Format = format
+	return body, nil
+}
+
+var listFormats = map[string]ingest.ListFormat{
+	"": ingest.CSV, "text/csv": ingest.CSV, "text/plain": ingest.CSV,
+	"application/x-ndjson": ingest.NDJSON, "application/ndjson": ingest.NDJSON, "application/jsonl": ingest.NDJSON,
+	"application/json": ingest.JSON,
+}
+
+func unsupported(message string) error {
+	return fault.New(fault.Invalid, fault.CodeUnsupportedType, "%s", message)
+}
+
+// listEncoding returns how a list is compressed.
+func listEncoding(headers []string) (string, error) {
+	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(headers, ","))); encoding {
+	case "", "identity":
+		return "", nil
+	case "gzip", "x-gzip", "zstd":
+		return encoding, nil
+	default:
+		return "", unsupported("Content-Encoding may be gzip, zstd or identity, not " + clip(encoding))
+	}
 }
 
 type previewJSON struct {
@@ -261,12 +283,13 @@ func (s *server) listImports(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
+	at := segmentPathOf(r)
 	runs, total, err := s.ingest.Imports(r.Context(), who, importTarget(r), p.limit, p.offset)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, collection[importJSON]{
-		Items:      each(runs, func(run segment.Run) importJSON { return importOf(segmentPathOf(r), run) }),
+		Items:      each(runs, func(run segment.Run) importJSON { return importOf(at, run) }),
 		TotalCount: total, Links: p.links(r, total),
 	})
 }

@@ -94,20 +94,22 @@ func (s *server) getAccount(w http.ResponseWriter, _ *http.Request, _ catalog.Ca
 }
 
 type limitJSON struct {
-	Name  string `json:"name"`
-	Value int64  `json:"value"`
+	Name    string `json:"name"`
+	Value   int64  `json:"value"`
+	Setting string `json:"setting,omitzero"` // the flag that changes it
 }
 
 func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {
 	limits := []limitJSON{
-		{"maxMemberKeyBytes", segment.MaxKeyBytes},
-		{"maxContextKeysPerCall", ingest.MaxEditKeys},
-		{"maxContextsBodyBytes", maxContextsBytes},
-		{"maxBodyBytes", maxBodyBytes},
-		{"maxSdkDataBytes", maxSDKDataBytes},
-		{"maxPatchOperations", maxPatchOps},
-		{"maxInstructions", maxInstructions},
-		{"maxJsonDepth", maxDepth},
+		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
+		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
+		{Name: "maxContextsBodyBytes", Value: maxContextsBytes},
+		{Name: "maxBodyBytes", Value: maxBodyBytes},
+		{Name: "maxSdkDataBytes", Value: maxSDKDataBytes},
+		{Name: "maxPatchOperations", Value: maxPatchOps},
+		{Name: "maxInstructions", Value: maxInstructions},
+		{Name: "maxJsonDepth", Value: maxDepth},
+		{Name: "maxImportBytes", Value: s.maxImport, Setting: "--max-import"},
 	}
 	return writeJSON(w, http.StatusOK, collection[limitJSON]{
 		Items: limits, TotalCount: len(limits), Links: links{"self": apiLink("/limits")},

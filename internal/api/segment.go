@@ -359,6 +359,13 @@ func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
+	members, err := catalog.InstructMembers(p.instructions)
+	if err != nil {
+		return err
+	}
+	if members != nil {
+		return s.instructMembers(w, r, who, how, *members)
+	}
 	seg, err := s.admin.ChangeSegment(r.Context(), who, at.project, at.env, at.key, how, func(seg *catalog.Segment) error {
 		if err := checkMatch(r, seg.Version); err != nil {
 			return err
@@ -375,7 +382,12 @@ func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	j, err := s.detailedSegment(r.Context(), at, seg)
+	return s.answerSegment(w, r, seg)
+}
+
+// answerSegment answers a change with the segment as it is now.
+func (s *server) answerSegment(w http.ResponseWriter, r *http.Request, seg *catalog.Segment) error {
+	j, err := s.detailedSegment(r.Context(), segmentPathOf(r), seg)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ const (
 	semantic     = "application/json; domain-model=launchdarkly.semanticpatch"
 )
 
+const maxImport = 16 << 20
+
 // account is a whole installation in memory behind its API.
 type account struct {
 	api   http.Handler
@@ -66,7 +68,9 @@ func newAccount(t testing.TB) *account {
 	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
 	past := history.New(e, time.Now, silent)
 	t.Cleanup(past.Close)
-	a.api = api.New(rooms, ingest.New(e, time.Now, silent), past, access.New(e, time.Now), time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
+	members := ingest.New(e, time.Now, silent)
+	t.Cleanup(members.Close)
+	a.api = api.New(rooms, members, past, access.New(e, time.Now), maxImport, time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }
 
