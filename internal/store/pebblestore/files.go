@@ -90,8 +90,9 @@ func (s *Store) Delete(ctx context.Context, id store.FileID) error {
 		return err
 	}
 	defer s.leave()
+	// Nobody remembers whether it is a file or a value.
 	err := s.fs.Remove(s.path(id))
-	if errors.Is(err, iofs.ErrNotExist) {
+	if err == nil || errors.Is(err, iofs.ErrNotExist) {
 		b := s.db.NewBatch()
 		if err = b.Delete(fileKey(id), nil); err == nil {
 			err = s.commit(b, pebble.NoSync)
