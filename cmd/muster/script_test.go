@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the commands of testdata/script as an operator would. The variables ADDR and
 // RESP hold free addresses; `ready URL` waits until the server behind URL is ready, `request STATUS
-// METHOD URL [TOKEN]` makes a request, checks its status and prints the body.
+// METHOD URL [TOKEN [BODY]]` makes a request, checks its status and prints the body.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -79,9 +80,13 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: request STATUS METHOD URL [TOKEN]")
+		ts.Fatalf("usage: request STATUS METHOD URL [TOKEN [BODY]]")
 	}
-	req, err := http.NewRequest(args[1], args[2], http.NoBody)
+	var content io.Reader = http.NoBody
+	if len(args) > 4 {
+		content = strings.NewReader(args[4])
+	}
+	req, err := http.NewRequest(args[1], args[2], content)
 	ts.Check(err)
 	if len(args) > 3 {
 		req.Header.Set("Authorization", args[3])
