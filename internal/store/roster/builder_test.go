@@ -170,8 +170,8 @@ func expected(meaning Meaning, base memoryBase, listed map[segment.Hash]int) (ma
 	return want, d
 }
 
-func TestLargeListsAreBuiltInSeveralGroupsPerPartition(t *testing.T) {
-	const n = 1_000_000
+func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
+	const n = 400_000
 	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
 	var writing sync.WaitGroup
 	for part := range 3 {
@@ -203,6 +203,48 @@ func TestLargeListsAreBuiltInSeveralGroupsPerPartition(t *testing.T) {
 	again, diff, err := b.Build(t.Context(), io.Discard, Everybody, rosterBase{r})
 	if err != nil || again.Entries != n || diff.Unchanged != n || diff.Added+diff.Removed > 0 {
 		t.Errorf("built over itself: %+v, %+v, %v", again, diff, err)
+	}
+	if err := b.Discard(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGroupsOfALargePartitionAreOfOneSize(t *testing.T) {
+	const n = 100_000 // in the partition of byte 7, few in all others
+	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
+	w := b.Writer()
+	for i := range n {
+		h := segment.HashOf(key(i))
+		h[0] = 7
+		if err := w.AppendHash(h, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 1000 {
+		if err := w.Append(key(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, _, err := b.Build(t.Context(), &out, Everybody, memoryBase{}); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, out.Bytes())
+	if err := r.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	groups, least := 0, n
+	for _, g := range r.groups {
+		if g.first[0] == 7 && g.high>>56 == 7 {
+			groups++
+			least = min(least, g.n)
+		}
+	}
+	if groups != 4 || least < n/4 || len(r.groups) > 6 {
+		t.Errorf("the partition lies in %d of %d groups, the least of %d", groups, len(r.groups), least)
 	}
 	if err := b.Discard(); err != nil {
 		t.Error(err)
@@ -301,14 +343,14 @@ func TestEveryFailureOfTheScratchFileIsReported(t *testing.T) {
 
 func TestEveryFailureOfTheOutputIsReported(t *testing.T) {
 	b := NewBuilder(NewMemory(1<<30), tempScratch(t))
-	if err := appendKeys(b, 0, 50_000); err != nil {
+	if err := appendKeys(b, 0, 20_000); err != nil {
 		t.Fatal(err)
 	}
 	var whole bytes.Buffer
 	if _, _, err := b.Build(t.Context(), &whole, Joining, memoryBase{}); err != nil {
 		t.Fatal(err)
 	}
-	for n := 0; n < whole.Len(); n += whole.Len() / 20 {
+	for n := 0; n < whole.Len(); n += whole.Len() / 10 {
 		disk := fullDisk(n)
 		if _, _, err := b.Build(t.Context(), &disk, Joining, memoryBase{}); !errors.Is(err, errFull) {
 			t.Errorf("after %d bytes: %v", n, err)
