@@ -359,8 +359,10 @@ func driveUnboundedSegments(t *testing.T, r *rest) {
 		t.Errorf("rules are %+v", ruled.Rules)
 	}
 	const path = "/segments/default/production/fleet"
-	// Members of big segments change through /contexts, never in a patch.
-	r.raw(t, 400, "PATCH", path, `{"instructions":[{"kind":"addBigSegmentIncludedTargets","values":["late"]}]}`, "Content-Type", semanticPatch)
+	// A patch changes either the members or the definition.
+	r.raw(t, 400, "PATCH", path, `{"instructions":[{"kind":"addBigSegmentIncludedTargets","values":["late"]},{"kind":"updateName","value":"F"}]}`, "Content-Type", semanticPatch)
+	r.raw(t, 200, "PATCH", path, `{"instructions":[{"kind":"addBigSegmentIncludedTargets","values":["late"]}]}`, "Content-Type", semanticPatch)
+	same(t, "membership", from(segments.GetSegmentMembershipForContext(ctx, "default", "production", "fleet", "late").Execute()).ok(t).Included, true)
 	emptied(segments.DeleteSegment(ctx, "default", "production", "fleet").Execute()).ok(t)
 	again := from(segments.PostSegment(ctx, "default", "production").SegmentBody(ldapi.SegmentBody{Key: "fleet", Name: "Fleet", Unbounded: new(true), UnboundedContextKind: new("device")}).Execute()).ok(t)
 	if again.Generation <= made.Generation {

@@ -84,6 +84,10 @@ func driveWholeLists(t *testing.T, r *rest) {
 	if !strings.Contains(rejects, "2,the key is not UTF-8") {
 		t.Errorf("rejects %q", rejects)
 	}
+	r.raw(t, 200, "PATCH", path+"/guard", `{"shrinkPercent":20,"comment":"careful"}`)
+	same(t, "a limit of the segment", r.raw(t, 200, "GET", path+"/guard", "")["shrinkPercent"], 20)
+	r.raw(t, 200, "PATCH", "/projects/default/environments/production/guard", `{"windowSeconds":300}`)
+	r.raw(t, 200, "GET", "/projects/default/environments/production/guard", "")
 	held := load("replace", "ann\n")
 	same(t, "a list that shrinks too much", held["status"], "held")
 	r.raw(t, 200, "GET", path+"/runs/"+held["runId"].(string)+"/diff", "")
