@@ -188,7 +188,7 @@ func (l *ledger) drop(env segment.EnvID) {
 }
 
 // of returns how many runs a query selects, its times aside, and the group to look for them in.
-func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within []byte) {
+func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within group) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	ofTool, inState := 0, 0
@@ -212,7 +212,7 @@ func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within []byte)
 			add(k, t)
 		}
 	}
-	return n, group(env, q, ofTool, inState)
+	return n, groupOf(env, q, ofTool, inState)
 }
 
 // loadLedger reads the tallies.
@@ -277,39 +277,72 @@ func (e *Engine) Runs(ctx context.Context, env segment.EnvID, q store.RunQuery) 
 // page returns which runs a query selects and how many match.
 func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery) ([]segment.RunID, int, error) {
 	total, within := e.ledger.of(env, q)
-	// How many runs there are of a kind or within a time is not known without reading them.
-	unknown := !q.After.IsZero() || !q.Before.IsZero() || q.Kind != ""
-	if total == 0 || !unknown && q.Offset >= total {
+	timed := !q.After.IsZero() || !q.Before.IsZero()
+	switch {
+	case total == 0 || !timed && q.Offset >= total:
 		return nil, total, nil
+	case !timed && within.exact && q.Offset > total/2:
+		ids, err := e.lastPage(ctx, env, within.prefix, total-q.Offset, q.Limit)
+		return ids, total, err
 	}
 	var ids []segment.RunID
 	n := 0
-	for x, err := range e.newestFirst(ctx, within, q.Before) {
+	for r, err := range e.newestFirst(ctx, within.prefix, q.Before) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if !q.After.IsZero() && x.at <= moment(q.After) {
+		if !q.After.IsZero() && r.at <= moment(q.After) {
 			break
 		}
-		if !x.matches(q) {
-			continue
+		ok := within.exact
+		if !ok {
+			ok, err = r.selected(q)
 		}
-		if ok, err := e.durable(env, &x); err != nil {
+		if ok && err == nil {
+			ok, err = e.durable(env, &r)
+		}
+		if err != nil {
 			return nil, 0, err
-		} else if !ok {
+		}
+		if !ok {
 			continue
 		}
 		if n++; n > q.Offset && (q.Limit == 0 || len(ids) < q.Limit) {
-			ids = append(ids, x.id)
+			ids = append(ids, segment.RunID(r.id))
 		}
-		if !unknown && (len(ids) == q.Limit && q.Limit > 0 || n == total) {
+		if !timed && (len(ids) == q.Limit && q.Limit > 0 || n == total) {
 			break
 		}
 	}
-	if !unknown {
+	if !timed {
 		n = total
 	}
 	return ids, n, nil
+}
+
+// lastPage returns the first of the oldest n runs of a group, at most limit unless it is 0: the shorter
+// way to a page near the end.
+func (e *Engine) lastPage(ctx context.Context, env segment.EnvID, group []byte, n, limit int) ([]segment.RunID, error) {
+	var ids []segment.RunID // newer and newer
+	i := 0
+	for r, err := range e.oldestFirst(ctx, group) {
+		if err != nil {
+			return nil, err
+		}
+		if ok, err := e.durable(env, &r); err != nil {
+			return nil, err
+		} else if !ok {
+			continue
+		}
+		if limit == 0 || i >= n-limit {
+			ids = append(ids, segment.RunID(r.id))
+		}
+		if i++; i == n {
+			break
+		}
+	}
+	slices.Reverse(ids)
+	return ids, nil
 }
 
 // Run returns one run.

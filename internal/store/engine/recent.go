@@ -78,11 +78,11 @@ func (t *tx) Recent(env segment.EnvID, k segment.Key, since time.Time) (added, r
 func (e *Engine) loadRecent(ctx context.Context, env *environment) error {
 	oldest := e.o.Now().Add(-recentSpan)
 	var runs []segment.Run
-	for x, err := range e.newestFirst(ctx, under(string(env.id), allRuns), time.Time{}) {
+	for row, err := range e.newestFirst(ctx, under(string(env.id), allRuns), time.Time{}) {
 		if err != nil {
 			return err
 		}
-		r, _, err := e.Run(ctx, env.id, x.id)
+		r, _, err := e.Run(ctx, env.id, segment.RunID(row.id))
 		if err != nil {
 			return err
 		}

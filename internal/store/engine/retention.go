@@ -57,11 +57,11 @@ func (env *environment) forgetRuns(ctx context.Context) error {
 	before := env.e.o.Now().Add(-env.e.o.RunAge)
 	all := under(string(env.id), allRuns)
 	var old []segment.RunID
-	for row, err := range env.e.log.Rows(ctx, tableRunIndex, all, false) {
+	for row, err := range env.e.oldestFirst(ctx, all) {
 		if err != nil {
 			return fmt.Errorf("look for old runs: %w", err)
 		}
-		x, err := parseIndexed(row, all)
+		x, err := row.run()
 		if err != nil {
 			return err
 		}

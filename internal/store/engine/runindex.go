@@ -68,16 +68,44 @@ func (x *indexed) value() []byte {
 	return appendText(appendText(b, string(x.kind)), string(x.state))
 }
 
-// parseIndexed reads a row of a group.
-func parseIndexed(row store.Row, group []byte) (indexed, error) {
-	d := decoder{b: row.Value}
-	x := indexed{segment: segment.Key(d.text()), tool: d.text(), kind: segment.RunKind(d.text()), state: segment.RunState(d.text())}
+// indexRow is a row of a group. Its bytes are valid until the next one is asked for.
+type indexRow struct {
+	at        uint64
+	id, value []byte
+}
+
+func rowOf(row store.Row, group []byte) (indexRow, error) {
 	k := row.Key[len(group):]
-	if d.broken || len(d.b) > 0 || len(k) < 8 {
-		return x, fmt.Errorf("row %q of the index of runs: %w", row.Key, store.ErrCorrupt)
+	if len(k) < 8 {
+		return indexRow{}, fmt.Errorf("row %q of the index of runs: %w", row.Key, store.ErrCorrupt)
 	}
-	x.at, x.id = binary.BigEndian.Uint64(k), segment.RunID(k[8:])
-	return x, nil
+	return indexRow{at: binary.BigEndian.Uint64(k), id: k[8:], value: row.Value}, nil
+}
+
+// fields takes the value apart.
+func (r *indexRow) fields() (k, tool, kind, state []byte, err error) {
+	d := decoder{b: r.value}
+	k, tool, kind, state = d.bytes(), d.bytes(), d.bytes(), d.bytes()
+	if d.broken || len(d.b) > 0 {
+		err = fmt.Errorf("run %q in the index: %w", r.id, store.ErrCorrupt)
+	}
+	return k, tool, kind, state, err
+}
+
+func (d *decoder) bytes() []byte { return d.take(d.uvarint()) }
+
+// run returns what the row says.
+func (r *indexRow) run() (indexed, error) {
+	k, tool, kind, state, err := r.fields()
+	return indexed{segment.Key(k), string(tool), segment.RunKind(kind), segment.RunState(state), r.at, segment.RunID(r.id)}, err
+}
+
+// selected reports whether a query selects the run, its time aside. Nothing is allocated: a page of
+// old runs passes over all newer ones.
+func (r *indexRow) selected(q *store.RunQuery) (bool, error) {
+	k, tool, kind, state, err := r.fields()
+	return (q.Segment == "" || string(k) == string(q.Segment)) && (q.State == "" || string(state) == string(q.State)) &&
+		(q.Tool == "" || string(tool) == q.Tool) && (q.Kind == "" || string(kind) == string(q.Kind)), err
 }
 
 // indexRows returns the rows that make an index know a run as after, which it knew as before; either
@@ -101,39 +129,59 @@ func indexRows(env segment.EnvID, before, after *indexed) []store.Row {
 	return rows
 }
 
-// group returns the smallest group of runs that holds all that a query selects, given how many the
-// tool and the state alone would select.
-func group(env segment.EnvID, q *store.RunQuery, ofTool, inState int) []byte {
+// group is a prefix of index rows in which all is found that a query selects.
+type group struct {
+	prefix []byte
+	exact  bool // nothing else is in it, times aside
+}
+
+// groupOf returns the smallest such group, given how many runs tool and state alone would select.
+func groupOf(env segment.EnvID, q *store.RunQuery, ofTool, inState int) group {
 	id := string(env)
 	switch {
 	case q.Segment != "" && q.State != "":
-		return under(id, runsOfSegState, string(q.Segment), string(q.State))
+		return group{under(id, runsOfSegState, string(q.Segment), string(q.State)), q.Tool+string(q.Kind) == ""}
 	case q.Segment != "":
-		return under(id, runsOfSegment, string(q.Segment))
+		return group{under(id, runsOfSegment, string(q.Segment)), q.Tool+string(q.Kind) == ""}
 	case q.State != "" && (q.Tool == "" || inState <= ofTool):
-		return under(id, runsInState, string(q.State))
+		return group{under(id, runsInState, string(q.State)), q.Tool+string(q.Kind) == ""}
 	case q.Tool != "":
-		return under(id, runsOfTool, q.Tool)
+		return group{under(id, runsOfTool, q.Tool), string(q.State)+string(q.Kind) == ""}
 	default:
-		return under(id, allRuns)
+		return group{under(id, allRuns), q.Kind == ""}
 	}
 }
 
 // newestFirst yields the runs of a group that were received before a time (zero: all).
-func (e *Engine) newestFirst(ctx context.Context, group []byte, before time.Time) iter.Seq2[indexed, error] {
-	return func(yield func(indexed, error) bool) {
+func (e *Engine) newestFirst(ctx context.Context, group []byte, before time.Time) iter.Seq2[indexRow, error] {
+	return func(yield func(indexRow, error) bool) {
 		for _, at := range timePrefixes(before) {
 			for row, err := range e.log.Rows(ctx, tableRunIndex, append(group[:len(group):len(group)], at...), true) {
-				var x indexed
+				var r indexRow
 				if err == nil {
-					x, err = parseIndexed(row, group)
+					r, err = rowOf(row, group)
 				}
-				if err == nil && !before.IsZero() && x.at >= moment(before) {
+				if err == nil && !before.IsZero() && r.at >= moment(before) {
 					continue
 				}
-				if !yield(x, err) || err != nil {
+				if !yield(r, err) || err != nil {
 					return
 				}
+			}
+		}
+	}
+}
+
+// oldestFirst yields the runs of a group.
+func (e *Engine) oldestFirst(ctx context.Context, group []byte) iter.Seq2[indexRow, error] {
+	return func(yield func(indexRow, error) bool) {
+		for row, err := range e.log.Rows(ctx, tableRunIndex, group, false) {
+			var r indexRow
+			if err == nil {
+				r, err = rowOf(row, group)
+			}
+			if !yield(r, err) || err != nil {
+				return
 			}
 		}
 	}
@@ -164,17 +212,21 @@ func (x *indexed) matches(q *store.RunQuery) bool {
 }
 
 // durable reports whether what an index says of a run is durable.
-func (e *Engine) durable(env segment.EnvID, x *indexed) (bool, error) {
+func (e *Engine) durable(env segment.EnvID, r *indexRow) (bool, error) {
 	if e.unsynced.none() {
 		return true, nil
 	}
-	k := runKey(env, x.id)
+	k := runKey(env, segment.RunID(r.id))
 	b, ok := e.unsynced.before(unsyncedKey(tableRun, k))
 	if !ok || b == nil {
 		return !ok, nil
 	}
 	was, err := decodeRun(k, b)
-	return indexedRun(&was) == *x, err
+	if err != nil {
+		return false, err
+	}
+	x, err := r.run()
+	return indexedRun(&was) == x, err
 }
 
 // indexRuns writes the index and the tallies of the ledger of an older version.
