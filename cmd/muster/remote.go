@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -51,9 +52,7 @@ func (r *remote) ask(ctx context.Context, method, address string, body io.Reader
 	if m, ok := body.(*meter); ok && m.total > 0 {
 		req.ContentLength = m.total
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Authorization", r.Token)
 	req.Header.Set("User-Agent", "muster/"+version())
 	res, err := http.DefaultClient.Do(req)
