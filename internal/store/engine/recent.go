@@ -78,7 +78,7 @@ func (t *tx) Recent(env segment.EnvID, k segment.Key, since time.Time) (added, r
 func (e *Engine) loadRecent(ctx context.Context, env *environment) error {
 	oldest := e.o.Now().Add(-recentSpan)
 	var runs []segment.Run
-	for row, err := range e.newestFirst(ctx, under(string(env.id), allRuns), time.Time{}) {
+	for row, err := range e.newestFirst(ctx, under(string(env.id), allRuns), noTime) {
 		if err != nil {
 			return err
 		}

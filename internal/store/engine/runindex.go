@@ -152,6 +152,9 @@ func groupOf(env segment.EnvID, q *store.RunQuery, ofTool, inState int) group {
 	}
 }
 
+// noTime is no bound.
+var noTime time.Time
+
 // newestFirst yields the runs of a group that were received before a time (zero: all).
 func (e *Engine) newestFirst(ctx context.Context, group []byte, before time.Time) iter.Seq2[indexRow, error] {
 	return func(yield func(indexRow, error) bool) {
