@@ -91,6 +91,9 @@ func (t *tx) prepareRecords(p *prepared) {
 		p.rows = append(p.rows, store.Row{Table: tableJournal, Key: sessionPartKey(name, r.n), Value: value})
 		p.named = append(p.named, files...)
 		p.journaled = append(p.journaled, *r)
+		if r.list.file != nil { // the row needs it even if the members did not change
+			t.files = append(t.files, r.list)
+		}
 	}
 }
 
@@ -137,9 +140,6 @@ func (t *tx) Park(env segment.EnvID, k segment.Key, id segment.RunID, list store
 		count(&effect, c.Ops.Effective(now))
 	}
 	t.journalise(st, s)
-	if st.file != nil {
-		t.files = append(t.files, st)
-	}
 	t.concern(segmentID{env, k})
 	return effect, nil
 }

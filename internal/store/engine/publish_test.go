@@ -266,6 +266,7 @@ func (s *drawnSession) over(now model) model {
 // publish publishes a list of everybody, or applies another one, and closes its session.
 func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	s := x.drawn(rt, func(s *drawnSession) bool { return s.staged != nil })
+	defer s.discard()
 	if s.mode != store.LoadReplace {
 		x.applyList(rt, t, s)
 		return
@@ -300,7 +301,7 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 		if s.kept {
 			x.drop(t, s)
 		} else {
-			s.staged.Discard()
+			s.discard()
 			s.staged = nil
 		}
 		return
@@ -389,6 +390,11 @@ func (x *exchange) applyList(rt *rapid.T, t *testing.T, s *drawnSession) {
 func (x *exchange) drop(t *testing.T, s *drawnSession) {
 	x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.CloseSession(testEnv, "vip", s.id); return nil })
 	x.sessions = slices.DeleteFunc(x.sessions, func(o *drawnSession) bool { return o == s })
+	s.discard()
+}
+
+// discard frees a list that nobody keeps.
+func (s *drawnSession) discard() {
 	if s.staged != nil && !s.kept {
 		s.staged.Discard()
 	}
@@ -533,6 +539,15 @@ func (x *exchange) rollback(rt *rapid.T, t *testing.T) {
 
 func (x *exchange) check(rt *rapid.T, t *testing.T) {
 	wantModel(rt, x.d, x.now)
+	waiting := 0
+	for _, s := range x.sessions {
+		if s.staged != nil && !s.kept {
+			waiting++
+		}
+	}
+	if err := errors.Join(x.d.CheckNames(t.Context(), waiting+1), x.d.CheckPending()); err != nil {
+		rt.Fatal(err)
+	}
 	replayed := model{}
 	for en, err := range x.d.Entries(t.Context(), testEnv, 0) {
 		if err != nil {
