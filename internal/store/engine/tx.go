@@ -181,6 +181,7 @@ func (t *tx) PutSegment(v *catalog.Segment) {
 		t.openRef(old, v)
 	}
 	if old != nil && old.Unbounded && (!v.Unbounded || old.Generation != v.Generation) {
+		t.endSessions(id)
 		stage(&t.over.memberships, refID{old.Env, old.Ref()}, nil)
 	}
 	if v.Generation > t.lastGeneration(id) {
@@ -236,12 +237,17 @@ func (t *tx) retire(id segmentID, ref segment.Ref) {
 			t.points = append(t.points, p)
 		}
 	}
-	for _, s := range t.sessionsOf(id) {
-		t.CloseSession(id.env, id.key, s.ID)
-	}
+	t.endSessions(id)
 	t.concern(id)
 	t.last = true
 	stage(&t.over.memberships, refID{id.env, ref}, nil)
+}
+
+// endSessions closes the sessions of a membership that ends.
+func (t *tx) endSessions(id segmentID) {
+	for _, s := range t.sessionsOf(id) {
+		t.CloseSession(id.env, id.key, s.ID)
+	}
 }
 
 func (t *tx) PutToken(v *catalog.Token) {
