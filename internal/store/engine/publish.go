@@ -255,7 +255,7 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 			return store.Effect{}, err
 		}
 		effect.Counts = c.counts
-		if effect.Added+effect.Removed == 0 && c.counts == *m.counts.Load() {
+		if effect.Added+effect.Removed == 0 {
 			return effect, nil // nothing differs, so nothing is exchanged
 		}
 		t.files = append(t.files, st)
@@ -318,31 +318,21 @@ func (t *tx) replaced(m *membership, st *staged, meanwhile []layer) (store.Effec
 		if err != nil {
 			return e, err
 		}
-		was, is, will := base&segment.Include != 0, now&segment.Include != 0, ch.Ops.Over(listed)&segment.Include != 0
-		if listed&segment.Include != 0 {
-			if was {
-				e.Unchanged--
-			} else {
-				e.Added--
-			}
-			switch {
-			case will && !is:
-				e.Added++
-			case is && !will: // a removal was parked
-				e.Removed++
-			default:
-				e.Unchanged++
-			}
-			continue
-		}
-		if was {
+		switch in, was := listed&segment.Include != 0, base&segment.Include != 0; {
+		case in && was:
+			e.Unchanged--
+		case in:
+			e.Added--
+		case was:
 			e.Removed--
 		}
-		switch {
-		case is && !will:
-			e.Removed++
-		case !is && will:
+		switch change := turned(now, ch.Ops.Over(listed).Settled()); {
+		case change.Settled() != 0:
 			e.Added++
+		case change != 0:
+			e.Removed++
+		case listed&segment.Include != 0:
+			e.Unchanged++
 		}
 	}
 	return e, nil
