@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -44,6 +45,8 @@ func compare(f failer, t testing.TB, s store.Store, w *world) {
 		compareMembers(f, s, e)
 		compareDefinitions(f, s, w, e.env.ID)
 		compareRuns(f, t, s, e)
+		compareSessions(f, t, s, e)
+		comparePoints(f, t, s, e)
 	}
 	compareAudit(f, t, s, w)
 }
@@ -192,6 +195,142 @@ func compareRuns(f failer, t testing.TB, s store.Ledger, e *envWorld) {
 	diff(f, "runs", want, got)
 }
 
+// compareSessions demands the sessions as they are, with their pages and what would become of them.
+func compareSessions(f failer, t testing.TB, s store.Membership, e *envWorld) {
+	f.Helper()
+	got, err := s.Sessions(e.env.ID)
+	if err != nil {
+		f.Fatalf("sessions of %s: %v", e.env.ID, err)
+	}
+	want := sorted(e.sessions, func(c *collecting) int { return c.began })
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i].ID != want[i].id {
+			f.Fatalf("%s has %d sessions %+v, want %d", e.env.ID, len(got), got, len(want))
+		}
+		g, c := got[i], want[i]
+		if g.Env != e.env.ID || g.Segment != c.key || !bytes.Equal(g.Detail, c.detail) || g.Kept != (c.kept != nil) || c.start != 0 && g.Start != c.start {
+			f.Fatalf("session %+v, want %+v", g, c)
+		}
+		if pages := slices.Sorted(maps.Keys(c.pages)); !slices.Equal(g.Pages, pages) {
+			f.Fatalf("session %s has pages %v, want %v", c.id, g.Pages, pages)
+		}
+		comparePages(f, t, s, e, c)
+		compareCollected(f, t, s, e, c)
+	}
+}
+
+func comparePages(f failer, t testing.TB, s store.Membership, e *envWorld, c *collecting) {
+	f.Helper()
+	got, want := memberSet{}, memberSet{}
+	for _, page := range slices.Sorted(maps.Keys(c.pages)) {
+		want.raise(c.pages[page])
+	}
+	for ch, err := range s.Pages(t.Context(), e.env.ID, c.key, c.id) {
+		if err != nil {
+			f.Fatalf("pages of session %s: %v", c.id, err)
+		}
+		got.raise([]segment.Change{ch})
+	}
+	diff(f, fmt.Sprintf("pages of session %s", c.id), want, got)
+}
+
+// raise lays changes over each other without settling them.
+func (set memberSet) raise(changes []segment.Change) {
+	for _, c := range changes {
+		set[c.Hash] = c.Ops.Over(set[c.Hash])
+	}
+}
+
+func compareCollected(f failer, t testing.TB, s store.Membership, e *envWorld, c *collecting) {
+	f.Helper()
+	ref, now, ok := e.live(c.key)
+	if !ok {
+		f.Fatalf("session %s is one of %s, which has no members", c.id, c.key)
+	}
+	if c.kept != nil && c.kept.mode == store.LoadReplace && c.kept.exchanges != e.exchanges[ref] {
+		return // it can't be published any more
+	}
+	want := maps.Clone(now)
+	switch {
+	case c.kept == nil:
+		want.apply(c.journal)
+	case c.kept.mode == store.LoadReplace:
+		want = c.kept.over(now, c.journal)
+	default:
+		want.apply(append(c.kept.changes(), c.journal...))
+	}
+	m, err := s.Collected(t.Context(), e.env.ID, c.key, c.id)
+	if err != nil {
+		f.Fatalf("what session %s would make: %v", c.id, err)
+	}
+	compareWhole(f, "what a session would make", want, m)
+}
+
+// compareWhole demands that members are as in a set, however they are asked.
+func compareWhole(f failer, what string, want memberSet, m store.Members) {
+	f.Helper()
+	got := memberSet{}
+	var last segment.Hash
+	n := 0
+	for c, err := range m.All(nil) {
+		if err != nil {
+			f.Fatalf("%s: %v", what, err)
+		}
+		if n++; n > 1 && bytes.Compare(last[:], c.Hash[:]) >= 0 {
+			f.Fatalf("%s: out of order", what)
+		}
+		if c.Ops != c.Ops.Settled() || c.Key != nil && segment.HashOf(c.Key) != c.Hash {
+			f.Fatalf("%s: %04b of %s with key %q", what, c.Ops, c.Hash, c.Key)
+		}
+		last, got[c.Hash] = c.Hash, c.Ops
+	}
+	if !maps.Equal(want, got) {
+		diff(f, what, want, got)
+	}
+	if m.Counts() != want.counts() {
+		f.Fatalf("%s: counts %+v, want %+v", what, m.Counts(), want.counts())
+	}
+	for _, key := range contextKeys {
+		if ops, err := m.State(segment.HashOf(key)); ops != want[segment.HashOf(key)] || err != nil {
+			f.Fatalf("%s: state of %q is %04b, %v; want %04b", what, key, ops, err, want[segment.HashOf(key)])
+		}
+	}
+}
+
+// comparePoints demands the newest points of each segment. Points that newer ones may have pushed out
+// need not be there.
+func comparePoints(f failer, t testing.TB, s store.Membership, e *envWorld) {
+	f.Helper()
+	for _, key := range segmentKeys {
+		got, err := s.Points(e.env.ID, key)
+		if err != nil {
+			f.Fatalf("points of %s: %v", key, err)
+		}
+		want := e.points[key]
+		if len(got) > len(want) || len(got) < min(len(want), keptPoints) {
+			f.Fatalf("%s has %d points, want %d", key, len(got), len(want))
+		}
+		for i, g := range got {
+			p := want[len(want)-1-i]
+			if p.id == "" {
+				p.id = g.ID
+			}
+			if g.ID != p.id || g.Ref != p.ref || g.Counts != p.set.counts() || g.Reason != p.reason || g.Run != p.run ||
+				p.revision != 0 && g.Revision != p.revision || g.SealedAt.IsZero() || !g.ExpiresAt.After(g.SealedAt) {
+				f.Fatalf("point %d of %s is %+v, want %+v", i, key, g, p)
+			}
+			m, err := s.PointMembers(t.Context(), e.env.ID, key, g.ID)
+			if errors.Is(err, store.ErrNoPoint) && i >= keptPoints {
+				continue
+			}
+			if err != nil {
+				f.Fatalf("members of point %s: %v", g.ID, err)
+			}
+			compareWhole(f, fmt.Sprintf("point %s of %s", g.ID, key), p.set, m)
+		}
+	}
+}
+
 func compareAudit(f failer, t testing.TB, s store.Audit, w *world) {
 	f.Helper()
 	// The audit log is never emptied: all of it each time would be most of the work.
@@ -294,6 +433,7 @@ func (fo *follower) applyDelta(f failer, rev segment.Revision, m segment.MemberD
 		fo.members[m.Ref] = set
 	}
 	var last segment.Hash
+	said := map[segment.Hash]segment.Ops{}
 	n := 0
 	err := m.Each(func(c segment.Change) bool {
 		if n > 0 && slices.Compare(last[:], c.Hash[:]) >= 0 {
@@ -308,12 +448,27 @@ func (fo *follower) applyDelta(f failer, rev segment.Revision, m segment.MemberD
 			f.Errorf("entry %d: key %q is not that of its hash", rev, c.Key)
 		}
 		last = c.Hash
+		said[c.Hash] = c.Ops
 		n++
 		set.apply([]segment.Change{{Hash: c.Hash, Ops: c.Ops}})
 		return true
 	})
-	if err != nil || n != m.Len {
+	if err != nil || n > m.Len {
 		f.Fatalf("entry %d: %d of %d changes of %s: %v", rev, n, m.Len, m.Ref, err)
+	}
+	if n > 1000 {
+		return // looking each of them up is left to smaller ones
+	}
+	for _, key := range contextKeys {
+		h := segment.HashOf(key)
+		if ops, err := m.Find(h); ops != said[h] || err != nil {
+			f.Fatalf("entry %d: Find says %04b of %q in %s, %v; Each says %04b", rev, ops, key, m.Ref, err, said[h])
+		}
+	}
+	for h, want := range said {
+		if ops, err := m.Find(h); ops != want || err != nil {
+			f.Fatalf("entry %d: Find says %04b of %s in %s, %v; Each says %04b", rev, ops, h, m.Ref, err, want)
+		}
 	}
 }
 

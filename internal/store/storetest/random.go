@@ -15,7 +15,11 @@ import (
 
 // Small alphabets make operations meet each other.
 var (
-	contextKeys = []string{"ann", "bob", "cy", "dee", "eve", "fay"}
+	contextKeys = []string{
+		"ann", "bob", "cy", "dee", "eve", "fay",
+		"gil", "hal", "ida", "joe", "kim", "lou", "mia", "ned", "ora", "pam", "quin", "roy", "sue", "tom", "uma",
+	}
+	fewContexts = contextKeys[:6]
 	projectKeys = []catalog.ProjectKey{"p", "q"}
 	envKeys     = []catalog.EnvKey{"production", "test"}
 	segmentKeys = []segment.Key{"a", "b", "b.g1"}
@@ -39,26 +43,42 @@ type random struct {
 	w         *world
 	followers map[segment.EnvID]*follower
 	// stale followers went to sleep at some revision and know nothing of what came after.
-	stale []*follower
+	stale  []*follower
+	sealed map[segment.RunID]*sealedList
+	held   []heldMembers
 }
 
 var errAbandoned = errors.New("caller changed its mind")
 
 func testRandom(t *testing.T, m Machine[store.Store]) {
-	r := &random{t: t, m: m, s: m.Start(t), w: newWorld(), followers: map[segment.EnvID]*follower{}}
+	r := &random{t: t, m: m, s: m.Start(t), w: newWorld(), followers: map[segment.EnvID]*follower{}, sealed: map[segment.RunID]*sealedList{}}
 	rapid.Check(t, func(rt *rapid.T) {
 		r.reset(rt)
 		rt.Repeat(map[string]func(*rapid.T){
-			"update environment": r.updateEnvironment,
-			"update members":     r.updateMembers,
-			"update project":     r.updateProject,
-			"update account":     r.updateAccount,
-			"abandon an update":  r.abandon,
-			"restart": func(*rapid.T) {
+			"update environment":  r.updateEnvironment,
+			"update members":      r.updateMembers,
+			"update project":      r.updateProject,
+			"update account":      r.updateAccount,
+			"abandon an update":   r.abandon,
+			"update many members": r.updateManyMembers,
+			"open a session":      r.openSession,
+			"keep a page":         r.keepPage,
+			"seal a list":         r.seal,
+			"keep a list":         r.keepList,
+			"park":                r.park,
+			"publish":             r.publish,
+			"release":             r.release,
+			"settle":              r.settle,
+			"roll back":           r.rollBack,
+			"end a session":       r.endSession,
+			"hold members":        r.hold,
+			"restart": func(rt *rapid.T) {
+				r.letGo(rt)
 				m.Stop(t)
 				r.s = m.Start(t)
 			},
-			"power cut": func(*rapid.T) {
+			"power cut": func(rt *rapid.T) {
+				r.letGo(rt)
 				m.Cut(t)
 				r.s = m.Start(t)
 			},
@@ -88,8 +108,9 @@ func (r *random) reset(rt *rapid.T) {
 	}
 	w.people = r.w.people
 	r.w = w
-	r.stale = nil
+	r.stale, r.held = nil, nil
 	clear(r.followers)
+	r.discard()
 }
 
 // check compares everything.
@@ -124,7 +145,8 @@ func (r *random) wake(rt *rapid.T) {
 }
 
 // update runs the steps in one update and demands the right revision.
-func (r *random) update(rt *rapid.T, scope store.Scope, steps []step, end error) {
+func (r *random) update(rt *rapid.T, scope store.Scope, steps []step, end error) segment.Revision {
+	rt.Helper()
 	var after *world
 	var wrong error
 	before := r.w.definitionsOf(scope.Env)
@@ -144,7 +166,7 @@ func (r *random) update(rt *rapid.T, scope store.Scope, steps []step, end error)
 	}
 	r.w.serial = after.serial
 	if end != nil {
-		return
+		return 0
 	}
 	changed := !sameDefinitions(before, after.definitionsOf(scope.Env)) || !after.sameMembers(r.w, scope.Env)
 	now := r.head(rt, scope.Env)
@@ -155,6 +177,10 @@ func (r *random) update(rt *rapid.T, scope store.Scope, steps []step, end error)
 		rt.Fatalf("update changed what readers of the log must know, and has no revision")
 	}
 	r.w = after
+	if e := after.envs[scope.Env]; e != nil {
+		e.known(now, rev)
+	}
+	return rev
 }
 
 func (r *random) head(rt *rapid.T, env segment.EnvID) segment.Revision {
@@ -327,7 +353,7 @@ func (r *random) drawApply(rt *rapid.T, env segment.EnvID) step {
 	var changes segment.Changes
 	var plain []segment.Change
 	for range rapid.IntRange(1, 8).Draw(rt, "changes") {
-		context := rapid.SampledFrom(contextKeys).Draw(rt, "context")
+		context := rapid.SampledFrom(fewContexts).Draw(rt, "context")
 		ops := rapid.SampledFrom(allOps).Draw(rt, "ops")
 		if rapid.Bool().Draw(rt, "keyless") {
 			changes.AppendHash(segment.HashOf(context), ops)
@@ -354,6 +380,7 @@ func (r *random) drawApply(rt *rapid.T, env segment.EnvID) step {
 			return fmt.Errorf("apply to %s: %w", key, err)
 		}
 		set := w.envs[env].members[s.Ref()]
+		w.envs[env].sent(key, plain)
 		return set.apply(plain).matches(got, set.counts())
 	}
 }

@@ -133,7 +133,9 @@ func applyStep(st scriptStep, staged store.Staged) step {
 		for c := range sent.All() {
 			plain = append(plain, c)
 		}
-		set := w.envs[scriptEnv].members[segment.Ref{Key: st.key, Generation: w.envs[scriptEnv].generation[st.key]}]
+		e := w.envs[scriptEnv]
+		set := e.members[segment.Ref{Key: st.key, Generation: e.generation[st.key]}]
+		e.sent(st.key, plain)
 		return set.apply(plain).matches(got, set.counts())
 	}
 }

@@ -33,6 +33,12 @@ type envWorld struct {
 	generation map[segment.Key]segment.Generation
 	version    map[definitionKey]int
 	runs       []segment.Run // oldest first
+
+	was       map[segment.Ref]memberSet   // before the update that changes this world
+	points    map[segment.Key][]*retained // oldest first
+	sessions  map[segment.RunID]*collecting
+	exchanges map[segment.Ref]int // how often all members were exchanged
+	since     map[segment.Ref]int // sessions that were opened before are superseded, by serial number
 }
 
 type memberSet map[segment.Hash]segment.Ops
@@ -59,6 +65,10 @@ func newEnvWorld(e *catalog.Environment) *envWorld {
 		members:    map[segment.Ref]memberSet{},
 		generation: map[segment.Key]segment.Generation{},
 		version:    map[definitionKey]int{},
+		points:     map[segment.Key][]*retained{},
+		sessions:   map[segment.RunID]*collecting{},
+		exchanges:  map[segment.Ref]int{},
+		since:      map[segment.Ref]int{},
 	}
 }
 
@@ -82,7 +92,9 @@ func (e *envWorld) clone() *envWorld {
 	c := *e
 	c.segments, c.generation, c.version = maps.Clone(e.segments), maps.Clone(e.generation), maps.Clone(e.version)
 	c.runs = slices.Clip(e.runs)
-	c.members = maps.Clone(e.members)
+	c.points, c.sessions = maps.Clone(e.points), maps.Clone(e.sessions)
+	c.exchanges, c.since = maps.Clone(e.exchanges), maps.Clone(e.since)
+	c.was, c.members = e.members, maps.Clone(e.members)
 	for ref, set := range c.members {
 		c.members[ref] = maps.Clone(set)
 	}
@@ -166,6 +178,7 @@ func (w *world) putSegment(s *catalog.Segment) {
 	e := w.envs[s.Env]
 	if old := e.segments[s.Key]; old != nil && old.Ref() != s.Ref() {
 		delete(e.members, old.Ref())
+		e.ended(s.Key)
 	}
 	e.segments[s.Key] = s
 	e.sawVersion(segment.SegmentDefinition, string(s.Key), s.Version)
@@ -178,6 +191,8 @@ func (w *world) putSegment(s *catalog.Segment) {
 func (w *world) deleteSegment(env segment.EnvID, key segment.Key) {
 	e := w.envs[env]
 	if s := e.segments[key]; s != nil {
+		e.retain(key, segment.PointDelete, "")
+		e.ended(key)
 		delete(e.members, s.Ref())
 		delete(e.segments, key)
 	}
