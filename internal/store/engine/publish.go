@@ -443,6 +443,13 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 		if t.step.touched[segmentID{env, k}] {
 			return store.Effect{}, t.postpone() // more may have been parked in this step
 		}
+		if seg, ok := t.Segment(env, k); ok && seg.Unbounded {
+			if m := t.membership(refID{env, seg.Ref()}); m != nil {
+				if _, err := t.collected(m, name); err != nil {
+					return store.Effect{}, err // what was published since is newer than what it keeps
+				}
+			}
+		}
 		t.CloseSession(env, k, id)
 		effect, err := t.Apply(env, k, &staged{e: t.step.e, changes: changes, n: changes.Len()})
 		if seg, ok := t.Segment(env, k); ok && err == nil {

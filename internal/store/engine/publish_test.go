@@ -273,7 +273,7 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	}
 	before := x.pointIDs(rt)
 	after := s.over(x.now)
-	if s.kept && s.sealed == x.done {
+	if s.kept && s.sealed == x.done && s.start >= x.since {
 		x.collected(rt, t, s, after)
 	}
 	var got store.Effect
@@ -316,7 +316,7 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	if !got.Uncounted && (got.Added != added || got.Removed != removed) {
 		rt.Fatalf("publication did %+v, want %d added and %d removed", got, added, removed)
 	}
-	exchanged := got.Uncounted || added+removed > 0
+	exchanged := got.Uncounted || !maps.Equal(x.now, after)
 	if exchanged {
 		x.since = s.start
 		x.done++
@@ -446,12 +446,17 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 		after.apply(c.Hash, c.Ops)
 	}
 	sent = append(sent, s.journal...)
-	x.collected(rt, t, s, after)
+	if s.start >= x.since {
+		x.collected(rt, t, s, after)
+	}
 	var got store.Effect
 	rev, err := x.d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) (err error) {
 		got, err = tx.Settle(testEnv, "vip", s.id)
 		return err
 	})
+	if (err == nil) != (s.start >= x.since) {
+		rt.Fatalf("a session from %d was settled after %d: %v", s.start, x.since, err)
+	}
 	if errors.Is(err, store.ErrSuperseded) && s.start < x.since {
 		x.drop(t, s)
 		return
