@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 const (
@@ -26,8 +28,8 @@ func newServer(t *testing.T) (*server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &serveCommand{
-		DataDir: t.TempDir(), Listen: address, DrainTimeout: patience, MaxBody: 1 << 20, MaxImport: 1 << 20,
+	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), disk: vfs.Default, folder: t.TempDir(), spool: t.TempDir(), settings: &settings{
+		Listen: address, DrainTimeout: patience, MaxBody: 1 << 20, MaxImport: 1 << 20,
 		AdminToken: adminToken, SDKKey: sdkKey, ClientSideID: clientSideID,
 	}}
 	if err := s.listen(t.Context()); err != nil {
@@ -151,7 +153,7 @@ func TestAStartAsksToComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &serveCommand{Listen: address}}
+	s := &server{log: slog.New(slog.DiscardHandler), origin: new(origin), settings: &settings{Listen: address}}
 	if err := s.listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +165,7 @@ func TestAStartAsksToComeBack(t *testing.T) {
 }
 
 func TestAStopEndsAStartThatDoesNot(t *testing.T) {
-	s := &server{log: slog.New(slog.DiscardHandler), settings: &serveCommand{DrainTimeout: time.Millisecond}}
+	s := &server{log: slog.New(slog.DiscardHandler), settings: &settings{DrainTimeout: time.Millisecond}}
 	if err := s.stopOpening(make(chan error)); err != nil {
 		t.Error(err)
 	}

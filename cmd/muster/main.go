@@ -20,6 +20,7 @@ type commands struct {
 	Config configFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
 
 	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
+	Dev     devCommand     `cmd:"" help:"Serve everything from memory, for tests and work on one machine."`
 	Import  importCommand  `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
 	Export  exportCommand  `cmd:"" help:"Download the members of a segment of a running muster."`
 	Version versionCommand `cmd:"" help:"Print the version."`

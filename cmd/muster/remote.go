@@ -64,13 +64,18 @@ func (r *remote) ask(ctx context.Context, method, address string, body io.Reader
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	return nil, refused(res.StatusCode, text)
+}
+
+// refused reads the body of an answer that is an error.
+func refused(status int, body []byte) *refusal {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(text, &said) != nil || said.Message == "" {
-		said.Message = strings.TrimSpace(string(text))
+	if json.Unmarshal(body, &said) != nil || said.Message == "" {
+		said.Message = strings.TrimSpace(string(body))
 	}
-	return nil, &refusal{res.StatusCode, said.Message}
+	return &refusal{status, said.Message}
 }
 
 // read decodes the answer to a GET.

@@ -37,9 +37,14 @@ import (
 // serveCommand is every setting of `muster serve`. Each flag has a MUSTER_ variable of the same
 // name and a key in muster.yaml; a flag wins over the variable, the variable over the file.
 type serveCommand struct {
-	DataDir      string        `help:"Folder of the embedded store; created if absent." default:"./muster-data"`
+	DataDir    string `help:"Folder of the embedded store; created if absent." default:"./muster-data"`
+	RespListen string `help:"Address of the Redis-protocol endpoint for server-side SDKs; off unless given." placeholder:"HOST:PORT"`
+	settings   `embed:""`
+}
+
+// settings are those of every command that serves.
+type settings struct {
 	Listen       string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080"`
-	RespListen   string        `help:"Address of the Redis-protocol endpoint for server-side SDKs; off unless given." placeholder:"HOST:PORT"`
 	AdminListen  string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
 	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
 	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
@@ -56,10 +61,17 @@ type serveCommand struct {
 
 // Run serves until the process is told to stop.
 func (c *serveCommand) Run() error {
+	s := &server{
+		settings: &c.settings, disk: vfs.Default, folder: c.DataDir, spool: filepath.Join(c.DataDir, "spool"), respListen: c.RespListen,
+	}
+	return s.run()
+}
+
+// run serves until the process is told to stop.
+func (s *server) run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	log := c.logger()
-	s := &server{settings: c, log: log, origin: new(origin)}
+	s.log, s.origin = s.settings.logger(), new(origin)
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
@@ -85,7 +97,7 @@ func (c *serveCommand) Run() error {
 	return s.drain()
 }
 
-func (c *serveCommand) logger() *slog.Logger {
+func (c *settings) logger() *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
@@ -95,11 +107,16 @@ func (c *serveCommand) logger() *slog.Logger {
 
 // server is one running process: what it listens on and the rooms behind.
 type server struct {
-	settings *serveCommand
-	log      *slog.Logger
-	origin   *origin
-	https    []*http.Server
-	failed   chan error
+	settings   *settings
+	disk       vfs.FS
+	folder     string // of the store
+	spool      string // folder of the operating system for bodies of pushes that are too large for memory
+	respListen string // "" without a RESP endpoint
+	seed       *seed  // what is there from the start; nil without
+	log        *slog.Logger
+	origin     *origin
+	https      []*http.Server
+	failed     chan error
 
 	database *pebblestore.Store
 	engine   *engine.Engine
@@ -164,7 +181,8 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	people := admin.New(s.engine, time.Now)
-	if err := s.firstStart(ctx, people); err != nil {
+	first, err := s.firstStart(ctx, people)
+	if err != nil {
 		return err
 	}
 	tools, err := s.tools()
@@ -176,13 +194,12 @@ func (s *server) open(ctx context.Context) error {
 		return fmt.Errorf("go on with interrupted imports: %w", err)
 	}
 	keys := access.New(s.engine, time.Now)
-	spool := filepath.Join(s.settings.DataDir, "spool")
-	if err := os.MkdirAll(spool, 0o700); err != nil {
+	if err := os.MkdirAll(s.spool, 0o700); err != nil {
 		return fmt.Errorf("make the spool folder: %w", err)
 	}
 	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
 	s.inbound = inbound.New(s.members, keys, tools, s.log, inbound.Options{
-		MaxBody: int64(s.settings.MaxBody), SpoolDir: spool, Now: time.Now,
+		MaxBody: int64(s.settings.MaxBody), SpoolDir: s.spool, Now: time.Now,
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
@@ -190,6 +207,11 @@ func (s *server) open(ctx context.Context) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
+	if s.seed != nil {
+		if err := s.seed.sow(ctx, management, first.AdminToken); err != nil {
+			return err
+		}
+	}
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}
@@ -197,22 +219,22 @@ func (s *server) open(ctx context.Context) error {
 		inbound: s.inbound, api: management, sdk: s.sdk,
 		metrics: registry, status: newStatus(s.engine, s.delivery),
 	})
-	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.settings.RespListen, "data_dir", s.settings.DataDir, "took", time.Since(started).Round(time.Millisecond))
+	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.respListen, "data_dir", s.folder, "took", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 
 func (s *server) openStore(ctx context.Context) error {
-	if err := os.MkdirAll(s.settings.DataDir, 0o700); err != nil {
+	if err := s.disk.MkdirAll(s.folder, 0o700); err != nil {
 		return fmt.Errorf("make the data folder (--data-dir): %w", err)
 	}
 	var err error
-	s.database, err = pebblestore.Open(s.settings.DataDir, vfs.Default, s.log, s.fatal)
+	s.database, err = pebblestore.Open(s.folder, s.disk, s.log, s.fatal)
 	if err != nil {
-		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
+		return fmt.Errorf("open the store in %s: %w", s.folder, err)
 	}
 	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{Logger: s.log, OnFatal: s.fatal})
 	if err != nil {
-		return fmt.Errorf("open the store in %s: %w", s.settings.DataDir, err)
+		return fmt.Errorf("open the store in %s: %w", s.folder, err)
 	}
 	return nil
 }
@@ -224,14 +246,14 @@ func (s *server) fatal(err error) {
 	os.Exit(1)
 }
 
-func (s *server) firstStart(ctx context.Context, people *admin.Admin) error {
+func (s *server) firstStart(ctx context.Context, people *admin.Admin) (admin.Bootstrap, error) {
 	given := admin.Bootstrap{
 		AdminToken: s.settings.AdminToken, SDKKey: s.settings.SDKKey, MobileKey: s.settings.MobileKey,
-		ClientSideID: segment.EnvID(s.settings.ClientSideID),
+		ClientSideID: segment.EnvID(s.settings.ClientSideID), Bare: s.seed.hasProjects(),
 	}
 	made, warnings, err := people.FirstStart(ctx, given)
 	if err != nil {
-		return fmt.Errorf("first start: %w", err)
+		return made, fmt.Errorf("first start: %w", err)
 	}
 	for _, warning := range warnings {
 		s.log.WarnContext(ctx, "a setting of the first start is ignored", "reason", warning)
@@ -239,7 +261,7 @@ func (s *server) firstStart(ctx context.Context, people *admin.Admin) error {
 	if made.AdminToken != "" && given.AdminToken == "" {
 		fmt.Println("admin token: " + made.AdminToken)
 	}
-	return nil
+	return made, nil
 }
 
 func (s *server) tools() (*connector.Registry, error) {
@@ -257,19 +279,19 @@ func (s *server) tools() (*connector.Registry, error) {
 }
 
 func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
-	if s.settings.RespListen == "" {
+	if s.respListen == "" {
 		return nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.RespListen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.respListen)
 	if err != nil {
-		return fmt.Errorf("can't listen on %s (--resp-listen): %w", s.settings.RespListen, err)
+		return fmt.Errorf("can't listen on %s (--resp-listen): %w", s.respListen, err)
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := resp.New(s.delivery, keys, s.log).Serve(serving, listener); err != nil {
-			s.failed <- fmt.Errorf("serve %s: %w", s.settings.RespListen, err)
+			s.failed <- fmt.Errorf("serve %s: %w", s.respListen, err)
 		}
 	}()
 	s.stopRESP = func() { cancel(); <-done }

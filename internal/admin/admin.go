@@ -57,7 +57,8 @@ type NewEnvironment struct {
 	RequireComments    bool
 	Critical           bool
 	Tags               []string
-	// Credentials that muster itself sets for a seed or a first start; empty ones are made up.
+	// Credentials that only administrators may choose, so that SDKs keep theirs when a project moves
+	// here; empty ones are made up.
 	ID        segment.EnvID
 	SDKKey    string
 	MobileKey string
@@ -97,7 +98,7 @@ type NewToken struct {
 	Role              catalog.BaseRole // or InlineRole
 	InlineRole        []policy.Statement
 	DefaultAPIVersion int // 0: the current one
-	// Secret is what muster itself sets for a seed or a first start; an empty one is made up.
+	// Secret is what only administrators may choose; an empty one is made up.
 	Secret string
 }
 

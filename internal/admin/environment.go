@@ -123,6 +123,9 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 		if err := es.authorise(who); err != nil {
 			return err
 		}
+		if err := n.checkChooser(who); err != nil {
+			return err
+		}
 		if len(tx.Environments(key)) >= maxEnvironments {
 			return fault.TooLargef("project %s has %d environments; at most %d are allowed", key, maxEnvironments, maxEnvironments)
 		}
@@ -149,6 +152,15 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 		return nil, err
 	}
 	return result, nil
+}
+
+// checkChooser lets only administrators choose credentials: a weak one would let anybody in, and a
+// refused one tells that another environment has it.
+func (n NewEnvironment) checkChooser(who catalog.Caller) error {
+	if n.ID == "" && n.SDKKey == "" && n.MobileKey == "" {
+		return nil
+	}
+	return administers(who)
 }
 
 func (a *Admin) putNewEnvironment(tx store.Tx, p *catalog.Project, n NewEnvironment) (*catalog.Environment, error) {

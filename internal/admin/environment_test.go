@@ -95,6 +95,29 @@ func TestNoCredentialLeadsToTwoEnvironments(t *testing.T) {
 	wantKind(t, err, fault.Conflict)
 }
 
+func TestOnlyAdministratorsChooseCredentials(t *testing.T) {
+	h := furnished(t)
+	chosen := admin.NewEnvironment{Key: "x", Name: "X", ID: "0123456789abcdef01234567", SDKKey: "sdk-x", MobileKey: "mob-x"}
+	for name, n := range map[string]admin.NewEnvironment{
+		"client-side ID": {Key: "x", Name: "X", ID: chosen.ID},
+		"SDK key":        {Key: "x", Name: "X", SDKKey: chosen.SDKKey},
+		"mobile key":     {Key: "x", Name: "X", MobileKey: chosen.MobileKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			maker := may(allow("*", "*"))
+			_, err := h.CreateEnvironment(t.Context(), maker, "web", n)
+			wantKind(t, err, fault.Forbidden)
+			_, err = h.CreateProject(t.Context(), maker, admin.NewProject{Key: "new", Name: "New", Environments: []admin.NewEnvironment{n}})
+			wantKind(t, err, fault.Forbidden)
+		})
+	}
+	e, err := h.CreateEnvironment(t.Context(), root, "web", chosen)
+	must(t, err)
+	if e.ID != chosen.ID || e.SDKKey != chosen.SDKKey || e.MobileKey != chosen.MobileKey {
+		t.Errorf("the environment has other credentials: %s, %s, %s", e.ID, e.SDKKey, e.MobileKey)
+	}
+}
+
 func TestWhatOfAnEnvironmentIsInvalid(t *testing.T) {
 	h := furnished(t)
 	tests := map[string]func(*catalog.Environment){

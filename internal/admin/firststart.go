@@ -22,6 +22,8 @@ type Bootstrap struct {
 	SDKKey       string
 	MobileKey    string
 	ClientSideID segment.EnvID
+	// Bare leaves the project out: there will be others.
+	Bare bool
 }
 
 func (b Bootstrap) check() error {
@@ -43,8 +45,8 @@ func (b Bootstrap) check() error {
 	return nil
 }
 
-// FirstStart creates project "default" with environments "production" and "test", an owner and an
-// administrator's token, unless any project or account member exists. It returns the credentials that hold now for
+// FirstStart creates an owner, an administrator's token and, unless it is to be bare, project
+// "default" with environments "production" and "test"; nothing if any project or account member exists. It returns the credentials that hold now for
 // production, AdminToken only when it was just created, and a line for each given value that
 // differs from what is stored.
 func (a *Admin) FirstStart(ctx context.Context, given Bootstrap) (now Bootstrap, warnings []string, err error) {
@@ -73,6 +75,15 @@ func (a *Admin) FirstStart(ctx context.Context, given Bootstrap) (now Bootstrap,
 
 func (a *Admin) putFirst(tx store.Tx, given Bootstrap) (Bootstrap, error) {
 	at := a.now()
+	owner := &catalog.Member{ID: catalog.NewID(), Email: "owner@localhost", FirstName: "Account", LastName: "Owner", Role: catalog.RoleOwner, CreatedAt: at}
+	tx.PutMember(owner)
+	secret := cmp.Or(given.AdminToken, catalog.NewSecret(catalog.AccessTokenPrefix))
+	t := newToken(NewToken{Name: "admin", Description: "Made by the first start", Role: catalog.RoleAdmin}, secret)
+	t.Owner, t.CreatedAt, t.ModifiedAt = owner.ID, at, at
+	tx.PutToken(t)
+	if given.Bare {
+		return Bootstrap{AdminToken: secret}, nil
+	}
 	p := &catalog.Project{
 		ID: catalog.NewID(), Key: firstProject, Name: "Default", CreatedAt: at,
 		DefaultAvailability: catalog.Availability{MobileKey: true}, ContextKinds: []catalog.ContextKind{userKind(at)},
@@ -87,12 +98,6 @@ func (a *Admin) putFirst(tx store.Tx, given Bootstrap) (Bootstrap, error) {
 	if _, err := a.putNewEnvironment(tx, p, NewEnvironment{Key: "test", Name: "Test", Color: testColor}); err != nil {
 		return Bootstrap{}, err
 	}
-	owner := &catalog.Member{ID: catalog.NewID(), Email: "owner@localhost", FirstName: "Account", LastName: "Owner", Role: catalog.RoleOwner, CreatedAt: at}
-	tx.PutMember(owner)
-	secret := cmp.Or(given.AdminToken, catalog.NewSecret(catalog.AccessTokenPrefix))
-	t := newToken(NewToken{Name: "admin", Description: "Made by the first start", Role: catalog.RoleAdmin}, secret)
-	t.Owner, t.CreatedAt, t.ModifiedAt = owner.ID, at, at
-	tx.PutToken(t)
 	system := catalog.Caller{Actor: segment.Actor{Kind: "system", Name: "muster"}}
 	if err := a.audit(tx, system, nil, projectDone("created the project", nil, p)); err != nil {
 		return Bootstrap{}, err

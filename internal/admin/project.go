@@ -104,6 +104,11 @@ func (a *Admin) CreateProject(ctx context.Context, who catalog.Caller, n NewProj
 	if err := es.authorise(who); err != nil {
 		return nil, err
 	}
+	for _, n := range envs {
+		if err := n.checkChooser(who); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}

@@ -93,6 +93,11 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 	if err := checkCovered(who, t); err != nil {
 		return nil, "", err
 	}
+	if n.Secret != "" {
+		if err := administers(who); err != nil {
+			return nil, "", err
+		}
+	}
 	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
 		if t.Owner != "" {
 			if _, ok := tx.Member(t.Owner); !ok {

@@ -51,6 +51,8 @@ func TestNobodyHandsOutMoreThanTheyHold(t *testing.T) {
 		{"a writer makes an own administrator's token", as(ann, catalog.RoleWriter), admin.NewToken{Role: catalog.RoleAdmin}, fault.Forbidden},
 		{"a reader makes an own reading token", as(ann, catalog.RoleReader), admin.NewToken{Role: catalog.RoleReader}, 0},
 		{"a reader makes an own writing token", as(ann, catalog.RoleReader), admin.NewToken{Role: catalog.RoleWriter}, fault.Forbidden},
+		{"an administrator chooses the secret", root, admin.NewToken{Service: true, Role: catalog.RoleReader, Secret: "api-chosen"}, 0},
+		{"a writer chooses the secret", as(ann, catalog.RoleWriter), admin.NewToken{Role: catalog.RoleWriter, Secret: "api-chosen-too"}, fault.Forbidden},
 		{"a token for one purpose makes a personal one", maker(segments), admin.NewToken{InlineRole: one}, fault.Forbidden},
 	}
 	for _, tt := range tests {

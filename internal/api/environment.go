@@ -8,6 +8,7 @@ import (
 	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
+	"muster/internal/segment"
 )
 
 type environmentJSON struct {
@@ -111,6 +112,10 @@ type newEnvironmentJSON struct {
 	RequireComments    bool     `json:"requireComments"`
 	Critical           bool     `json:"critical"`
 	Tags               []string `json:"tags"`
+	// Credentials that administrators may choose.
+	ID        string `json:"_id"`
+	APIKey    string `json:"apiKey"`
+	MobileKey string `json:"mobileKey"`
 	// Source names an environment to copy from.
 	Source jsontext.Value `json:"source"`
 }
@@ -127,6 +132,9 @@ func (n newEnvironmentJSON) environment() admin.NewEnvironment {
 		RequireComments:    n.RequireComments,
 		Critical:           n.Critical,
 		Tags:               n.Tags,
+		ID:                 segment.EnvID(n.ID),
+		SDKKey:             n.APIKey,
+		MobileKey:          n.MobileKey,
 	}
 }
 

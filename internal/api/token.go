@@ -98,6 +98,8 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 		InlineRole        []statementJSON `json:"inlineRole"`
 		Service           bool            `json:"serviceToken"`
 		DefaultAPIVersion int             `json:"defaultApiVersion"`
+		// Token is the secret, which administrators may choose.
+		Token string `json:"token"`
 	}
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
@@ -107,7 +109,7 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 	}
 	n := admin.NewToken{
 		Name: body.Name, Description: body.Description, Service: body.Service,
-		Role: catalog.BaseRole(body.Role), DefaultAPIVersion: body.DefaultAPIVersion,
+		Role: catalog.BaseRole(body.Role), DefaultAPIVersion: body.DefaultAPIVersion, Secret: body.Token,
 	}
 	if len(body.InlineRole) > 0 {
 		n.InlineRole = each(body.InlineRole, statementJSON.statement)
