@@ -89,6 +89,11 @@ func (s *server) wrap(rt route) http.Handler {
 	})
 }
 
+// caller returns who sends a request, with the rights of this moment.
+func (s *server) caller(r *http.Request) (catalog.Caller, error) {
+	return s.access.Caller(access.Credential(r.Header.Get("Authorization")))
+}
+
 func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 	beta, err := apiVersion(r)
 	if err != nil {
@@ -96,7 +101,7 @@ func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 	}
 	var who catalog.Caller
 	if !rt.open {
-		if who, err = s.access.Caller(access.Credential(r.Header.Get("Authorization"))); err != nil {
+		if who, err = s.caller(r); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,13 @@ func (s *server) startImport(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
+	list = allowed{list, func() error {
+		now, err := s.caller(r)
+		if err != nil {
+			return err
+		}
+		return s.ingest.Authorise(now, im)
+	}}
 	if dry {
 		p, err := s.ingest.DryRun(r.Context(), who, im, list)
 		if err != nil {

@@ -15,15 +15,22 @@ import (
 	"muster/internal/ingest"
 )
 
-// idleUpload is how long a client may take between two pieces of an upload.
-const idleUpload = time.Minute
+const (
+	// paceWindow is how long muster waits for paceBytes of an upload, so that nobody who trickles keeps
+	// others from importing.
+	paceWindow = time.Minute
+	paceBytes  = 64 << 10
+)
 
-// upload is a body of any size: each piece of it has a deadline, and all of them a limit.
+// upload is a body of any size: its pieces have deadlines, and all of them a limit.
 type upload struct {
 	r       io.Reader
 	control *http.ResponseController
 	left    int64
 	limit   int64
+	// wait is how long the next due bytes may keep muster waiting.
+	wait time.Duration
+	due  int64
 }
 
 func newUpload(w http.ResponseWriter, r io.Reader, limit int64) *upload {
@@ -31,8 +38,14 @@ func newUpload(w http.ResponseWriter, r io.Reader, limit int64) *upload {
 }
 
 func (u *upload) Read(b []byte) (int, error) {
-	_ = u.control.SetReadDeadline(time.Now().Add(idleUpload)) // without one the upload is only less guarded
+	if u.due <= 0 {
+		u.wait, u.due = paceWindow, paceBytes
+	}
+	asked := time.Now()
+	_ = u.control.SetReadDeadline(asked.Add(u.wait)) // without one the upload is only less guarded
 	n, err := u.r.Read(b)
+	u.wait -= time.Since(asked)
+	u.due -= int64(n)
 	if err != nil {
 		u.done()
 	}
@@ -41,15 +54,31 @@ func (u *upload) Read(b []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, fault.Unavailablef("the upload paused for more than a minute; send it again").Because(err)
+		return n, fault.Unavailablef("the upload stopped, or came with less than %d KiB a minute; send it again", paceBytes>>10).Because(err)
 	case err != nil && !errors.Is(err, io.EOF):
-		return n, fault.Invalidf("the upload ends early").Because(err)
+		return n, fault.Invalidf("the upload ends early; send the whole list again").Because(err)
 	}
 	return n, err
 }
 
 // done ends the deadline: whatever comes next on the connection has its own.
 func (u *upload) done() { _ = u.control.SetReadDeadline(time.Time{}) }
+
+// allowed is a list that ends well only if its sender may still import it: an upload can take hours.
+type allowed struct {
+	r     io.Reader
+	still func() error
+}
+
+func (a allowed) Read(b []byte) (int, error) {
+	n, err := a.r.Read(b)
+	if errors.Is(err, io.EOF) {
+		if refused := a.still(); refused != nil {
+			return n, refused
+		}
+	}
+	return n, err
+}
 
 const (
 	// maxFieldBytes bounds a form field beside the file.

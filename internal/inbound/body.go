@@ -9,8 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"muster/internal/connector/list"
 	"muster/internal/fault"
 )
@@ -59,7 +57,7 @@ func (c *call) readBody() (*body, error) {
 	switch {
 	case err == nil:
 		return b, nil
-	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		return nil, c.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fault.Unavailablef("the body arrived too slowly; send the request again").Because(err)

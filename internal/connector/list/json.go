@@ -12,9 +12,6 @@ import (
 	"muster/internal/fault"
 )
 
-// maxDepth bounds the nesting of one element of a list.
-const maxDepth = 32
-
 // objectParser takes the key from JSON values, one a line.
 type objectParser struct{ column string }
 
@@ -26,6 +23,11 @@ func (p *objectParser) parse(b *block, to Sink) {
 			line, data = data[:i], data[i+1:]
 		} else {
 			data = nil
+		}
+		b.lines++
+		if len(line) > maxRow {
+			b.broken = tooLong
+			return
 		}
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -43,11 +45,9 @@ func (p *objectParser) parse(b *block, to Sink) {
 		}
 		switch {
 		case err != nil:
-			b.rows++
-			b.refuse("the line is not JSON", line)
+			b.skip("the line is not JSON", line)
 		case reason != "":
-			b.rows++
-			b.refuse(reason, line)
+			b.skip(reason, line)
 		default:
 			b.take(key, to)
 		}
@@ -102,9 +102,6 @@ func (p *objectParser) object(dec *jsontext.Decoder) (key []byte, reason string,
 		n := name.String()
 		r := p.rank(n)
 		if kind := dec.PeekKind(); r < 0 || found && r > rank || kind != '"' && kind != '0' {
-			if dec.StackDepth() > maxDepth {
-				return nil, "", errDeep
-			}
 			if err := dec.SkipValue(); err != nil {
 				return nil, "", err
 			}
@@ -125,7 +122,8 @@ func (p *objectParser) object(dec *jsontext.Decoder) (key []byte, reason string,
 	return key, reason, nil
 }
 
-var errDeep = errors.New("nested too deeply")
+// errLarge says that an element is longer than elementReader lets it be.
+var errLarge = errors.New("longer than 2 MiB")
 
 // rank says how well a name suits the key, smaller is better; -1: not at all.
 func (p *objectParser) rank(name string) int {
@@ -150,18 +148,23 @@ func readArray(ctx context.Context, r io.Reader, o Options, to Sink) (Summary, e
 	if err := s.open(); err != nil {
 		return Summary{}, err
 	}
-	dec := jsontext.NewDecoder(io.MultiReader(bytes.NewReader(s.rest), &countingReader{s}), jsontext.AllowDuplicateNames(true))
+	from := &elementReader{s: s, limit: s.read + 2*maxRow}
+	dec := jsontext.NewDecoder(io.MultiReader(bytes.NewReader(s.rest), from), jsontext.AllowDuplicateNames(true))
 	p := &objectParser{column: o.Column}
 	b := &block{}
 	var sum Summary
-	err := p.array(ctx, dec, b, to, o, &sum)
+	err := p.array(ctx, dec, from, b, to, o, &sum)
 	sum.Rows, sum.Bytes = b.rows, s.read
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case b.err != nil:
 		return sum, b.err
-	case errors.As(err, &syntactic), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, errDeep):
-		return sum, fault.Invalidf("the list is not a JSON array: after %d elements, at byte %d", b.rows, dec.InputOffset()).Because(err)
+	case errors.Is(err, errLarge):
+		return sum, fault.Invalidf("element %d of the list is %v; a list has one key an element", b.rows+1, errLarge).Because(err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return sum, fault.Invalidf("the JSON array ends early, after %d elements; send the whole list again", b.rows).Because(err)
+	case errors.As(err, &syntactic):
+		return sum, fault.Invalidf("the list is not a JSON array: %s after %d elements, at byte %d", clip(syntactic.Err.Error()), b.rows, dec.InputOffset()).Because(err)
 	case err != nil:
 		return sum, err
 	case sum.Rows == 0:
@@ -172,19 +175,26 @@ func readArray(ctx context.Context, r io.Reader, o Options, to Sink) (Summary, e
 	return sum, nil
 }
 
-// countingReader goes on where a splitter has begun.
-type countingReader struct{ s *splitter }
+// elementReader goes on where a splitter has begun, up to a limit: the decoder keeps an element until
+// it ends.
+type elementReader struct {
+	s     *splitter
+	limit int64
+}
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	if c.s.eof {
+func (e *elementReader) Read(p []byte) (int, error) {
+	switch {
+	case e.s.eof:
 		return 0, io.EOF
+	case e.s.read >= e.limit:
+		return 0, errLarge
 	}
-	n, err := c.s.r.Read(p)
-	c.s.read += int64(n)
+	n, err := e.s.r.Read(p[:min(int64(len(p)), e.limit-e.s.read)])
+	e.s.read += int64(n)
 	return n, err
 }
 
-func (p *objectParser) array(ctx context.Context, dec *jsontext.Decoder, b *block, to Sink, o Options, sum *Summary) error {
+func (p *objectParser) array(ctx context.Context, dec *jsontext.Decoder, from *elementReader, b *block, to Sink, o Options, sum *Summary) error {
 	t, err := dec.ReadToken()
 	if err != nil {
 		return err
@@ -193,13 +203,14 @@ func (p *objectParser) array(ctx context.Context, dec *jsontext.Decoder, b *bloc
 		return fault.Invalidf("the list is not a JSON array")
 	}
 	for dec.PeekKind() != ']' && b.err == nil {
+		from.limit = max(from.limit, dec.InputOffset()+2*maxRow)
 		key, reason, err := p.element(dec)
 		if err != nil {
 			return err
 		}
+		b.lines++
 		if reason != "" {
-			b.rows++
-			b.refuse(reason, nil)
+			b.skip(reason, nil)
 		} else {
 			b.take(key, to)
 		}

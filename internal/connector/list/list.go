@@ -3,13 +3,12 @@
 //
 // A list may have any size: it is read once, in blocks that are parsed in parallel, and memory is
 // bounded by the size of a block, never by the shape of the list. A row that can't be used is
-// skipped and reported with its number; a list that can't be what it claims to be is refused with
-// [fault.Invalid]. The package knows nothing of what becomes of the keys.
+// skipped and reported with its number. A list that can't be what it claims to be, or of which nobody
+// can say where its rows end, is refused with [fault.Invalid]. The package knows nothing of what becomes of the keys.
 package list
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"unicode/utf8"
@@ -37,7 +36,9 @@ type Options struct {
 	// Header says whether the first row of a CSV names the columns. Nil: it does if Column is a name,
 	// or if its first field is one of the usual names for a key.
 	Header *bool
-	// Skip is told of every row that can't be used, in the order of rows, by one goroutine.
+	// Skip is told of every row that can't be used, in the order of rows, by one goroutine. Rows are
+	// numbered from 1 as they stand in the list, header and empty rows too, elements of an array as they
+	// come.
 	Skip func(row int64, reason, value string)
 	// Progress is told now and then how much was read.
 	Progress func(bytes, rows int64)
@@ -59,7 +60,7 @@ type Summary struct {
 // Limits of a row.
 const (
 	blockBytes = 1 << 20
-	maxRow     = 1 << 20 // bytes; a longer one is skipped
+	maxRow     = 1 << 20 // bytes; a list with a longer one is refused
 	maxSample  = 64      // bytes of a value that Skip is told
 )
 
@@ -90,10 +91,13 @@ type skip struct {
 type block struct {
 	n     int // counts from 0
 	data  []byte
-	long  bool // a row that is too long stands for the block
+	lines int64 // rows that were looked at, empty ones too
 	rows  int64
 	skips []skip
-	err   error
+	// broken says what is wrong with the row that was looked at last, so that the list can't be read
+	// any further.
+	broken string
+	err    error // of the sink
 }
 
 // rowParser parses the rows of a block into a sink.
@@ -106,66 +110,48 @@ type rowParser interface {
 func readLines(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &splitter{r: r, quotes: o.Format == CSV}
+	s := &splitter{r: r}
 	var parser rowParser = &objectParser{column: o.Column}
 	if o.Format == CSV {
 		csv, err := s.begin(o)
 		if err != nil {
 			return Summary{}, err
 		}
-		parser = csv
+		parser, s.csv = csv, csv
 	} else if err := s.open(); err != nil {
 		return Summary{}, err
 	}
-	work := make(chan *block, len(sinks))
-	done := make(chan *block, len(sinks))
+	work := make(chan *block)
+	done := make(chan *block)
+	inFlight := make(chan struct{}, 2*len(sinks))
+	var readErr error
+	go func() {
+		defer close(work)
+		readErr = s.split(ctx, inFlight, work)
+	}()
 	var parsing sync.WaitGroup
 	for _, sink := range sinks {
 		parsing.Go(func() {
 			for b := range work {
-				if b.long {
-					b.rows = 1
-					b.skips = append(b.skips, skip{row: 1, reason: "the row is longer than 1 MiB"})
-				} else if b.err == nil {
+				if b.broken == "" {
 					parser.parse(b, sink)
 				}
-				select {
-				case done <- b:
-				case <-ctx.Done():
-					return
-				}
+				done <- b
 			}
 		})
 	}
-	var readErr error
-	go func() {
-		defer close(work)
-		for n := 0; ; n++ {
-			b, err := s.next()
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					readErr = err
-				}
-				return
-			}
-			b.n = n
-			select {
-			case work <- b:
-			case <-ctx.Done():
-				readErr = ctx.Err()
-				return
-			}
-		}
-	}()
 	go func() {
 		parsing.Wait()
 		close(done)
 	}()
-	sum, err := collect(done, o, cancel)
+	sum, err := collect(done, inFlight, s.header, o)
+	cancel()
+	for range done { // takes every block, so that nobody is left behind
+	}
+	sum.Bytes = s.read
 	if err == nil {
 		err = readErr
 	}
-	sum.Bytes = s.read
 	if err == nil && sum.Rows == 0 {
 		err = fault.Invalidf("the list holds no row")
 	}
@@ -175,30 +161,36 @@ func readLines(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summa
 	return sum, err
 }
 
-// collect puts parsed blocks into order and reports what was skipped.
-func collect(done <-chan *block, o Options, cancel func()) (sum Summary, err error) {
+// collect puts parsed blocks into order and reports what was skipped, until there are no more or one
+// can't be used. Rows are numbered as a spreadsheet numbers them; lines is how many stand before the
+// first block.
+func collect(done <-chan *block, inFlight <-chan struct{}, lines int64, o Options) (sum Summary, err error) {
 	early := make(map[int]*block)
 	next := 0
 	var bytes int64
 	for b := range done {
-		if b.err != nil && err == nil {
-			err = b.err
-			cancel()
-		}
 		early[b.n] = b
 		for b := early[next]; b != nil; b = early[next] {
 			delete(early, next)
 			next++
 			for _, s := range b.skips {
-				o.Skip(sum.Rows+s.row, s.reason, s.value)
+				o.Skip(lines+s.row, s.reason, s.value)
 			}
+			lines += b.lines
 			sum.Rows += b.rows
 			sum.Skipped += int64(len(b.skips))
 			bytes += int64(len(b.data))
 			o.Progress(bytes, sum.Rows)
+			<-inFlight
+			switch {
+			case b.err != nil:
+				return sum, b.err
+			case b.broken != "":
+				return sum, fault.Invalidf("row %d of the list %s", lines, b.broken)
+			}
 		}
 	}
-	return sum, err
+	return sum, nil
 }
 
 // take hands a key over unless it can't be one, and says why not.
@@ -221,10 +213,16 @@ func (b *block) take(key []byte, to Sink) {
 	b.refuse(reason, key)
 }
 
-// refuse skips the row that was counted last.
+// skip leaves out a row that has no key.
+func (b *block) skip(reason string, value []byte) {
+	b.rows++
+	b.refuse(reason, value)
+}
+
+// refuse leaves out the row that was counted last.
 func (b *block) refuse(reason string, value []byte) {
 	if len(value) > maxSample {
 		value = value[:maxSample]
 	}
-	b.skips = append(b.skips, skip{row: b.rows, reason: reason, value: string(value)})
+	b.skips = append(b.skips, skip{row: b.lines, reason: reason, value: string(value)})
 }

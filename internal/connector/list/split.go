@@ -2,6 +2,8 @@ package list
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -14,7 +16,8 @@ import (
 // splitter cuts a list into blocks that end where a row ends.
 type splitter struct {
 	r      io.Reader
-	quotes bool // a quoted field may hold line ends
+	csv    *csvParser // knows where rows end; nil: at every line end
+	header int64      // rows before the first block
 	read   int64
 	rest   []byte // the beginning of the next block
 	eof    bool
@@ -25,14 +28,27 @@ func (s *splitter) open() error {
 	if err := s.fill(); err != nil {
 		return err
 	}
-	if bytes.HasPrefix(s.rest, []byte("\xff\xfe")) || bytes.HasPrefix(s.rest, []byte("\xfe\xff")) {
-		return fault.Invalidf("the list is UTF-16; save it as UTF-8")
+	if isUTF16(s.rest) {
+		return fault.Invalidf("the list is UTF-16; save it as UTF-8, which spreadsheets call CSV UTF-8")
 	}
-	if bytes.HasPrefix(s.rest, []byte("PK\x03\x04")) || bytes.HasPrefix(s.rest, []byte("\x1f\x8b")) || bytes.HasPrefix(s.rest, []byte("\x28\xb5\x2f\xfd")) {
-		return fault.Invalidf("the list is a compressed file or a spreadsheet; send plain text, or say so in Content-Encoding (gzip, zstd)")
+	for _, magic := range []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "\x1f\x8b", "\x28\xb5\x2f\xfd"} {
+		if bytes.HasPrefix(s.rest, []byte(magic)) {
+			return fault.Invalidf("the list is a compressed file or a spreadsheet; send plain text, or say so in Content-Encoding (gzip, zstd)")
+		}
 	}
 	s.rest = bytes.TrimPrefix(s.rest, []byte("\xef\xbb\xbf"))
 	return nil
+}
+
+// isUTF16 tells by the byte order mark, or because every second byte of the beginning is zero.
+func isUTF16(b []byte) bool {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return true
+	case len(b) < 4:
+		return false
+	}
+	return b[0] == 0 && b[2] == 0 || b[1] == 0 && b[3] == 0
 }
 
 // fill reads until there is a block's worth of bytes, or no more.
@@ -58,6 +74,29 @@ func (s *splitter) fill() error {
 	return nil
 }
 
+// split hands over one block after the other, each when there is room in flight for it.
+func (s *splitter) split(ctx context.Context, inFlight chan<- struct{}, work chan<- *block) error {
+	for n := 0; ; n++ {
+		b, err := s.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b.n = n
+		select {
+		case inFlight <- struct{}{}:
+			work <- b
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if b.broken != "" {
+			return nil
+		}
+	}
+}
+
 // next returns the next block, [io.EOF] when there is none.
 func (s *splitter) next() (*block, error) {
 	if err := s.fill(); err != nil {
@@ -66,75 +105,20 @@ func (s *splitter) next() (*block, error) {
 	if len(s.rest) == 0 {
 		return nil, io.EOF
 	}
-	end := s.lastEnd(s.rest)
+	end, broken := len(s.rest), ""
 	switch {
 	case s.eof:
-		end = len(s.rest)
-	case end == 0:
-		return s.skipRow()
+	case s.csv != nil:
+		end, broken = s.csv.lastEnd(s.rest)
+	default:
+		end = bytes.LastIndexByte(s.rest, '\n') + 1
+	}
+	if end == 0 {
+		return &block{lines: 1, broken: cmp.Or(broken, tooLong)}, nil
 	}
 	b := &block{data: s.rest[:end:end]}
 	s.rest = s.rest[end:]
 	return b, nil
-}
-
-// lastEnd returns where the last whole row ends, 0 if there is none.
-func (s *splitter) lastEnd(data []byte) int {
-	if !s.quotes || bytes.IndexByte(data, '"') < 0 {
-		return bytes.LastIndexByte(data, '\n') + 1
-	}
-	end := 0
-	for at := 0; at < len(data); {
-		n := rowEnd(data[at:])
-		if n == 0 {
-			break
-		}
-		at += n
-		end = at
-	}
-	return end
-}
-
-// rowEnd returns where the first row of a CSV ends, 0 if its end isn't there.
-func rowEnd(data []byte) int {
-	// may: a quote here begins a quoted part, because a field begins or the quote is a doubled one.
-	quoted, may := false, true
-	for i, c := range data {
-		switch {
-		case quoted:
-			if c == '"' {
-				quoted, may = false, true
-			}
-		case c == '"' && may:
-			quoted = true
-		case c == '\n':
-			return i + 1
-		default:
-			may = c == ','
-		}
-	}
-	return 0
-}
-
-// skipRow reads past a row that is longer than a block.
-func (s *splitter) skipRow() (*block, error) {
-	quotes := s.quotes
-	s.quotes = false // whatever its quotes mean, the next line end ends it
-	defer func() { s.quotes = quotes }()
-	for {
-		if i := bytes.IndexByte(s.rest, '\n'); i >= 0 {
-			s.rest = s.rest[i+1:]
-			break
-		}
-		s.rest = nil
-		if s.eof {
-			break
-		}
-		if err := s.fill(); err != nil {
-			return nil, err
-		}
-	}
-	return &block{long: true}, nil
 }
 
 // usual are names that the column of the key has as a rule, in lower case.
@@ -144,48 +128,46 @@ func isUsual(name string) bool {
 	return slices.Contains(usual, strings.ToLower(strings.TrimSpace(name)))
 }
 
-// begin reads the header of a CSV, if it has one, and finds the column.
+// begin reads the header of a CSV, if it has one, and finds the column and what separates it from
+// others.
 func (s *splitter) begin(o Options) (*csvParser, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
 	index, err := strconv.Atoi(o.Column)
 	named := err != nil && o.Column != ""
-	if named {
-		index = 0
-	}
-	if index < 0 || index > maxColumn {
+	if !named && (index < 0 || index > maxColumn) {
 		return nil, fault.Invalidf("the column %s can't be; columns count from 0 to %d", o.Column, maxColumn)
 	}
-	end := rowEnd(s.rest)
-	if end == 0 {
-		end = len(s.rest)
+	if named && o.Header != nil && !*o.Header {
+		return nil, fault.Invalidf("the column %q can't be found without a header row; give its index, counted from 0", clip(o.Column))
 	}
-	names := fields(s.rest[:end])
-	header := named || len(names) > 0 && isUsual(names[min(index, len(names)-1)])
-	if o.Header != nil {
-		header = *o.Header
-	}
-	if !header {
+	comma := &csvParser{column: index, separator: ','}
+	// Spreadsheets write semicolons where the comma is the decimal sign, and tabs into text files.
+	for _, separator := range []byte{',', ';', '\t'} {
+		p := &csvParser{column: index, separator: separator}
+		names, end, lines := p.first(s.rest)
+		if len(names) == 0 {
+			return comma, nil
+		}
+		known := isUsual(names[min(index, len(names)-1)])
 		if named {
-			return nil, fault.Invalidf("the column %q can't be found without a header row; give its index, counted from 0", clip(o.Column))
+			p.column = slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(o.Column)) })
+			known = p.column >= 0
 		}
-		return &csvParser{column: index}, nil
-	}
-	s.rest = s.rest[end:]
-	if named {
-		index = -1
-		for i, name := range names {
-			if strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(o.Column)) {
-				index = i
-				break
-			}
-		}
-		if index < 0 {
-			return nil, fault.Invalidf("the list has no column %q; it has %s", clip(o.Column), clip(strings.Join(names, ", ")))
+		if known && (o.Header == nil || *o.Header) {
+			s.rest, s.header = s.rest[end:], lines
+			return p, nil
 		}
 	}
-	return &csvParser{column: index}, nil
+	names, end, lines := comma.first(s.rest)
+	switch {
+	case named:
+		return nil, fault.Invalidf("the list has no column %q; it has %s", clip(o.Column), clip(strings.Join(names, ", ")))
+	case o.Header != nil && *o.Header:
+		s.rest, s.header = s.rest[end:], lines
+	}
+	return comma, nil
 }
 
 func clip(s string) string {
