@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -246,7 +247,11 @@ func (j *job) finish() {
 		j.load.Discard() // it goes on at the next start
 		j.i.end(j)
 	default:
-		j.i.log.Error("import came to nothing", "segment", j.id.key, "run", j.name, "err", err)
+		level := slog.LevelInfo
+		if fault.KindOf(err) == fault.Internal {
+			level = slog.LevelError
+		}
+		j.i.log.Log(ctx, level, "import came to nothing", "segment", j.id.key, "run", j.name, "err", err)
 		j.give(err)
 	}
 }

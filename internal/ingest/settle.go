@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -95,6 +96,9 @@ func (s *settlement) stage(tx store.Tx) error {
 	p, err := s.im.find(tx, s.who, policy.UpdateIncluded)
 	if err != nil {
 		return err
+	}
+	if _, open := tx.Session(s.id.env, s.id.key, s.name); !open { // the segment of today is another one
+		return fault.NotFoundf("segment %s was deleted while the list was on its way; nothing of it was taken", s.id.key)
 	}
 	s.run, s.ended = s.state(), ""
 	s.run.Progress, s.run.Waiting = nil, false
