@@ -86,7 +86,8 @@ type Scratch interface {
 
 // File is an open immutable file.
 type File interface {
-	// Bytes is the whole content, mapped where the driver can.
+	// Bytes is the whole content, mapped where the driver can. Who reads it catches the faults of
+	// pages that the disk can't deliver: see [CatchFault].
 	Bytes() []byte
 	Close() error
 }

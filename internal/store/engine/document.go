@@ -8,6 +8,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"iter"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -116,12 +117,15 @@ func (e *Engine) nameDocument(id segment.EnvID, name store.DocumentID, row docum
 }
 
 // document is an open document.
-type document struct {
-	*bytes.Reader
-	file store.File
-}
+type document struct{ store.File }
 
-func (d document) Close() error { return d.file.Close() }
+func (d document) Size() int64 { return int64(len(d.Bytes())) }
+
+func (d document) ReadAt(p []byte, off int64) (n int, err error) {
+	b := d.Bytes()
+	defer store.CatchFault(debug.SetPanicOnFault(true), b, &err)
+	return bytes.NewReader(b).ReadAt(p, off)
+}
 
 // OpenDocument returns a document.
 func (e *Engine) OpenDocument(ctx context.Context, env segment.EnvID, id store.DocumentID) (store.Document, error) {
@@ -136,7 +140,7 @@ func (e *Engine) OpenDocument(ctx context.Context, env segment.EnvID, id store.D
 	if err != nil {
 		return nil, fmt.Errorf("open document %s: %w", id, err)
 	}
-	return document{bytes.NewReader(f.Bytes()), f}, nil
+	return document{f}, nil
 }
 
 func (e *Engine) documentRow(ctx context.Context, env segment.EnvID, id store.DocumentID) (documentRow, bool, error) {

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"math/bits"
 	"runtime"
+	"runtime/debug"
+	"slices"
 
 	"muster/internal/segment"
 	"muster/internal/store/roster"
@@ -24,6 +27,19 @@ type walk struct {
 // sift picks the memberships that may hold the context, of shardSize at most; false once yield
 // wants no more.
 func (w *walk) sift(places []place) (more bool) {
+	for may := w.probe(places); may != 0; may &= may - 1 {
+		if w.n == len(w.likely) && !w.answer() {
+			return false
+		}
+		w.likely[w.n] = places[bits.TrailingZeros32(may)].m
+		w.n++
+	}
+	return true
+}
+
+// probe returns which of shardSize places may hold the context, one bit each.
+func (w *walk) probe(places []place) (may uint32) {
+	defer catchProbing(debug.SetPanicOnFault(true), places, &may)
 	var offs [shardSize]uint32
 	for i := range places {
 		off, fetched := places[i].probe.Fetch(&w.needle)
@@ -31,23 +47,30 @@ func (w *walk) sift(places []place) (more bool) {
 		w.fetched ^= fetched
 	}
 	for i := range places {
-		p := &places[i]
-		if !p.probe.MayHold(&w.needle, offs[i%shardSize]) {
-			continue
+		if places[i].probe.MayHold(&w.needle, offs[i%shardSize]) {
+			may |= 1 << (i % shardSize)
 		}
-		if w.n == len(w.likely) && !w.answer() {
-			return false
-		}
-		w.likely[w.n] = p.m
-		w.n++
 	}
-	return true
+	return may
+}
+
+// catchProbing makes all places likely when a filter can't be read: the lookup in each of them then
+// finds out which one it is.
+func catchProbing(before bool, places []place, may *uint32) {
+	debug.SetPanicOnFault(before)
+	p := recover()
+	if p == nil {
+		return
+	}
+	if !slices.ContainsFunc(places, func(at place) bool { return at.file != nil && at.file.roster.Fault(p) != nil }) {
+		panic(p)
+	}
+	*may = uint32(1<<len(places) - 1)
 }
 
 // answer yields the likely memberships that do hold the context; false once yield wants no more.
 func (w *walk) answer() (more bool) {
 	var at [shardSize]*layers
-	var glances [shardSize]roster.Glance
 	for i, m := range w.likely[:w.n] {
 		at[i] = m.layers.Load()
 	}
@@ -59,16 +82,7 @@ func (w *walk) answer() (more bool) {
 		}
 	}
 	w.n = 0
-	for i, l := range at[:n] {
-		if f := l.largest(); f != nil {
-			glances[i] = f.roster.Glance(&w.h)
-		}
-	}
-	for i, l := range at[:n] {
-		if f := l.largest(); f != nil {
-			w.fetched ^= glances[i].Fetch(f.roster)
-		}
-	}
+	w.glance(at[:n])
 	for i, m := range w.likely[:n] {
 		ops, err := at[i].state(&w.h)
 		if err != nil {
@@ -81,6 +95,34 @@ func (w *walk) answer() (more bool) {
 	}
 	runtime.KeepAlive(&at)
 	return true
+}
+
+// glance asks for the memory that the lookups in shardSize memberships will read.
+func (w *walk) glance(at []*layers) {
+	defer catchGlancing(debug.SetPanicOnFault(true), at)
+	var glances [shardSize]roster.Glance
+	for i, l := range at {
+		if f := l.largest(); f != nil {
+			glances[i%shardSize] = f.roster.Glance(&w.h)
+		}
+	}
+	for i, l := range at {
+		if f := l.largest(); f != nil {
+			w.fetched ^= glances[i%shardSize].Fetch(f.roster)
+		}
+	}
+}
+
+// catchGlancing ends the glancing when a roster can't be read: the lookup in it says so.
+func catchGlancing(before bool, at []*layers) {
+	debug.SetPanicOnFault(before)
+	p := recover()
+	if p == nil {
+		return
+	}
+	if !slices.ContainsFunc(at, func(l *layers) bool { f := l.largest(); return f != nil && f.roster.Fault(p) != nil }) {
+		panic(p)
+	}
 }
 
 // largest returns the oldest roster, nil if there is none.

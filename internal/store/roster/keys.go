@@ -3,11 +3,13 @@ package roster
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // keyBlockBytes is the size at which a block of keys is closed, before compression.
@@ -209,7 +211,8 @@ func (c *keyCursor) key(i int) ([]byte, error) {
 
 // Key returns the key of a context; nil if the roster does not hold the context or its key. The
 // error wraps [store.ErrCorrupt].
-func (r *Roster) Key(h segment.Hash) ([]byte, error) {
+func (r *Roster) Key(h segment.Hash) (key []byte, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
 	g, i, err := r.locate(&h)
 	if err != nil || g == nil {
 		return nil, err
@@ -218,8 +221,7 @@ func (r *Roster) Key(h segment.Hash) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.key(i)
-	if err != nil {
+	if key, err = c.key(i); err != nil {
 		return nil, fmt.Errorf("read the key of %s: %w", h, err)
 	}
 	return key, nil

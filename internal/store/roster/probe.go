@@ -6,13 +6,15 @@ import (
 	"sync/atomic"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // Probe tells of nearly every context that a roster does not hold it. It is a part of a roster laid
 // out to be kept in an array: the lookup of one context in many rosters then waits for one cache
 // line of each, and for many of them at once if all are fetched before the first is asked.
 //
-// Whoever keeps a probe keeps the bytes of its roster. The zero Probe knows nothing.
+// Whoever keeps a probe keeps the bytes of its roster, and catches their faults: see [Roster.Fault].
+// The zero Probe knows nothing.
 type Probe struct {
 	filter []byte // nil if the roster has more than one group
 	low    uint64
@@ -83,7 +85,12 @@ func (p *Probe) MayHold(n *Needle, off uint32) bool {
 	return set == 1 || verified == 0
 }
 
-// Glance is a lookup taken in steps, each of which asks for the memory that the next one reads.
+// Fault returns what it means that reading a roster's probe, or glancing into it, panicked with p:
+// an error that wraps [store.ErrCorrupt], nil if it is nothing of this roster.
+func (r *Roster) Fault(p any) error { return store.FaultIn(r.b, p) }
+
+// Glance is a lookup taken in steps, each of which asks for the memory that the next one reads. Who
+// glances catches faults: see [Roster.Fault].
 type Glance struct {
 	group    *group
 	point    point

@@ -3,9 +3,11 @@ package roster
 import (
 	"bytes"
 	"iter"
+	"runtime/debug"
 	"sort"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // Range yields the entries whose hash begins with a byte from first to last, in hash order and
@@ -23,26 +25,37 @@ func (r *Roster) Range(first, last byte) iter.Seq2[segment.Change, error] {
 			if bytes.Compare(g.first[:], to[:]) > 0 {
 				return
 			}
-			if err := r.checked.bytes(g.heads, g.end); err != nil {
+			more, err := r.within(g, first, last, yield)
+			if err != nil {
 				yield(segment.Change{}, err)
-				return
 			}
-			heads := r.b[g.heads:g.rests]
-			i := sort.Search(g.n, func(i int) bool { return heads[i*columnBytes] >= first })
-			end := sort.Search(g.n, func(i int) bool { return heads[i*columnBytes] > last })
-			for ; i < end; i++ {
-				ch := segment.Change{Hash: r.hash(g, i), Ops: g.uniform}
-				if g.uniform == 0 {
-					var err error
-					if ch.Ops, err = r.ops(g, i); err != nil {
-						yield(segment.Change{}, err)
-						return
-					}
-				}
-				if !yield(ch, nil) {
-					return
-				}
+			if err != nil || !more {
+				return
 			}
 		}
 	}
+}
+
+// within yields the entries of one group whose hash begins with a byte from first to last. It returns
+// false when yield did.
+func (r *Roster) within(g *group, first, last byte, yield func(segment.Change, error) bool) (more bool, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
+	if err := r.checked.bytes(g.heads, g.end); err != nil {
+		return false, err
+	}
+	heads := r.b[g.heads:g.rests]
+	i := sort.Search(g.n, func(i int) bool { return heads[i*columnBytes] >= first })
+	end := sort.Search(g.n, func(i int) bool { return heads[i*columnBytes] > last })
+	for ; i < end; i++ {
+		ch := segment.Change{Hash: r.hash(g, i), Ops: g.uniform}
+		if g.uniform == 0 {
+			if ch.Ops, err = r.ops(g, i); err != nil {
+				return false, err
+			}
+		}
+		if !yield(ch, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
 }

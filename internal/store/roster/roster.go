@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"runtime/debug"
 	"sort"
 
 	"muster/internal/segment"
@@ -54,12 +55,15 @@ type Roster struct {
 // Open returns a reader over the bytes of a roster, which must not change while it is in use. It
 // verifies header and footer; everything else is verified when first touched. The error wraps
 // [store.ErrCorrupt].
-func Open(b []byte) (*Roster, error) {
+//
+// The bytes may be mapped: a page that the disk can't deliver is an error like a wrong checksum.
+func Open(b []byte) (r *Roster, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), b, &err)
 	t, err := parseTrailer(b)
 	if err != nil {
 		return nil, err
 	}
-	r := &Roster{b: b, sum: t.sum}
+	r = &Roster{b: b, sum: t.sum}
 	directory := b[t.footer : t.footer+uint64(t.groups)*directoryBytes]
 	r.groups = make([]group, t.groups)
 	r.firsts = make([]uint64, t.groups)
@@ -100,12 +104,13 @@ func (r *Roster) Counts() segment.Counts { return r.sum.Counts }
 
 // Find returns what the roster says about a context, false if nothing. The error wraps
 // [store.ErrCorrupt]; it may concern this hash alone. Find does not allocate.
-func (r *Roster) Find(h segment.Hash) (segment.Ops, bool, error) {
+func (r *Roster) Find(h segment.Hash) (ops segment.Ops, found bool, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
 	g, i, err := r.locate(&h)
 	if err != nil || g == nil {
 		return 0, false, err
 	}
-	ops, err := r.ops(g, i)
+	ops, err = r.ops(g, i)
 	return ops, err == nil, err
 }
 

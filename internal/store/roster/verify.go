@@ -2,13 +2,16 @@ package roster
 
 import (
 	"bytes"
+	"runtime/debug"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // Verify reads the whole roster and returns an error that wraps [store.ErrCorrupt] unless every
 // checksum holds, the entries are in order and can each be found, and the counts are right.
-func (r *Roster) Verify() error {
+func (r *Roster) Verify() (err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
 	if err := r.checked.bytes(0, uint64(len(r.checked.data))); err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package roster
 import (
 	"bytes"
 	"iter"
+	"runtime/debug"
 	"sort"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // All yields the entries in hash order, with their keys: all of them, or those after the given
@@ -30,7 +32,8 @@ func (r *Roster) All(after *segment.Hash) iter.Seq2[segment.Change, error] {
 }
 
 // walk yields the entries of one group after the given hash. It returns false when yield did.
-func (r *Roster) walk(g *group, after *segment.Hash, keys *keyCursor, yield func(segment.Change, error) bool) (bool, error) {
+func (r *Roster) walk(g *group, after *segment.Hash, keys *keyCursor, yield func(segment.Change, error) bool) (more bool, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
 	if err := r.checked.bytes(g.heads, g.end); err != nil {
 		return false, err
 	}
