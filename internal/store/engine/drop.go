@@ -96,10 +96,7 @@ func filesNamed(row store.Row) ([]store.FileID, error) {
 	case tablePublication:
 		var p publicationRow
 		err := decodeJSON(row, &p)
-		if p.File != nil {
-			return []store.FileID{*p.File}, err
-		}
-		return p.Rosters, err
+		return p.files(), err
 	case tableSession:
 		var s sessionRow
 		if err := decodeJSON(row, &s); err != nil || s.Kept == nil {

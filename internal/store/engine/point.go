@@ -141,10 +141,20 @@ func (e *Engine) layersOf(ctx context.Context, p *point) ([]layer, error) {
 		t.apply(p.tail)
 		all = append(all, layer{table: t})
 	}
-	for _, id := range p.Rosters {
+	below, err := e.openFiles(ctx, p.Rosters)
+	if err != nil {
+		return nil, fmt.Errorf("open point %s of segment %s: %w", p.ID, p.Ref.Key, err)
+	}
+	return append(all, below...), nil
+}
+
+// openFiles opens files as layers.
+func (e *Engine) openFiles(ctx context.Context, ids []store.FileID) ([]layer, error) {
+	var all []layer
+	for _, id := range ids {
 		f, err := e.openFile(ctx, id)
 		if err != nil {
-			return nil, fmt.Errorf("open point %s of segment %s: %w", p.ID, p.Ref.Key, err)
+			return nil, err
 		}
 		all = append(all, layer{file: f})
 	}

@@ -36,6 +36,23 @@ type publicationRow struct {
 	Run     segment.RunID  // whose counts are to be filled in; empty if they are known
 	File    *store.FileID  // the change file
 	Diff    segment.Diff   // once there is one
+	Ended   bool           // the ref ended: everybody left
+	Left    []store.FileID // instead of a change file: what everybody who left lies in, newest first
+}
+
+// isSettled reports whether the change lies in files of its own.
+func (r *publicationRow) isSettled() bool { return r.File != nil || len(r.Left) > 0 }
+
+// files returns the files that the row names.
+func (r *publicationRow) files() []store.FileID {
+	switch {
+	case r.File != nil:
+		return []store.FileID{*r.File}
+	case len(r.Left) > 0:
+		return r.Left
+	default:
+		return r.Rosters
+	}
 }
 
 type publicationID struct {
@@ -506,8 +523,17 @@ func (t *tx) gather(all []layer) (*segment.Changes, bool, error) {
 // prepareExchange adds the rows of a publication, whose revision is known now.
 func (t *tx) prepareExchange(p *prepared, d *delta) error {
 	pub, next := d.publication, d.m
-	old := t.step.e.membership(refID{next.env, next.ref})
 	pub.revision = d.revision
+	row, err := pub.row()
+	if err != nil {
+		return err
+	}
+	p.rows = append(p.rows, row)
+	p.named = append(p.named, pub.Rosters...)
+	if pub.Ended {
+		return nil
+	}
+	old := t.step.e.membership(refID{next.env, next.ref})
 	next.row.cut, next.row.began = d.revision-1, d.revision
 	if next.row.since == 0 {
 		next.row.since = d.revision
@@ -518,12 +544,6 @@ func (t *tx) prepareExchange(p *prepared, d *delta) error {
 	for _, rev := range old.keyed {
 		p.rows = append(p.rows, store.Row{Table: tableKeys, Key: keysKey(refID{next.env, next.ref}, rev)})
 	}
-	row, err := pub.row()
-	if err != nil {
-		return err
-	}
-	p.rows = append(p.rows, row)
-	p.named = append(p.named, pub.Rosters...)
 	return nil
 }
 
@@ -658,7 +678,12 @@ func turned(before, after segment.Ops) segment.Ops { return after&^before | (bef
 
 // sides opens what a publication exchanged: the layers before and after it.
 func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationRow, d *delta) (from, to []layer, err error) {
-	if row.Point != "" {
+	switch {
+	case len(row.Left) > 0:
+		if from, err = e.openFiles(ctx, row.Left); err != nil {
+			return nil, nil, err
+		}
+	case row.Point != "":
 		pt := e.points.get(pointID{env, row.Ref.Key, row.Point})
 		if pt == nil {
 			return nil, nil, fmt.Errorf("point %s: %w", row.Point, store.ErrNoPoint)
@@ -672,12 +697,6 @@ func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationR
 		tail.apply(&delta{hashes: d.hashes, ops: d.ops})
 		to = append(to, layer{table: tail})
 	}
-	for _, id := range row.Rosters {
-		f, err := e.openFile(ctx, id)
-		if err != nil {
-			return nil, nil, err
-		}
-		to = append(to, layer{file: f})
-	}
-	return from, to, nil
+	below, err := e.openFiles(ctx, row.Rosters)
+	return from, append(to, below...), err
 }

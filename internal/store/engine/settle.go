@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"muster/internal/segment"
@@ -31,6 +32,10 @@ func (e *Engine) settlePublications() {
 			if e.ctx.Err() != nil {
 				return
 			}
+			if errors.Is(err, store.ErrNoEnvironment) {
+				e.publications.remove(p)
+				continue
+			}
 			if err != nil {
 				e.o.Logger.Error("change of a publication was not written", "environment", p.env, "ref", p.Ref.String(), "revision", p.revision, "error", err)
 				if errors.Is(err, store.ErrCorrupt) {
@@ -45,38 +50,63 @@ func (e *Engine) settlePublications() {
 }
 
 // settle writes the change that a publication made into a file, counts it, and turns the tail of the
-// point before it into a file too.
-func (e *Engine) settle(ctx context.Context, p *publication) error {
-	d, err := e.entryDelta(ctx, p)
+// point before it into a file too. Where a ref ended, the files of the point say who left.
+func (e *Engine) settle(ctx context.Context, p *publication) (err error) {
+	row := p.publicationRow
+	row.Rosters = nil
+	var made []store.FileID
+	defer func() {
+		if err != nil && !e.failed() {
+			for _, id := range made {
+				e.deleteFile(e.writing, id)
+			}
+		}
+	}()
+	if !p.Ended {
+		f, err := e.putChange(ctx, p, &row.Diff)
+		if err != nil {
+			return err
+		}
+		made = append(made, f.id)
+		row.File = &f.id
+	}
+	pt, tail, err := e.sealed(ctx, p)
 	if err != nil {
 		return err
+	}
+	if tail != nil {
+		made = append(made, tail.id)
+	}
+	if p.Ended {
+		left := pt
+		if left == nil {
+			left = e.points.get(pointID{p.env, p.Ref.Key, p.Point})
+		}
+		if left == nil {
+			return fmt.Errorf("point %s: %w", p.Point, store.ErrNoPoint)
+		}
+		row.Left = left.Rosters
+	}
+	return e.replacePublication(p, row, pt)
+}
+
+// putChange writes the change that a publication made into a file and counts it.
+func (e *Engine) putChange(ctx context.Context, p *publication, diff *segment.Diff) (*file, error) {
+	d, err := e.entryDelta(ctx, p)
+	if err != nil {
+		return nil, err
 	}
 	from, to, err := e.sides(ctx, p.env, &p.publicationRow, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	before, after := &members{layers: from}, &members{layers: to}
-	var diff segment.Diff
-	f, err := e.putFile(ctx, roster.Partial, counted(difference(ctx, before, after), before, after, &diff))
+	f, err := e.putFile(ctx, roster.Partial, counted(difference(ctx, before, after), before, after, diff))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	diff.Unchanged = max(0, int(p.Counts.Included)-diff.Added)
-	pt, tail, err := e.sealed(ctx, p)
-	if err != nil {
-		e.deleteFile(e.writing, f.id)
-		return err
-	}
-	if err := e.replacePublication(p, f, diff, pt); err != nil {
-		if !e.failed() {
-			e.deleteFile(e.writing, f.id)
-			if tail != nil {
-				e.deleteFile(e.writing, tail.id)
-			}
-		}
-		return err
-	}
-	return nil
+	return f, nil
 }
 
 func (e *Engine) failed() bool { return e.failure.Load() != nil }
@@ -120,29 +150,24 @@ func (e *Engine) sealed(ctx context.Context, p *publication) (*point, *file, err
 	return &next, f, nil
 }
 
-// replacePublication makes a settled publication durable and known.
-func (e *Engine) replacePublication(p *publication, f *file, diff segment.Diff, pt *point) error {
+// replacePublication makes a settled publication, and its point if that was sealed, durable and known.
+func (e *Engine) replacePublication(p *publication, row publicationRow, pt *point) error {
 	env := e.environment(p.env)
 	if env == nil {
-		e.deleteFile(e.writing, f.id)
-		e.publications.remove(p)
-		return nil
+		return fmt.Errorf("settle publication: %w", store.ErrNoEnvironment)
 	}
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	if e.environment(p.env) != env {
 		return fmt.Errorf("settle publication: %w", store.ErrNoEnvironment)
 	}
-	row := p.publicationRow
-	row.Rosters, row.File, row.Diff = nil, &f.id, diff
 	next := publication{env: p.env, revision: p.revision, publicationRow: row}
 	r, err := next.row()
 	if err != nil {
 		return err
 	}
 	rows := []store.Row{r}
-	named := []store.FileID{f.id}
-	unnamed := p.Rosters
+	named, unnamed := slices.Clone(row.files()), p.Rosters
 	if pt != nil {
 		pointRows, err := pt.rows()
 		if err != nil {
@@ -152,7 +177,7 @@ func (e *Engine) replacePublication(p *publication, f *file, diff segment.Diff, 
 		named = append(named, pt.Rosters[0])
 	}
 	if row.Run != "" {
-		counted, err := e.countedRun(p, diff)
+		counted, err := e.countedRun(p, row.Diff)
 		if err != nil {
 			return err
 		}
@@ -168,7 +193,7 @@ func (e *Engine) replacePublication(p *publication, f *file, diff segment.Diff, 
 	if pt != nil {
 		e.points.replace(pt)
 	}
-	p.Diff = diff // before settled is closed
+	p.Diff = row.Diff // before settled is closed
 	e.publications.remove(p)
 	e.release(unnamed...)
 	return nil
@@ -237,12 +262,10 @@ func (e *Engine) loadPublications(ctx context.Context) error {
 		if err := json.Unmarshal(row.Value, &p.publicationRow); err != nil {
 			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
 		}
-		if p.File != nil {
-			e.retain(*p.File)
-			continue
+		e.retain(p.files()...)
+		if !p.isSettled() {
+			e.publications.add(p)
 		}
-		e.retain(p.Rosters...)
-		e.publications.add(p)
 	}
 	return nil
 }

@@ -218,6 +218,16 @@ func (t *tx) dropRetired(p *prepared) {
 			}
 		}
 		p.unnamed = append(p.unnamed, old.row.rosters...)
+		if pt := t.left[id]; pt != nil {
+			gone := newMembership(id.env, id.ref)
+			stage(&t.deltas, gone, &delta{
+				ref: id.ref, m: gone, change: minus(segment.Counts{}, pt.Counts),
+				publication: &publication{
+					point: pt.ID, env: id.env, settled: make(chan struct{}),
+					publicationRow: publicationRow{Ref: id.ref, Point: pt.ID, Ended: true},
+				},
+			})
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 // event is one thing that the log tells of a context in a segment.
 type event struct {
 	store.Step
-	generation segment.Generation // 0: the segment was deleted
+	generation segment.Generation
 	sent       bool               // the operations are as they were sent, and may have had no effect
 }
 
@@ -153,9 +153,7 @@ func (t *tracer) glance(ctx context.Context, r store.Record) (at time.Time, even
 	_, at = d.head()
 	step := store.Step{Revision: r.Revision, At: at}
 	for range d.count(4) {
-		if t.deletes(&d) {
-			events = append(events, event{Step: step})
-		}
+		d.skipDefinition()
 	}
 	for range d.count(5) {
 		v := t.change(&d)
@@ -180,15 +178,14 @@ func (t *tracer) glance(ctx context.Context, r store.Record) (at time.Time, even
 	return at, events, nil
 }
 
-// deletes reads a definition and reports whether it is the deletion of the segment.
-func (t *tracer) deletes(d *decoder) bool {
-	kind, k := segment.DefinitionKind(d.octet()), d.take(d.uvarint())
+// skipDefinition passes over a definition.
+func (d *decoder) skipDefinition() {
+	d.octet()
+	d.take(d.uvarint())
 	d.uvarint()
-	n := d.uvarint()
-	if n > 0 {
+	if n := d.uvarint(); n > 0 {
 		d.take(n - 1)
 	}
-	return n == 0 && kind == segment.SegmentDefinition && string(k) == string(t.key) && !d.broken
 }
 
 // glimpse is what a delta says about a context.
@@ -283,20 +280,14 @@ func (t *tracer) release(all bool, yield func(store.Step, error) bool) bool {
 // effect returns what the newest event held did, and whether more of the log could not change that.
 func (t *tracer) effect() (ops segment.Ops, known bool) {
 	v := &t.held[0]
-	if v.generation != 0 && !v.sent {
+	if !v.sent {
 		return v.Ops, true
 	}
 	concerned := sets(v.Ops)
-	if v.generation == 0 {
-		concerned = segment.Include | segment.Exclude
-	}
 	before, known := t.before(concerned)
 	told := concerned
 	if !known {
 		told = sets(before)
-	}
-	if v.generation == 0 {
-		return turned(before.Settled()&told, 0), told == concerned
 	}
 	// Where nothing is told of the time before, what was sent is taken to have had an effect.
 	return v.Ops.Effective(before.Settled()) | v.Ops&^both(told), told&concerned == concerned
@@ -308,10 +299,7 @@ func (t *tracer) before(concerned segment.Ops) (ops segment.Ops, known bool) {
 	g := t.held[0].generation
 	for i := range t.held[1:] {
 		v := &t.held[1+i]
-		if g == 0 {
-			g = v.generation
-		}
-		if v.generation == 0 || v.generation != g { // what was before is another membership
+		if v.generation != g { // what was before is another membership
 			return ops, true
 		}
 		if ops = ops.Over(v.Ops); sets(ops)&concerned == concerned {

@@ -25,6 +25,7 @@ type tx struct {
 
 	opened     []*session
 	points     []*point
+	left       map[refID]*point // what refs that end leave; absent when nobody was there
 	records    []record       // for journals
 	rows       []store.Row    // that need nothing of the rest
 	named      []store.FileID // by these
@@ -181,8 +182,7 @@ func (t *tx) PutSegment(v *catalog.Segment) {
 		t.openRef(old, v)
 	}
 	if old != nil && old.Unbounded && (!v.Unbounded || old.Generation != v.Generation) {
-		t.endSessions(id)
-		stage(&t.over.memberships, refID{old.Env, old.Ref()}, nil)
+		t.retire(id, old.Ref())
 	}
 	if v.Generation > t.lastGeneration(id) {
 		stage(&t.over.generations, id, v.Generation)
@@ -220,14 +220,15 @@ func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
 	stage(&t.over.segments, segmentID{env, k}, nil)
 }
 
-// retire ends the membership of a segment that is deleted. It stays as a point.
+// retire ends the membership of a ref. It stays as a point, and readers of the log are told that
+// everybody left.
 func (t *tx) retire(id segmentID, ref segment.Ref) {
+	if t.step.touched[id] { // what earlier updates of the step did is in no point yet
+		_ = t.postpone()
+		return
+	}
 	m := t.step.e.membership(refID{id.env, ref})
 	if m != nil && m == t.membership(refID{id.env, ref}) {
-		if t.step.touched[id] {
-			_ = t.postpone()
-			return
-		}
 		p, err := t.retired(m, store.Publication{Reason: segment.PointDelete})
 		if err != nil {
 			t.fail(err)
@@ -235,6 +236,7 @@ func (t *tx) retire(id segmentID, ref segment.Ref) {
 		}
 		if p != nil {
 			t.points = append(t.points, p)
+			stage(&t.left, refID{id.env, ref}, p)
 		}
 	}
 	t.endSessions(id)

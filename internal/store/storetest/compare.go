@@ -478,8 +478,14 @@ func (fo *follower) compare(f failer, w *world) {
 	if want := w.definitions(fo.env); !sameDefinitions(want, fo.defs) {
 		diff(f, "definitions by the log", want, fo.defs)
 	}
-	for ref, want := range w.envs[fo.env].members {
+	live := w.envs[fo.env].members
+	for ref, want := range live {
 		diff(f, fmt.Sprintf("members of %s by the log", ref), want, fo.members[ref])
+	}
+	for ref, set := range fo.members {
+		if live[ref] == nil && len(set) > 0 {
+			f.Fatalf("by the log %s, which has ended, still holds %d contexts", ref, len(set))
+		}
 	}
 }
 

@@ -177,6 +177,7 @@ func newMember(n int) *catalog.Member {
 func (w *world) putSegment(s *catalog.Segment) {
 	e := w.envs[s.Env]
 	if old := e.segments[s.Key]; old != nil && old.Ref() != s.Ref() {
+		e.retain(s.Key, segment.PointDelete, "")
 		delete(e.members, old.Ref())
 		e.ended(s.Key)
 	}
