@@ -24,10 +24,16 @@ import (
 type Admin struct {
 	store store.Store
 	now   func() time.Time
+	lists catalog.ListLimit
 }
 
 // New returns the write path over a store.
-func New(s store.Store, now func() time.Time) *Admin { return &Admin{store: s, now: now} }
+func New(s store.Store, now func() time.Time) *Admin {
+	return &Admin{store: s, now: now, lists: catalog.DefaultListLimit}
+}
+
+// LimitLists sets how many targets segments may list. It must be called before anything else.
+func (a *Admin) LimitLists(l catalog.ListLimit) { a.lists = l }
 
 // Change says how to treat a change.
 type Change struct {

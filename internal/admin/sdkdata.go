@@ -156,7 +156,7 @@ func (i *sdkImport) putSegment(s *catalog.Segment) error {
 			return fault.Conflictf("segment %s is there already and holds contexts of kind %s; that can't be changed", s.Key, before.Kind)
 		}
 		details := before.Clone()
-		s.ID, s.Name, s.Description, s.Tags, s.Source = details.ID, details.Name, details.Description, details.Tags, details.Source
+		s.ID, s.Name, s.Description, s.Tags, s.Source, s.Move = details.ID, details.Name, details.Description, details.Tags, details.Source, details.Move
 		s.CreatedAt, s.Generation, s.Guard, s.Hold = details.CreatedAt, details.Generation, details.Guard, details.Hold
 		s.Salt = cmp.Or(s.Salt, details.Salt)
 		last = max(last, details.Version)
@@ -174,7 +174,7 @@ func (i *sdkImport) putSegment(s *catalog.Segment) error {
 		}
 	}
 	s.Version = max(version, last+1)
-	if err := s.Validate(); err != nil {
+	if err := cmp.Or(s.Validate(), i.admin.lists.Check(before, s)); err != nil {
 		return err
 	}
 	i.tx.PutSegment(s)

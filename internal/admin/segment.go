@@ -164,7 +164,7 @@ func (a *Admin) ChangeSegment(ctx context.Context, who catalog.Caller, p catalog
 		if err := es.authorise(who); err != nil {
 			return err
 		}
-		if err := checkSegment(tx, before, after); err != nil {
+		if err := a.checkSegment(tx, before, after); err != nil {
 			return err
 		}
 		a.settleSegment(tx, before, after)
@@ -199,12 +199,15 @@ func changedSegment(before *catalog.Segment, change func(*catalog.Segment) error
 	}
 	after.ID, after.Env, after.Salt = before.ID, before.Env, before.Salt
 	after.CreatedAt, after.ModifiedAt, after.Version = before.CreatedAt, before.ModifiedAt, before.Version
-	after.Source = before.Clone().Source
+	after.Source, after.Move = before.Clone().Source, before.Clone().Move
 	return after, nil
 }
 
-func checkSegment(tx store.Tx, before, after *catalog.Segment) error {
+func (a *Admin) checkSegment(tx store.Tx, before, after *catalog.Segment) error {
 	if err := after.Validate(); err != nil {
+		return err
+	}
+	if err := a.lists.Check(before, after); err != nil {
 		return err
 	}
 	if slices.EqualFunc(before.Rules, after.Rules, catalog.SegmentRule.Equal) {

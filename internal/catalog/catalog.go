@@ -111,6 +111,8 @@ type Segment struct {
 	IncludedContexts []ContextTargets
 	ExcludedContexts []ContextTargets
 	Rules            []SegmentRule
+	// Move is set while the targets of a list are moving into the membership engine.
+	Move *Move
 
 	// Source is set on a synced segment.
 	Source *Source
@@ -118,6 +120,17 @@ type Segment struct {
 	// neither.
 	Guard *segment.GuardSettings
 	Hold  *Hold
+}
+
+// Move says how far the targets of a list have moved into the membership engine. Until the segment
+// becomes unbounded, SDKs evaluate the list in its definition.
+type Move struct {
+	Kind  segment.ContextKind // of all targets, and of the unbounded segment to be
+	Begun time.Time
+	// Filled is when the engine's members last became those of the list, and Version the version of
+	// the segment whose list that was.
+	Filled  time.Time
+	Version int
 }
 
 // Hold says which run of a segment is held.
@@ -133,6 +146,10 @@ type Hold struct {
 func (s *Segment) Ref() segment.Ref {
 	return segment.Ref{Key: s.Key, Generation: s.Generation}
 }
+
+// InEngine reports whether the membership engine keeps members under the segment's ref: of an
+// unbounded segment, and of one whose targets are moving there.
+func (s *Segment) InEngine() bool { return s.Unbounded || s.Move != nil }
 
 // Source says which tool owns a synced segment and which of its details people took over.
 type Source struct {

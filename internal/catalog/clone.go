@@ -31,6 +31,7 @@ func (s *Segment) Clone() *Segment {
 	c.IncludedContexts = cloneEach(s.IncludedContexts, ContextTargets.clone)
 	c.ExcludedContexts = cloneEach(s.ExcludedContexts, ContextTargets.clone)
 	c.Rules = cloneEach(s.Rules, SegmentRule.clone)
+	c.Move = clonePointer(s.Move)
 	c.Source = clonePointer(s.Source)
 	c.Guard = s.Guard.Clone()
 	c.Hold = clonePointer(s.Hold)

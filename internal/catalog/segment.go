@@ -8,9 +8,6 @@ import (
 	"muster/internal/segment"
 )
 
-// MaxTargets is how many individual targets a segment without engine membership can hold.
-const MaxTargets = 15_000
-
 // Normalize brings the segment into the form that is kept: ids where they are missing, sorted
 // tags, context keys of kind user in the plain lists, where SDKs look for them.
 func (s *Segment) Normalize() {
@@ -91,7 +88,7 @@ func (s *Segment) checkTargets() error {
 		return checkKind("unboundedContextKind", s.Kind)
 	}
 	if n > MaxTargets {
-		return fault.Invalidf("segment %s would list %d targets; at most %d are allowed. Use a big segment (unbounded: true) for more", s.Key, n, MaxTargets)
+		return fault.Invalidf("segment %s would list %d targets; a definition holds %d at most. Import longer lists with POST …/segments/{project}/{environment}/%s/imports", s.Key, n, MaxTargets, s.Key)
 	}
 	if err := checkContextKeys("included", s.Included); err != nil {
 		return err

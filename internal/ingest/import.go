@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/connector/list"
@@ -33,6 +32,8 @@ type Import struct {
 	// Format, Column and Header say how the list is to be read; see list.Options.
 	Format   ListFormat
 	Encoding string // Content-Encoding of the body: gzip, zstd or none
+	// Kind is the context kind of the keys; empty means the segment's own.
+	Kind segment.ContextKind
 	Column   string
 	Header   *bool
 	// Filename and Size are what the sender says; Size 0: not known.
@@ -61,17 +62,13 @@ func (i *Ingest) importable(c store.Catalog, who catalog.Caller, im Import) (pla
 	case im.Mode != Merge && im.Mode != Whole && im.Mode != Remove:
 		return p, fault.Invalidf("mode may be merge, replace or remove")
 	case !p.seg.Unbounded:
-		return i.enlarge(p)
+		return p, im.listable(p.seg)
+	case im.Kind != "" && im.Kind != p.seg.Kind:
+		return p, fault.Invalidf("the segment %s holds contexts of kind %s, not %s", p.seg.Key, p.seg.Kind, im.Kind)
 	case p.seg.Source != nil && !im.Override:
 		return p, fault.Invalidf("the members of segment %s belong to %s; sync from there, or import with override=true to repair them", p.seg.Key, p.seg.Source.Tool)
 	}
 	return p, nil
-}
-
-// enlarge makes the engine keep the members of a list-based segment, so that it can take a list of
-// any size.
-func (i *Ingest) enlarge(p place) (place, error) {
-	return p, fault.Invalidf("the segment %s is list-based: it keeps its targets in its definition; imports need a big segment (unbounded: true)", p.seg.Key)
 }
 
 // ListFormat is the form of an uploaded list.
@@ -124,8 +121,12 @@ func (i *Ingest) Import(ctx context.Context, who catalog.Caller, im Import, body
 		ReceivedAt: i.now(), Actor: who.Actor, UserAgent: im.UserAgent, Comment: im.Comment, File: im.Filename,
 		Progress: &segment.Progress{BytesTotal: im.Size}, Idempotency: im.Idempotency,
 	}
-	if im.Mode == Whole {
+	switch im.Mode {
+	case Whole:
 		run.Mode = segment.Replace
+	case Remove:
+		run.Removes = true
+	case Merge:
 	}
 	j := &job{i: i, id: segmentID{p.env.ID, p.seg.Key}, name: run.ID, im: im, who: who, run: run}
 	if before, err := i.begin(j); err != nil || before != nil {
@@ -133,6 +134,9 @@ func (i *Ingest) Import(ctx context.Context, who catalog.Caller, im Import, body
 			return segment.Run{}, err
 		}
 		return before.state(), nil
+	}
+	if !p.seg.Unbounded {
+		return j.intoList(ctx, p, body)
 	}
 	before, err := j.open(ctx)
 	if err != nil || before != nil {
@@ -142,12 +146,10 @@ func (i *Ingest) Import(ctx context.Context, who catalog.Caller, im Import, body
 		}
 		return *before, nil
 	}
-	began := time.Now()
-	if err := j.receive(ctx, body); err != nil {
+	if err := j.receive(ctx, body, j.parse); err != nil {
 		j.give(err)
 		return segment.Run{}, unavailable(troubled(err))
 	}
-	j.change(func(r *segment.Run) { r.Parse = time.Since(began) })
 	j.received.Store(true)
 	if im.Wait {
 		return j.wait(ctx)

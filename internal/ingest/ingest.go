@@ -28,11 +28,14 @@ type Ingest struct {
 	log   *slog.Logger
 	jobs  jobs
 	turns turns
+
+	lists    catalog.ListLimit
+	sdkCache time.Duration
 }
 
 // New returns the write path over a store.
 func New(s store.Store, now func() time.Time, log *slog.Logger) *Ingest {
-	i := &Ingest{store: s, now: now, log: log}
+	i := &Ingest{store: s, now: now, log: log, lists: catalog.DefaultListLimit, sdkCache: DefaultSDKCache}
 	i.jobs.init()
 	return i
 }

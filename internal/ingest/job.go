@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/connector/list"
@@ -120,23 +121,12 @@ func (j *job) open(ctx context.Context) (before *segment.Run, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe import: %w", err)
 	}
-	scope := segmentScope(j.id.key)
 	_, err = j.i.store.Update(ctx, store.Scope{Env: j.id.env}, func(tx store.Tx) error {
-		before = nil
 		if _, err := j.i.importable(tx, j.who, j.im); err != nil {
 			return err
 		}
-		if j.im.Idempotency != "" {
-			runs, err := tx.Recorded(j.id.env, scope, j.im.Idempotency)
-			if err != nil {
-				return err
-			}
-			// One that came to nothing may be tried again.
-			if len(runs) > 0 && runs[0].State != segment.RunRejected {
-				before = &runs[0]
-				return nil
-			}
-			tx.Remember(j.id.env, scope, j.im.Idempotency, []segment.RunID{j.name})
+		if before, err = j.known(tx); err != nil || before != nil {
+			return err
 		}
 		tx.OpenSession(store.Session{Env: j.id.env, Segment: j.id.key, ID: j.name, Detail: b})
 		tx.Record(j.state())
@@ -148,21 +138,44 @@ func (j *job) open(ctx context.Context) (before *segment.Run, err error) {
 	return before, nil
 }
 
+// known returns the run of the same import if that was taken before, and otherwise lets a repeat find
+// this one.
+func (j *job) known(tx store.Tx) (*segment.Run, error) {
+	if j.im.Idempotency == "" {
+		return nil, nil
+	}
+	scope := segmentScope(j.id.key)
+	runs, err := tx.Recorded(j.id.env, scope, j.im.Idempotency)
+	if err != nil {
+		return nil, fmt.Errorf("look for a repeated import into segment %s: %w", j.id.key, err)
+	}
+	if len(runs) > 0 && runs[0].State != segment.RunRejected { // one that came to nothing may be tried again
+		return &runs[0], nil
+	}
+	tx.Remember(j.id.env, scope, j.im.Idempotency, []segment.RunID{j.name})
+	return nil, nil
+}
+
 // segmentScope is the scope of the idempotency keys that belong to a segment rather than to a tool.
 func segmentScope(key segment.Key) string { return "segment/" + string(key) }
 
-func documentOf(id segment.RunID) store.DocumentID { return store.DocumentID("import/" + string(id)) }
+const importPrefix = "import/"
+
+func documentOf(id segment.RunID) store.DocumentID { return store.DocumentID(importPrefix + string(id)) }
 
 // receive makes the body durable and parses it at the same time.
-func (j *job) receive(ctx context.Context, body io.Reader) error {
+func (j *job) receive(ctx context.Context, body io.Reader, parse func(context.Context, io.Reader) error) error {
+	began := time.Now()
 	body, free, err := j.im.inflate(body)
 	if err != nil {
 		return err
 	}
 	defer free()
-	return j.i.store.PutDocument(ctx, j.id.env, documentOf(j.name), func(w io.Writer) error {
-		return j.parse(ctx, io.TeeReader(body, w))
+	err = j.i.store.PutDocument(ctx, j.id.env, documentOf(j.name), func(w io.Writer) error {
+		return parse(ctx, io.TeeReader(body, w))
 	})
+	j.change(func(r *segment.Run) { r.Parse = time.Since(began) })
+	return err
 }
 
 // parse reads the list into a load.
@@ -170,13 +183,22 @@ func (j *job) parse(ctx context.Context, body io.Reader) (err error) {
 	if j.load, err = j.i.store.Load(ctx, j.im.loadMode()); err != nil {
 		return err
 	}
-	rejects := &rejects{i: j.i, j: j}
 	var writers []store.LoadWriter
 	var sinks []list.Sink
 	for range runtime.GOMAXPROCS(0) {
 		w := j.load.Writer()
 		writers, sinks = append(writers, w), append(sinks, w)
 	}
+	err = j.read(ctx, body, sinks)
+	for _, w := range writers {
+		err = errors.Join(err, w.Close())
+	}
+	return err
+}
+
+// read hands the keys of the list to the sinks and counts what it read.
+func (j *job) read(ctx context.Context, body io.Reader, sinks []list.Sink) error {
+	rejects := &rejects{i: j.i, j: j}
 	o := j.im.options()
 	o.Skip = func(row int64, reason, value string) {
 		rejects.add(ctx, row, reason, value)
@@ -191,9 +213,6 @@ func (j *job) parse(ctx context.Context, body io.Reader) (err error) {
 		j.change(func(r *segment.Run) { r.Progress.BytesRead, r.Progress.Rows = bytes, rows })
 	}
 	sum, err := list.Read(ctx, body, o, sinks)
-	for _, w := range writers {
-		err = errors.Join(err, w.Close())
-	}
 	err = errors.Join(err, rejects.close())
 	j.change(func(r *segment.Run) {
 		r.Received, r.Bytes = int(sum.Rows), sum.Bytes

@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"muster/internal/catalog"
 	"muster/internal/connector/list"
@@ -32,46 +34,22 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 	if err != nil {
 		return out, err
 	}
-	load, err := i.store.Load(ctx, im.loadMode())
+	preview := i.previewOfMembers
+	if !p.seg.Unbounded {
+		preview = i.previewOfList
+	}
+	members, err := preview(ctx, p, im, body, &out)
 	if err != nil {
 		return out, unavailable(err)
-	}
-	defer load.Discard()
-	body, free, err := im.inflate(body)
-	if err != nil {
-		return out, err
-	}
-	defer free()
-	w := load.Writer()
-	o := im.options()
-	o.Skip = func(row int64, reason, _ string) {
-		if len(out.Samples) < segment.MaxSkipSamples {
-			out.Samples = append(out.Samples, segment.Skip{Row: int(row), Reason: reason})
-		}
-	}
-	sum, err := list.Read(ctx, body, o, []list.Sink{w})
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return out, unavailable(troubled(err))
-	}
-	now, err := i.store.Snapshot(p.env.ID, p.seg.Ref())
-	if err != nil {
-		return out, unavailable(fmt.Errorf("read members of segment %s: %w", p.seg.Key, err))
-	}
-	if out.Diff, err = load.Compare(ctx, now); err != nil {
-		return out, unavailable(fmt.Errorf("compare list with segment %s: %w", p.seg.Key, err))
 	}
 	if who.Check(policy.ViewMembers, p.resource()) != nil {
 		out.AddedKeys, out.RemovedKeys = nil, nil
 	}
-	out.Received, out.Skipped, out.Revision = sum.Rows, sum.Skipped, now.Revision()
 	// Only a write sees what was done lately. It stages nothing.
 	_, err = i.store.Update(ctx, store.Scope{Env: p.env.ID}, func(tx store.Tx) error {
 		return inspect(tx, p.env, p.seg, segment.Sync{
-			Members: now.Counts().Included, Added: out.Added, Removed: out.Removed, Whole: im.Mode == Whole,
-			MembersAfter: now.Counts().Included + int64(out.Added) - int64(out.Removed),
+			Members: members, Added: out.Added, Removed: out.Removed, Whole: im.Mode == Whole,
+			MembersAfter: members + int64(out.Added) - int64(out.Removed),
 		}, false, i.now())
 	})
 	if _, trips := errors.AsType[*tripped](err); trips || fault.KindOf(err) == fault.Refused && err != nil {
@@ -81,4 +59,112 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 		return out, unavailable(fmt.Errorf("look at what was done to segment %s lately: %w", p.seg.Key, err))
 	}
 	return out, nil
+}
+
+// previewOfMembers compares the list with what the engine keeps, and returns how many members that is.
+func (i *Ingest) previewOfMembers(ctx context.Context, p place, im Import, body io.Reader, out *Preview) (members int64, err error) {
+	load, err := i.store.Load(ctx, im.loadMode())
+	if err != nil {
+		return 0, err
+	}
+	defer load.Discard()
+	w := load.Writer()
+	if err := cmp.Or(out.read(ctx, im, body, w), w.Close()); err != nil {
+		return 0, err
+	}
+	now, err := i.store.Snapshot(p.env.ID, p.seg.Ref())
+	if err != nil {
+		return 0, fmt.Errorf("read members of segment %s: %w", p.seg.Key, err)
+	}
+	if out.Diff, err = load.Compare(ctx, now); err != nil {
+		return 0, fmt.Errorf("compare list with segment %s: %w", p.seg.Key, err)
+	}
+	out.Revision = now.Revision()
+	return now.Counts().Included, nil
+}
+
+// read hands the keys of the list to a sink and notes what it could not use.
+func (p *Preview) read(ctx context.Context, im Import, body io.Reader, to list.Sink) error {
+	body, free, err := im.inflate(body)
+	if err != nil {
+		return err
+	}
+	defer free()
+	o := im.options()
+	o.Skip = func(row int64, reason, _ string) {
+		if len(p.Samples) < segment.MaxSkipSamples {
+			p.Samples = append(p.Samples, segment.Skip{Row: int(row), Reason: reason})
+		}
+	}
+	sum, err := list.Read(ctx, body, o, []list.Sink{to})
+	p.Received, p.Skipped = sum.Rows, sum.Skipped
+	if err != nil {
+		return troubled(err)
+	}
+	return nil
+}
+
+// previewOfList compares the list with the targets in a definition, and returns how many these are.
+func (i *Ingest) previewOfList(ctx context.Context, p place, im Import, body io.Reader, out *Preview) (members int64, err error) {
+	kind, err := im.kindIn(p.seg)
+	if err != nil {
+		return 0, err
+	}
+	load, err := i.store.Load(ctx, store.LoadReplace)
+	if err != nil {
+		return 0, err
+	}
+	defer load.Discard()
+	targets := setOf(p.seg.IncludedOf(kind))
+	listed := &listedKeys{to: load.Writer(), targets: targets, met: make(map[string]bool)}
+	if err := cmp.Or(out.read(ctx, im, body, listed), listed.to.Close()); err != nil {
+		return 0, err
+	}
+	all, err := load.Compare(ctx, nil) // counts each key once
+	if err != nil {
+		return 0, fmt.Errorf("count list for segment %s: %w", p.seg.Key, err)
+	}
+	out.Unchanged = len(listed.met)
+	switch im.Mode {
+	case Remove:
+		out.Removed, out.RemovedKeys = len(listed.met), sample(listed.met, nil)
+		out.Unchanged = all.Added - out.Removed
+	case Whole:
+		out.Removed, out.RemovedKeys = len(targets)-len(listed.met), sample(targets, listed.met)
+		fallthrough
+	case Merge:
+		out.Added, out.AddedKeys = all.Added-len(listed.met), listed.others
+	}
+	out.Revision, err = i.store.Head(p.env.ID)
+	return int64(len(targets)), err
+}
+
+// listedKeys notes which targets a list names, and some keys that are no targets yet.
+type listedKeys struct {
+	to      store.LoadWriter
+	targets map[string]bool
+	met     map[string]bool
+	others  []string
+}
+
+// Append takes a key.
+func (l *listedKeys) Append(key []byte) error {
+	switch {
+	case l.targets[string(key)]:
+		l.met[string(key)] = true
+	case len(l.others) < segment.MaxDiffSamples && !slices.Contains(l.others, string(key)):
+		l.others = append(l.others, string(key))
+	}
+	return l.to.Append(key)
+}
+
+// sample returns some keys of a set that another one lacks.
+func sample(of, without map[string]bool) (keys []string) {
+	for key := range of {
+		if !without[key] && len(keys) < segment.MaxDiffSamples {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }

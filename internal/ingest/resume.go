@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -15,7 +16,7 @@ import (
 )
 
 // Resume goes on with the imports that a restart has interrupted, and from then on ends lists that
-// never become whole. It returns when all of them are known; their work goes on until Close.
+// never become whole and moves lists that become too long. It returns when all of them are known; their work goes on until Close.
 func (i *Ingest) Resume(ctx context.Context) error {
 	for _, project := range i.store.Projects() {
 		for _, env := range i.store.Environments(project.Key) {
@@ -28,10 +29,33 @@ func (i *Ingest) Resume(ctx context.Context) error {
 					return fmt.Errorf("resume import %s: %w", s.ID, err)
 				}
 			}
+			if err := i.sweep(ctx, env.ID, open); err != nil {
+				return fmt.Errorf("sweep bodies of imports in environment %s: %w", env.ID, err)
+			}
 		}
 	}
 	i.drop(ctx)
 	i.jobs.running.Go(i.keepDropping)
+	i.jobs.running.Go(i.keepMoving)
+	return nil
+}
+
+// sweep deletes bodies of imports that were never answered.
+func (i *Ingest) sweep(ctx context.Context, env segment.EnvID, open []store.Session) error {
+	var lost []store.DocumentID
+	for doc, err := range i.store.DocumentList(ctx, env, importPrefix) {
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(open, func(s store.Session) bool { return documentOf(s.ID) == doc.ID }) {
+			lost = append(lost, doc.ID)
+		}
+	}
+	for _, id := range lost {
+		if err := i.store.DeleteDocument(ctx, env, id); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

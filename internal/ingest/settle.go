@@ -166,14 +166,19 @@ func (s *settlement) apply(tx store.Tx, p place, after *catalog.Segment) error {
 	s.run.Count(effect.Added, effect.Removed)
 	s.source(after, effect.Added+effect.Removed > 0)
 	if effect.Added+effect.Removed > 0 {
-		verb := "imported a list into"
-		if s.synced {
-			verb = "replaced the members of"
-		}
-		tx.Audit(s.i.auditOf(s.who, p, verb, fmt.Sprintf("Mode %s: %d rows. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.",
-			s.im.Mode, s.run.Received, s.run.Added, s.run.Removed, s.run.Unchanged, s.run.Skipped, s.run.ID), s.im.Comment, policy.UpdateIncluded))
+		tx.Audit(s.audit(p, s.run))
 	}
 	return nil
+}
+
+// audit returns the audit entry of a list that went live.
+func (j *job) audit(p place, run segment.Run) catalog.AuditEntry {
+	verb := "imported a list into"
+	if j.synced {
+		verb = "replaced the members of"
+	}
+	return j.i.auditOf(j.who, p, verb, fmt.Sprintf("Mode %s: %d rows. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.",
+		j.im.Mode, run.Received, run.Added, run.Removed, run.Unchanged, run.Skipped, run.ID), j.im.Comment, policy.UpdateIncluded)
 }
 
 // source notes in a segment who changed its members: its tool, by a whole list, or somebody else.

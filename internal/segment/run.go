@@ -62,6 +62,7 @@ type Run struct {
 	Parked     int // changes that wait with a run that the guard holds
 	Samples    []Skip
 	Note       string
+	Removes    bool   // an import whose keys leave the segment
 	File       string // name of the file of an import, as its sender calls it
 	Bytes      int64
 	ReceivedAt time.Time

@@ -100,8 +100,8 @@ type Tx interface {
 	// PutFlag logs a new definition in every environment in which SDKs can see a difference.
 	PutFlag(*catalog.Flag)
 	DeleteFlag(catalog.ProjectKey, catalog.FlagKey)
-	// PutSegment logs a new definition if SDKs can see a difference. Putting an unbounded segment
-	// whose ref is new starts an empty membership under that ref.
+	// PutSegment logs a new definition if SDKs can see a difference. Putting a segment whose members
+	// the engine keeps, and whose ref is new, starts an empty membership under that ref.
 	PutSegment(*catalog.Segment)
 	// DeleteSegment retires the membership; the last generation and version stay known.
 	DeleteSegment(segment.EnvID, segment.Key)
@@ -109,7 +109,7 @@ type Tx interface {
 	DeleteToken(catalog.ID)
 	PutMember(*catalog.Member)
 
-	// Apply changes the members of an unbounded segment and returns the effect, counting each
+	// Apply changes the members that the engine keeps of a segment and returns the effect, counting each
 	// context once. The error wraps ErrUnbounded or ErrCorrupt.
 	Apply(segment.EnvID, segment.Key, Staged) (Effect, error)
 	// Publish makes a whole membership the segment's, by one pointer: no reader ever sees a part of
@@ -210,7 +210,8 @@ const (
 type Load interface {
 	// Writer returns a way to add keys for one goroutine. Several may be used at once.
 	Writer() LoadWriter
-	// Compare sorts what was added and says how a segment's members would change. Nothing is written.
+	// Compare sorts what was added and says how a segment's members would change, nil meaning nobody.
+	// Nothing is written.
 	Compare(context.Context, Members) (segment.Diff, error)
 	// Seal sorts what was added into a list that can be published or applied in the write that closes
 	// the session. The excluded contexts of a segment survive a replace. It compares with the members

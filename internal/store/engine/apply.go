@@ -50,7 +50,7 @@ func (t *tx) applicable(env segment.EnvID, k segment.Key, s store.Staged) (*stag
 		return nil, nil, errors.New("changes were staged by another store")
 	}
 	seg, ok := t.Segment(env, k)
-	if !ok || !seg.Unbounded {
+	if !ok || !seg.InEngine() {
 		return nil, nil, fmt.Errorf("apply changes to segment %s of environment %s: %w", k, env, store.ErrUnbounded)
 	}
 	m := t.membership(refID{env, seg.Ref()})

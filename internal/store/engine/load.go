@@ -52,9 +52,12 @@ func (l *load) meaning() roster.Meaning {
 
 // Compare says how a segment's members would change.
 func (l *load) Compare(ctx context.Context, now store.Members) (segment.Diff, error) {
-	m, ok := now.(*members)
-	if !ok {
-		return segment.Diff{}, fmt.Errorf("members of %s are of another store", now.Ref())
+	m := &members{}
+	if now != nil {
+		var ok bool
+		if m, ok = now.(*members); !ok {
+			return segment.Diff{}, fmt.Errorf("members of %s are of another store", now.Ref())
+		}
 	}
 	_, diff, err := l.builder.Build(ctx, nil, l.meaning(), baseOf(m))
 	return diff, err

@@ -178,10 +178,10 @@ func (t *tx) PutSegment(v *catalog.Segment) {
 	}
 	id := segmentID{v.Env, v.Key}
 	old, _ := t.Segment(v.Env, v.Key)
-	if v.Unbounded {
+	if v.InEngine() {
 		t.openRef(old, v)
 	}
-	if old != nil && old.Unbounded && (!v.Unbounded || old.Generation != v.Generation) {
+	if old != nil && old.InEngine() && (!v.InEngine() || old.Generation != v.Generation) {
 		t.retire(id, old.Ref())
 	}
 	if v.Generation > t.lastGeneration(id) {
@@ -200,7 +200,7 @@ func (t *tx) openRef(old, v *catalog.Segment) {
 	if t.membership(id) != nil {
 		return
 	}
-	sameRef := old != nil && !old.Unbounded && old.Generation == v.Generation
+	sameRef := old != nil && !old.InEngine() && old.Generation == v.Generation
 	if v.Generation == 0 || v.Generation <= t.lastGeneration(segmentID{v.Env, v.Key}) && !sameRef {
 		t.fail(fmt.Errorf("segment %s of environment %s can't begin at generation %d: generations start at 1 and are never reused", v.Key, v.Env, v.Generation))
 		return
@@ -213,7 +213,7 @@ func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
 	if !ok || !t.check(env, "segment") {
 		return
 	}
-	if old.Unbounded {
+	if old.InEngine() {
 		t.retire(segmentID{env, k}, old.Ref())
 	}
 	t.raise(segmentVersion(env, k), t.lastVersion(segmentVersion(env, k))+1)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -15,6 +16,7 @@ var membershipChecks = []check[store.Store]{
 	{"Effects and counts are exact, repeats and contradictions included", testEffects},
 	{"The log carries only the effective part of a small change", started(testEffectiveOnly)},
 	{"Only unbounded segments take members", started(testUnbounded)},
+	{"The targets of a list move into the engine under the segment's ref", started(testMove)},
 	{"A waiting reader wakes when its revision is readable", started(testAwait)},
 	{"Concurrent updates of one environment all land exactly", testConcurrent},
 	{"Nothing is readable before it is durable", testDurableFirst},
@@ -111,6 +113,38 @@ func testUnbounded(t *testing.T, s store.Store) {
 		t.Error("members of a segment that does not exist were changed")
 	}
 	staged.Discard()
+}
+
+func testMove(t *testing.T, s store.Store) {
+	furnish(t, s)
+	list := newSegment(100, envOne, "list")
+	list.Unbounded, list.Kind, list.Included, list.Excluded = false, "", []string{"ann", "bob"}, []string{"eve"}
+	putSegment(t, s, list)
+	moving := list.Clone()
+	moving.Move = &catalog.Move{Kind: "user", Version: list.Version}
+	members := stage(t, s, list.Members())
+	mustUpdate(t, s, testScopeEnv, func(tx store.Tx) error {
+		tx.PutSegment(moving)
+		_, err := tx.Apply(envOne, "list", members)
+		return err
+	})
+	wantCounts(t, s, list.Ref(), 2, 1)
+	moved := moving.Moved()
+	moved.Version++
+	putSegment(t, s, moved)
+	wantCounts(t, s, list.Ref(), 2, 1)
+	change(t, s, "list", changes(segment.Uninclude, "bob"))
+	wantState(t, view(t, s), list.Ref(), "ann", segment.Include)
+	wantState(t, view(t, s), list.Ref(), "bob", 0)
+
+	again := newSegment(101, envOne, "again")
+	again.Unbounded, again.Kind, again.Move = false, "", &catalog.Move{Kind: "user"}
+	putSegment(t, s, again)
+	change(t, s, "again", changes(segment.Include, "eve"))
+	mustUpdate(t, s, testScopeEnv, func(tx store.Tx) error { tx.DeleteSegment(envOne, "again"); return nil })
+	if _, ok := view(t, s).Counts(again.Ref()); ok {
+		t.Error("a list that was deleted while it moved keeps its members")
+	}
 }
 
 func testAwait(t *testing.T, s store.Store) {
