@@ -1,5 +1,5 @@
 // Package catalog holds what people configure: projects, environments, flags, the details of
-// segments, access tokens, account members, and the audit entries of changing them.
+// segments, access tokens, custom roles, account members, and the audit entries of changing them.
 //
 // It gives the types, their validation, and the meaning of a patch. Values are immutable once
 // handed to the store: to change one, Clone it, change the clone, put the clone. It knows no
@@ -320,28 +320,40 @@ const (
 
 // Token is an access token. The secret itself is never kept.
 type Token struct {
-	ID                ID
-	Owner             ID // account member
-	Name              string
-	Description       string
-	Hash              [32]byte // SHA-256 of the secret
-	Ending            string   // last four characters of the secret
-	Service           bool     // not capped by its owner's role
-	Role              BaseRole // empty when InlineRole is set
+	ID          ID
+	Owner       ID // account member
+	Name        string
+	Description string
+	Hash        [32]byte // SHA-256 of the secret
+	Ending      string   // last four characters of the secret
+	Service     bool     // not capped by its owner's role
+	// What it may do is one of these three.
+	Role              BaseRole
+	CustomRoles       []ID
 	InlineRole        []policy.Statement
 	DefaultAPIVersion int
 	CreatedAt         time.Time
 	ModifiedAt        time.Time
+	UsedAt            time.Time // a while behind
+	ExpiringSecrets   []ExpiringSecret
+}
+
+// ExpiringSecret is a secret that a token had before; it still works until Expiry.
+type ExpiringSecret struct {
+	Hash   [32]byte
+	Expiry time.Time
 }
 
 // Member is an account member: a person.
 type Member struct {
-	ID        ID
-	Email     string
-	FirstName string
-	LastName  string
-	Role      BaseRole
-	CreatedAt time.Time
+	ID          ID
+	Email       string
+	FirstName   string
+	LastName    string
+	Role        BaseRole // counts when there are no custom roles
+	CustomRoles []ID
+	CreatedAt   time.Time
+	SeenAt      time.Time // a while behind
 }
 
 // AuditEntry records one change and who made it.

@@ -3,6 +3,8 @@ package catalog
 import (
 	"maps"
 	"slices"
+
+	"muster/internal/policy"
 )
 
 // Clone returns a copy that shares nothing changeable with p.
@@ -71,6 +73,22 @@ func (c *FlagConfig) Clone() *FlagConfig {
 	n.MigrationCheckRatio = clonePointer(c.MigrationCheckRatio)
 	n.SamplingRatio = clonePointer(c.SamplingRatio)
 	return &n
+}
+
+// Clone returns a copy that shares nothing changeable with t.
+func (t *Token) Clone() *Token {
+	c := *t
+	c.CustomRoles = slices.Clone(t.CustomRoles)
+	c.InlineRole = cloneEach(t.InlineRole, policy.Statement.Clone)
+	c.ExpiringSecrets = slices.Clone(t.ExpiringSecrets)
+	return &c
+}
+
+// Clone returns a copy that shares nothing changeable with m.
+func (m *Member) Clone() *Member {
+	c := *m
+	c.CustomRoles = slices.Clone(m.CustomRoles)
+	return &c
 }
 
 func (t ContextTargets) clone() ContextTargets {

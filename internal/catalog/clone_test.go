@@ -19,6 +19,9 @@ func TestCloneSharesNothing(t *testing.T) {
 		{"an environment", &Environment{}, func(v any) any { return v.(*Environment).Clone() }},
 		{"a segment", &Segment{}, func(v any) any { return v.(*Segment).Clone() }},
 		{"a flag", &Flag{}, func(v any) any { return v.(*Flag).Clone() }},
+		{"a token", &Token{}, func(v any) any { return v.(*Token).Clone() }},
+		{"a role", &Role{}, func(v any) any { return v.(*Role).Clone() }},
+		{"an account member", &Member{}, func(v any) any { return v.(*Member).Clone() }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,15 +81,15 @@ func scribble(v reflect.Value, n int) {
 		v.SetInt(int64(n))
 	case reflect.Float64:
 		v.SetFloat(float64(n))
-	case reflect.Uint64:
+	case reflect.Uint8, reflect.Uint64:
 		v.SetUint(uint64(n))
 	case reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
 		scribble(v.Elem(), n)
-	case reflect.Slice:
-		if v.IsNil() {
+	case reflect.Slice, reflect.Array:
+		if v.Kind() == reflect.Slice && v.IsNil() {
 			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		}
 		for i := range v.Len() {

@@ -5,6 +5,8 @@
 // no tokens and no HTTP. Callers hand in the concrete resource with its tags and get yes or no.
 package policy
 
+import "slices"
+
 // Effect is what a matching statement does.
 type Effect string
 
@@ -22,6 +24,19 @@ type Statement struct {
 	NotResources []string
 	Actions      []string
 	NotActions   []string
+}
+
+// Clone returns a copy that shares nothing changeable with s.
+func (s Statement) Clone() Statement {
+	s.Resources, s.NotResources = slices.Clone(s.Resources), slices.Clone(s.NotResources)
+	s.Actions, s.NotActions = slices.Clone(s.Actions), slices.Clone(s.NotActions)
+	return s
+}
+
+// Equal reports whether two statements are written the same.
+func (s Statement) Equal(o Statement) bool {
+	return s.Effect == o.Effect && slices.Equal(s.Resources, o.Resources) && slices.Equal(s.NotResources, o.NotResources) &&
+		slices.Equal(s.Actions, o.Actions) && slices.Equal(s.NotActions, o.NotActions)
 }
 
 // Base is what a role grants where none of its statements matches.
@@ -106,6 +121,26 @@ const (
 	UpdateFlagSalt                      Action = "updateFlagSalt"
 	UpdateFlagConfigMigrationSettings   Action = "updateFlagConfigMigrationSettings"
 	ImportSDKData                       Action = "importSdkData"
+
+	CreateRole            Action = "createRole"
+	DeleteRole            Action = "deleteRole"
+	UpdatePolicy          Action = "updatePolicy"
+	UpdateBasePermissions Action = "updateBasePermissions"
+
+	CreateMember     Action = "createMember"
+	DeleteMember     Action = "deleteMember"
+	UpdateRole       Action = "updateRole"
+	UpdateCustomRole Action = "updateCustomRole"
+
+	ResetAccessToken             Action = "resetAccessToken"
+	UpdateAccessTokenName        Action = "updateAccessTokenName"
+	UpdateAccessTokenDescription Action = "updateAccessTokenDescription"
+	UpdateAccessTokenPolicy      Action = "updateAccessTokenPolicy"
+
+	// What LaunchDarkly shows to everybody: wire names of muster's own, in every reader's base.
+	ViewRole        Action = "viewRole"
+	ViewMember      Action = "viewMember"
+	ViewAccessToken Action = "viewAccessToken"
 )
 
 // Part is one level of a concrete resource, such as the environment in

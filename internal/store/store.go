@@ -65,7 +65,7 @@ type Scope struct {
 	Project catalog.ProjectKey
 }
 
-// Account is the scope of everything: projects themselves, tokens, account members.
+// Account is the scope of everything: projects themselves, tokens, account members, custom roles.
 var Account = Scope{}
 
 // Writer is the one way to change anything.
@@ -108,6 +108,9 @@ type Tx interface {
 	PutToken(*catalog.Token)
 	DeleteToken(catalog.ID)
 	PutMember(*catalog.Member)
+	DeleteMember(catalog.ID)
+	PutRole(*catalog.Role)
+	DeleteRole(catalog.ID)
 
 	// Apply changes the members that the engine keeps of a segment and returns the effect, counting each
 	// context once. The error wraps ErrUnbounded or ErrCorrupt.
@@ -363,9 +366,13 @@ type Catalog interface {
 	SegmentBySource(env segment.EnvID, tool, externalID string) (*catalog.Segment, bool)
 	Tokens() []*catalog.Token
 	Token(catalog.ID) (*catalog.Token, bool)
+	// TokenByHash also finds a token by an expiring secret; the caller checks the expiry.
 	TokenByHash([32]byte) (*catalog.Token, bool)
 	Members() []*catalog.Member
 	Member(catalog.ID) (*catalog.Member, bool)
+	Roles() []*catalog.Role
+	Role(catalog.ID) (*catalog.Role, bool)
+	RoleByKey(catalog.RoleKey) (*catalog.Role, bool)
 	// Definitions returns every flag and segment of an environment as SDKs see it, and the
 	// revision at which that is the truth.
 	Definitions(segment.EnvID) ([]segment.Definition, segment.Revision, error)

@@ -20,6 +20,7 @@ type objects struct {
 	segments     map[segment.EnvID]*list[segment.Key, catalog.Segment]
 	tokens       *list[catalog.ID, catalog.Token]
 	members      *list[catalog.ID, catalog.Member]
+	roles        *list[catalog.ID, catalog.Role]
 
 	byID        map[segment.EnvID]*catalog.Environment
 	bySDKKey    map[string]segment.EnvID
@@ -65,6 +66,7 @@ func newObjects() *objects {
 		segments:     make(map[segment.EnvID]*list[segment.Key, catalog.Segment]),
 		tokens:       newList[catalog.ID](compareTokens),
 		members:      newList[catalog.ID](compareMembers),
+		roles:        newList[catalog.ID](compareRoles),
 		byID:         make(map[segment.EnvID]*catalog.Environment),
 		bySDKKey:     make(map[string]segment.EnvID),
 		byMobileKey:  make(map[string]segment.EnvID),
@@ -80,6 +82,7 @@ func compareProjects(a, b *catalog.Project) int         { return cmp.Compare(a.K
 func compareEnvironments(a, b *catalog.Environment) int { return cmp.Compare(a.Key, b.Key) }
 func compareFlags(a, b *catalog.Flag) int               { return cmp.Compare(a.Key, b.Key) }
 func compareSegments(a, b *catalog.Segment) int         { return cmp.Compare(a.Key, b.Key) }
+func compareRoles(a, b *catalog.Role) int               { return cmp.Compare(a.Key, b.Key) }
 
 func compareTokens(a, b *catalog.Token) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
@@ -177,15 +180,13 @@ func (o *objects) apply(s *overlay) {
 		o.setSegment(id, v)
 	}
 	for id, v := range s.tokens {
-		if old := o.tokens.set(id, v); old != nil && o.byHash[old.Hash] == id {
-			delete(o.byHash, old.Hash)
-		}
-		if v != nil {
-			o.byHash[v.Hash] = id
-		}
+		o.setToken(id, v)
 	}
 	for id, v := range s.members {
 		o.members.set(id, v)
+	}
+	for id, v := range s.roles {
+		o.roles.set(id, v)
 	}
 	for id, n := range s.versions {
 		o.setVersion(id, n)
@@ -245,6 +246,30 @@ func sdkKeys(v *catalog.Environment) []string {
 		keys = append(keys, k.Key)
 	}
 	return keys
+}
+
+func (o *objects) setToken(id catalog.ID, v *catalog.Token) {
+	if old := o.tokens.set(id, v); old != nil {
+		for _, h := range tokenHashes(old) {
+			if o.byHash[h] == id {
+				delete(o.byHash, h)
+			}
+		}
+	}
+	if v != nil {
+		for _, h := range tokenHashes(v) {
+			o.byHash[h] = id
+		}
+	}
+}
+
+// tokenHashes returns the hashes of secrets by which a token is found.
+func tokenHashes(v *catalog.Token) [][32]byte {
+	hashes := [][32]byte{v.Hash}
+	for _, s := range v.ExpiringSecrets {
+		hashes = append(hashes, s.Hash)
+	}
+	return hashes
 }
 
 func (o *objects) setSegment(id segmentID, v *catalog.Segment) {

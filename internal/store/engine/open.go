@@ -105,6 +105,7 @@ func (e *Engine) loadObjects(ctx context.Context) error {
 		}),
 		loadTable(ctx, e.log, tableToken, func(_ []byte, v *catalog.Token) error { stage(&over.tokens, v.ID, v); return nil }),
 		loadTable(ctx, e.log, tableMember, func(_ []byte, v *catalog.Member) error { stage(&over.members, v.ID, v); return nil }),
+		loadTable(ctx, e.log, tableRole, func(_ []byte, v *catalog.Role) error { stage(&over.roles, v.ID, v); return nil }),
 		e.loadLast(ctx, over),
 	)
 	if err != nil {

@@ -19,6 +19,7 @@ type overlay struct {
 	sources      map[sourceID]segment.Key
 	tokens       map[catalog.ID]*catalog.Token
 	members      map[catalog.ID]*catalog.Member
+	roles        map[catalog.ID]*catalog.Role
 	versions     map[versionID]int
 	generations  map[segmentID]segment.Generation
 	memberships  map[refID]*membership // of refs that begin or are exchanged, nil for those that end
@@ -47,6 +48,7 @@ func (o *overlay) absorb(s *overlay) {
 	layOver(&o.sources, s.sources)
 	layOver(&o.tokens, s.tokens)
 	layOver(&o.members, s.members)
+	layOver(&o.roles, s.roles)
 	layOver(&o.versions, s.versions)
 	layOver(&o.generations, s.generations)
 	layOver(&o.memberships, s.memberships)
@@ -117,6 +119,7 @@ func inSegments(o *overlay) map[segmentID]*catalog.Segment             { return 
 func inSources(o *overlay) map[sourceID]segment.Key                    { return o.sources }
 func inTokens(o *overlay) map[catalog.ID]*catalog.Token                { return o.tokens }
 func inMembers(o *overlay) map[catalog.ID]*catalog.Member              { return o.members }
+func inRoles(o *overlay) map[catalog.ID]*catalog.Role                  { return o.roles }
 func inVersions(o *overlay) map[versionID]int                          { return o.versions }
 func inGenerations(o *overlay) map[segmentID]segment.Generation        { return o.generations }
 func inMemberships(o *overlay) map[refID]*membership                   { return o.memberships }
@@ -283,7 +286,7 @@ func (r *reading) Token(id catalog.ID) (*catalog.Token, bool) {
 
 func (r *reading) TokenByHash(hash [32]byte) (*catalog.Token, bool) {
 	for _, v := range stagedAll(r, inTokens) {
-		if v != nil && v.Hash == hash {
+		if v != nil && slices.Contains(tokenHashes(v), hash) {
 			return v, true
 		}
 	}
@@ -294,7 +297,7 @@ func (r *reading) TokenByHash(hash [32]byte) (*catalog.Token, bool) {
 		return nil, false
 	}
 	v, ok := r.Token(id)
-	if !ok || v.Hash != hash {
+	if !ok || !slices.Contains(tokenHashes(v), hash) {
 		return nil, false
 	}
 	return v, true
@@ -317,6 +320,34 @@ func (r *reading) Member(id catalog.ID) (*catalog.Member, bool) {
 		r.objects.mu.RUnlock()
 	}
 	return v, v != nil
+}
+
+func (r *reading) Roles() []*catalog.Role {
+	r.objects.mu.RLock()
+	base := r.objects.roles.all()
+	r.objects.mu.RUnlock()
+	return merged(base, stagedAll(r, inRoles),
+		func(v *catalog.Role) catalog.ID { return v.ID },
+		func(catalog.ID, *catalog.Role) bool { return true }, compareRoles)
+}
+
+func (r *reading) Role(id catalog.ID) (*catalog.Role, bool) {
+	v, ok := lookUp(r, inRoles, id)
+	if !ok {
+		r.objects.mu.RLock()
+		v = r.objects.roles.get(id)
+		r.objects.mu.RUnlock()
+	}
+	return v, v != nil
+}
+
+func (r *reading) RoleByKey(key catalog.RoleKey) (*catalog.Role, bool) {
+	sorted := r.Roles()
+	i, ok := slices.BinarySearchFunc(sorted, &catalog.Role{Key: key}, compareRoles)
+	if !ok {
+		return nil, false
+	}
+	return sorted[i], true
 }
 
 // Definitions returns the definitions of what the reading sees, segments first, and the revision

@@ -41,6 +41,7 @@ const (
 	tableIdempotency
 	tableRunIndex // runs in groups, by time
 	tableRunTally // how many runs of each sort a segment has
+	tableRole
 )
 
 // key joins parts with a zero byte, which no key of ours contains.
@@ -159,6 +160,10 @@ func (o *overlay) rows() (rows []store.Row, err error) {
 		},
 		func() error {
 			rows, err = appendObjects(rows, tableMember, o.members, func(k catalog.ID) []byte { return key(string(k)) })
+			return err
+		},
+		func() error {
+			rows, err = appendObjects(rows, tableRole, o.roles, func(k catalog.ID) []byte { return key(string(k)) })
 			return err
 		},
 	}

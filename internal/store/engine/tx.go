@@ -270,6 +270,24 @@ func (t *tx) PutMember(v *catalog.Member) {
 	}
 }
 
+func (t *tx) DeleteMember(id catalog.ID) {
+	if _, ok := t.Member(id); ok && t.checkWide("", "account member") {
+		stage(&t.over.members, id, nil)
+	}
+}
+
+func (t *tx) PutRole(v *catalog.Role) {
+	if t.checkWide("", "custom role") {
+		stage(&t.over.roles, v.ID, v)
+	}
+}
+
+func (t *tx) DeleteRole(id catalog.ID) {
+	if _, ok := t.Role(id); ok && t.checkWide("", "custom role") {
+		stage(&t.over.roles, id, nil)
+	}
+}
+
 func (t *tx) Record(r segment.Run) {
 	if t.check(r.Env, "run") {
 		t.runs = append(t.runs, r)

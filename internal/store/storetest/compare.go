@@ -56,6 +56,12 @@ func compareCatalog(f failer, s store.Catalog, w *world) {
 	diff(f, "projects", sorted(w.projects, func(p *catalog.Project) catalog.ProjectKey { return p.Key }), s.Projects())
 	diff(f, "tokens", sorted(w.tokens, func(x *catalog.Token) catalog.ID { return x.ID }), s.Tokens())
 	diff(f, "members", sorted(w.people, func(x *catalog.Member) catalog.ID { return x.ID }), s.Members())
+	diff(f, "roles", sorted(w.roles, func(x *catalog.Role) catalog.ID { return x.ID }), s.Roles())
+	for _, x := range w.roles {
+		if got, ok := s.RoleByKey(x.Key); !ok || got.ID != x.ID {
+			f.Fatalf("role %s is not found by its key: %v", x.Key, got)
+		}
+	}
 	for _, p := range w.projects {
 		envs := map[catalog.EnvKey]*catalog.Environment{}
 		for _, e := range w.envs {
@@ -71,8 +77,14 @@ func compareCatalog(f failer, s store.Catalog, w *world) {
 		compareFound(f, s, e)
 	}
 	for _, token := range w.tokens {
-		if got, ok := s.TokenByHash(token.Hash); !ok || got.ID != token.ID {
-			f.Fatalf("token %s is not found by its hash: %v", token.ID, got)
+		hashes := [][32]byte{token.Hash}
+		for _, old := range token.ExpiringSecrets {
+			hashes = append(hashes, old.Hash)
+		}
+		for _, h := range hashes {
+			if got, ok := s.TokenByHash(h); !ok || got.ID != token.ID {
+				f.Fatalf("token %s is not found by a hash: %v", token.ID, got)
+			}
 		}
 	}
 }

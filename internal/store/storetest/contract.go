@@ -153,6 +153,7 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		tx.PutFlag(newFlag(52, "p", "f"))
 		tx.PutToken(newToken(53))
 		tx.PutMember(newMember(54))
+		tx.PutRole(newRole(57))
 		tx.Record(newRun(55, envOne, "a"))
 		tx.Audit(newAuditEntry(56))
 		return refused
@@ -168,7 +169,7 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		t.Errorf("update returned %v, want the function's error", err)
 	}
 	staged.Discard()
-	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
+	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Roles())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
 		t.Error("the catalog changed")
 	}
 	if now := headOf(t, s, envOne); now != head {
@@ -283,6 +284,7 @@ func testScope(t *testing.T, s store.Store) {
 		"a flag":                         {testScopeEnv, func(tx store.Tx) { tx.PutFlag(newFlag(83, "p", "f")) }},
 		"a token in an environment":      {testScopeEnv, func(tx store.Tx) { tx.PutToken(newToken(84)) }},
 		"a token in a project":           {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutToken(newToken(84)) }},
+		"a role in a project":            {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutRole(newRole(84)) }},
 		"another project's flag":         {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutFlag(newFlag(85, "q", "f")) }},
 	} {
 		_, err := s.Update(t.Context(), tt.scope, func(tx store.Tx) error {
@@ -295,7 +297,7 @@ func testScope(t *testing.T, s store.Store) {
 		}
 	}
 	staged.Discard()
-	if len(s.Tokens())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
+	if len(s.Tokens())+len(s.Roles())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
 		t.Error("a part of a refused write was kept")
 	}
 }

@@ -101,12 +101,17 @@ func (r *random) reset(rt *rapid.T) {
 		for _, x := range tx.Tokens() {
 			tx.DeleteToken(x.ID)
 		}
+		for _, x := range tx.Members() {
+			tx.DeleteMember(x.ID)
+		}
+		for _, x := range tx.Roles() {
+			tx.DeleteRole(x.ID)
+		}
 		return nil
 	})
 	if err != nil {
 		rt.Fatalf("empty the store: %v", err)
 	}
-	w.people = r.w.people
 	r.w = w
 	r.stale, r.held = nil, nil
 	clear(r.followers)
@@ -441,11 +446,11 @@ func putFlag(tx store.Tx, w *world, f *catalog.Flag, on bool) error {
 	return err
 }
 
-// updateAccount creates and deletes projects, environments, tokens and account members.
+// updateAccount creates and deletes projects, environments, tokens, account members and roles.
 func (r *random) updateAccount(rt *rapid.T) {
 	project := rapid.SampledFrom(projectKeys).Draw(rt, "project")
 	key := rapid.SampledFrom(envKeys).Draw(rt, "environment")
-	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "member"}).Draw(rt, "change")
+	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "reset token", "member", "role", "delete people"}).Draw(rt, "change")
 	r.update(rt, store.Account, []step{func(tx store.Tx, w *world) error {
 		switch change {
 		case "environment":
@@ -463,10 +468,31 @@ func (r *random) updateAccount(rt *rapid.T) {
 			x := newToken(w.next())
 			tx.PutToken(x)
 			w.tokens[x.ID] = x
+		case "reset token":
+			for _, x := range w.tokens {
+				x = x.Clone()
+				x.ExpiringSecrets = []catalog.ExpiringSecret{{Hash: x.Hash, Expiry: at(w.next())}}
+				x.Hash = catalog.HashSecret(fmt.Sprint("api-", w.next()))
+				tx.PutToken(x)
+				w.tokens[x.ID] = x
+			}
 		case "member":
 			x := newMember(w.next())
 			tx.PutMember(x)
 			w.people[x.ID] = x
+		case "role":
+			x := newRole(w.next())
+			tx.PutRole(x)
+			w.roles[x.ID] = x
+		case "delete people":
+			for id := range w.people {
+				tx.DeleteMember(id)
+			}
+			for id := range w.roles {
+				tx.DeleteRole(id)
+			}
+			clear(w.people)
+			clear(w.roles)
 		}
 		return nil
 	}}, nil)

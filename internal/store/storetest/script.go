@@ -76,6 +76,9 @@ func (sc *Script) steps() []scriptStep {
 			x := newToken(w.next())
 			tx.PutToken(x)
 			w.tokens[x.ID] = x
+			role := newRole(w.next())
+			tx.PutRole(role)
+			w.roles[role.ID] = role
 			return nil
 		}),
 		account(func(tx store.Tx, w *world) error {

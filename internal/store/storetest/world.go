@@ -11,6 +11,7 @@ import (
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"muster/internal/catalog"
+	"muster/internal/policy"
 	"muster/internal/segment"
 )
 
@@ -21,6 +22,7 @@ type world struct {
 	envs     map[segment.EnvID]*envWorld
 	tokens   map[catalog.ID]*catalog.Token
 	people   map[catalog.ID]*catalog.Member
+	roles    map[catalog.ID]*catalog.Role
 	audit    []catalog.AuditEntry // oldest first
 	serial   int                  // source of all ids, names and times
 }
@@ -55,6 +57,7 @@ func newWorld() *world {
 		envs:     map[segment.EnvID]*envWorld{},
 		tokens:   map[catalog.ID]*catalog.Token{},
 		people:   map[catalog.ID]*catalog.Member{},
+		roles:    map[catalog.ID]*catalog.Role{},
 	}
 }
 
@@ -75,7 +78,7 @@ func newEnvWorld(e *catalog.Environment) *envWorld {
 // clone returns a copy that shares only immutable objects.
 func (w *world) clone() *world {
 	c := *w
-	c.projects, c.tokens, c.people = maps.Clone(w.projects), maps.Clone(w.tokens), maps.Clone(w.people)
+	c.projects, c.tokens, c.people, c.roles = maps.Clone(w.projects), maps.Clone(w.tokens), maps.Clone(w.people), maps.Clone(w.roles)
 	c.audit = slices.Clip(w.audit)
 	c.flags = maps.Clone(w.flags)
 	for p, flags := range c.flags {
@@ -172,6 +175,13 @@ func newToken(n int) *catalog.Token {
 
 func newMember(n int) *catalog.Member {
 	return &catalog.Member{ID: catalog.ID(idOf(n)), Email: fmt.Sprint(n, "@example.com"), Role: catalog.RoleReader, CreatedAt: at(n)}
+}
+
+func newRole(n int) *catalog.Role {
+	return &catalog.Role{
+		ID: catalog.ID(idOf(n)), Key: catalog.RoleKey(fmt.Sprintf("role-%06d", n)), Name: fmt.Sprint("Role ", n), Base: policy.NoAccess, CreatedAt: at(n),
+		Policy: []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{"proj/*"}}},
+	}
 }
 
 func (w *world) putSegment(s *catalog.Segment) {
