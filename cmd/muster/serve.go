@@ -125,6 +125,7 @@ type server struct {
 	past     *history.History
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
+	stopUses func()
 	stopRESP func() // nil when there is no RESP endpoint
 }
 
@@ -215,6 +216,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}
+	s.keepUses(ctx, keys)
 	s.origin.open(rooms{
 		inbound: s.inbound, api: management, sdk: s.sdk,
 		metrics: registry, status: newStatus(s.engine, s.delivery),
@@ -298,6 +300,37 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 	return nil
 }
 
+// usesKept is how far behind the kept times of use may be after a crash.
+const usesKept = 5 * time.Minute
+
+// keepUses writes down, now and then and at the end, when access tokens were used.
+func (s *server) keepUses(ctx context.Context, keys *access.Access) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	keep := func(ctx context.Context) {
+		if err := keys.KeepUses(ctx, s.engine); err != nil {
+			s.log.WarnContext(ctx, "times of use are not kept", "err", err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(usesKept)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				keep(ctx)
+			case <-ctx.Done():
+				last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+				defer cancel()
+				keep(last)
+				return
+			}
+		}
+	}()
+	s.stopUses = func() { cancel(); <-done }
+}
+
 // drain stops in the order in which clients notice least: no new work, then streams, then what
 // is under way, then the store. The ports stay open as long as anything is under way, because
 // tools take "try again" better than a refused connection.
@@ -365,6 +398,9 @@ func (s *server) abandon() {
 }
 
 func (s *server) closeStore() error {
+	if s.stopUses != nil {
+		s.stopUses()
+	}
 	if s.past != nil {
 		s.past.Close()
 	}

@@ -22,6 +22,7 @@ import (
 type Access struct {
 	catalog store.Catalog
 	now     func() time.Time
+	uses    uses
 }
 
 // New returns the access to what is in the catalog; now tells when rotated keys have expired.
@@ -34,20 +35,37 @@ func New(c store.Catalog, now func() time.Time) *Access {
 func (a *Access) Caller(credential string) (catalog.Caller, error) {
 	hash := catalog.HashSecret(credential)
 	t, ok := a.catalog.TokenByHash(hash)
-	if !ok || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
+	if !ok || !opens(t, hash, a.now()) {
 		return catalog.Caller{}, unknownToken(credential)
 	}
 	owner, owned := a.catalog.Member(t.Owner)
 	if !owned && !t.Service {
 		return catalog.Caller{}, unauthenticated("the account member behind this access token no longer exists")
 	}
+	a.uses.note(t.ID, a.now())
+	if !t.Service {
+		a.uses.note(owner.ID, a.now())
+	}
 	return catalog.Caller{
-		Principal:   principal(t, owner),
+		Principal:   a.principal(t, owner),
 		Actor:       segment.Actor{Kind: "token", ID: string(t.ID), Name: t.Name},
 		Token:       t,
 		Member:      owner,
-		Administers: administers(t.Role) && (t.Service || administers(owner.Role)),
+		Administers: t.Administers() && (t.Service || owner.Administers()),
 	}, nil
+}
+
+// opens reports whether the hash is that of the token's secret, or of one that has not expired.
+func opens(t *catalog.Token, hash [32]byte, now time.Time) bool {
+	if subtle.ConstantTimeCompare(t.Hash[:], hash[:]) == 1 {
+		return true
+	}
+	for _, old := range t.ExpiringSecrets {
+		if subtle.ConstantTimeCompare(old.Hash[:], hash[:]) == 1 && now.Before(old.Expiry) {
+			return true
+		}
+	}
+	return false
 }
 
 // SDKKey returns the environment of a server-side SDK key, also of a rotated one that has not
@@ -82,30 +100,16 @@ func (a *Access) ClientSideID(id string) (*catalog.Environment, error) {
 	return nil, fault.NotFoundf("no environment has this client-side ID")
 }
 
-func principal(t *catalog.Token, owner *catalog.Member) policy.Principal {
+func (a *Access) principal(t *catalog.Token, owner *catalog.Member) policy.Principal {
+	roles := t.Grants(a.catalog.Role)
 	if t.Service {
-		return policy.Principal{Roles: tokenRoles(t)}
+		return policy.Principal{Roles: roles}
 	}
 	own := policy.Role{Name: "own tokens", Policy: ownTokens(owner.ID)}
-	roles := tokenRoles(t)
 	if t.Role == catalog.RoleReader || t.Role == catalog.RoleWriter {
 		roles = append(roles, own)
 	}
-	return policy.Principal{Roles: roles, Owner: append(builtIn(owner.Role), own), Capped: true}
-}
-
-func tokenRoles(t *catalog.Token) []policy.Role {
-	if len(t.InlineRole) > 0 {
-		return []policy.Role{{Name: "inline", Base: policy.NoAccess, Policy: t.InlineRole}}
-	}
-	return builtIn(t.Role)
-}
-
-func builtIn(word catalog.BaseRole) []policy.Role {
-	if r, ok := policy.BuiltIn(string(word)); ok {
-		return []policy.Role{r}
-	}
-	return nil
+	return policy.Principal{Roles: roles, Owner: append(owner.Grants(a.catalog.Role), own), Capped: true}
 }
 
 // ownTokens lets every account member keep personal tokens; what those may do is capped by the
@@ -117,8 +121,6 @@ func ownTokens(member catalog.ID) []policy.Statement {
 		Resources: []string{"member/" + string(member) + ":token/*"},
 	}}
 }
-
-func administers(r catalog.BaseRole) bool { return r == catalog.RoleAdmin || r == catalog.RoleOwner }
 
 // sameSecret compares without telling by its duration how much is equal. No secret equals nothing.
 func sameSecret(kept, given string) bool {

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,18 @@ type credentials struct {
 	store.Catalog
 	tokens       []*catalog.Token
 	members      []*catalog.Member
+	roles        []*catalog.Role
 	environments []*catalog.Environment
 }
 
 func (c credentials) TokenByHash(h [32]byte) (*catalog.Token, bool) {
-	return first(c.tokens, func(t *catalog.Token) bool { return t.Hash == h })
+	return first(c.tokens, func(t *catalog.Token) bool {
+		return t.Hash == h || slices.ContainsFunc(t.ExpiringSecrets, func(s catalog.ExpiringSecret) bool { return s.Hash == h })
+	})
+}
+
+func (c credentials) Role(id catalog.ID) (*catalog.Role, bool) {
+	return first(c.roles, func(r *catalog.Role) bool { return r.ID == id })
 }
 
 func (c credentials) Member(id catalog.ID) (*catalog.Member, bool) {
@@ -68,6 +76,15 @@ func sample() credentials {
 			{ID: "owner", Role: catalog.RoleOwner},
 			{ID: "writer", Role: catalog.RoleWriter},
 			{ID: "reader", Role: catalog.RoleReader},
+			{ID: "ops", Role: catalog.RoleAdmin, CustomRoles: []catalog.ID{"segments"}},
+		},
+		roles: []*catalog.Role{
+			{ID: "segments", Name: "Segments", Base: policy.NoAccess, Policy: []policy.Statement{
+				{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{"proj/*:env/*:segment/*"}},
+			}},
+			{ID: "no-deletes", Name: "No deletes", Base: policy.Reader, Policy: []policy.Statement{
+				{Effect: policy.Deny, Actions: []string{"delete*"}, Resources: []string{"*"}},
+			}},
 		},
 		tokens: []*catalog.Token{
 			token("api-admin", catalog.Token{Owner: "owner", Role: catalog.RoleAdmin}),
@@ -82,6 +99,12 @@ func sample() credentials {
 				Actions:   []string{"createSegment", "updateIncluded"},
 				Resources: []string{"proj/*:env/*:segment/*"},
 			}}}),
+			token("api-custom", catalog.Token{Owner: "owner", CustomRoles: []catalog.ID{"segments", "no-deletes"}}),
+			token("api-ops", catalog.Token{Owner: "ops", Role: catalog.RoleAdmin}),
+			token("api-reset", catalog.Token{Owner: "owner", Role: catalog.RoleReader, ExpiringSecrets: []catalog.ExpiringSecret{
+				{Hash: catalog.HashSecret("api-before"), Expiry: noon.Add(time.Minute)},
+				{Hash: catalog.HashSecret("api-long-ago"), Expiry: noon},
+			}}),
 			token("api-odd", catalog.Token{Owner: "owner", Role: "king"}),
 		},
 		environments: []*catalog.Environment{
@@ -115,6 +138,12 @@ func TestCallerRights(t *testing.T) {
 		{"a reader keeps personal tokens", "api-reader", policy.DeleteAccessToken, "member/reader:token/5f", true},
 		{"nobody else's", "api-writer", policy.DeleteAccessToken, "member/reader:token/5f", false},
 		{"a sync token makes no tokens", "api-sync", policy.CreateAccessToken, "member/owner:token/*", false},
+		{"custom roles are united, a deny of one vetoes no other", "api-custom", policy.DeleteSegment, "proj/a:env/b:segment/c", true},
+		{"custom roles grant their base", "api-custom", policy.ViewProject, "proj/a", true},
+		{"custom roles grant nothing else", "api-custom", policy.DeleteProject, "proj/a", false},
+		{"an owner's custom roles count instead of the built-in role", "api-ops", policy.DeleteProject, "proj/a", false},
+		{"and allow what they say", "api-ops", policy.DeleteSegment, "proj/a:env/b:segment/c", true},
+		{"a secret from before a reset works until it expires", "api-before", policy.ViewProject, "proj/a", true},
 		{"an unknown role may do nothing", "api-odd", policy.ViewProject, "proj/a", false},
 	}
 	for _, tt := range tests {
@@ -136,7 +165,7 @@ func TestCallerRights(t *testing.T) {
 
 func TestCallerAdministers(t *testing.T) {
 	for token, want := range map[string]bool{
-		"api-admin": true, "api-service": true, "api-capped": false, "api-writer": false, "api-sync": false,
+		"api-admin": true, "api-service": true, "api-capped": false, "api-writer": false, "api-sync": false, "api-ops": false,
 	} {
 		who, err := open().Caller(token)
 		if err != nil {
@@ -159,6 +188,7 @@ func TestCallerRefuses(t *testing.T) {
 		"a mobile key":                   "mob-a",
 		"a client-side ID":               envID,
 		"a token whose owner is gone":    "api-orphan",
+		"a secret that has expired":      "api-long-ago",
 		"a long text":                    strings.Repeat("x", 10_000),
 		"a token with something behind ": "api-admin ",
 	} {
