@@ -39,6 +39,8 @@ func (a *Admin) LimitLists(l catalog.ListLimit) { a.lists = l }
 type Change struct {
 	Comment string
 	DryRun  bool // validate, authorise, return the result; keep nothing
+	// Delta and Merge are the JSON Patch or merge patch as it was sent, for the audit log.
+	Delta, Merge []byte
 }
 
 // NewProject is what a caller gives to create a project.
@@ -98,10 +100,12 @@ type NewFlag struct {
 
 // NewToken is what a caller gives to create an access token.
 type NewToken struct {
-	Name              string
-	Description       string
-	Service           bool
-	Role              catalog.BaseRole // or InlineRole
+	Name        string
+	Description string
+	Service     bool
+	// What it may do: one of the three. A custom role is named by its id or its key.
+	Role              catalog.BaseRole
+	CustomRoles       []string
 	InlineRole        []policy.Statement
 	DefaultAPIVersion int // 0: the current one
 	// Secret is what only administrators may choose; an empty one is made up.

@@ -139,7 +139,7 @@ func (h house) dump(t testing.TB) string {
 			all = append(all, e, h.store.Segments(e.ID))
 		}
 	}
-	all = append(all, h.store.Tokens(), h.store.Members())
+	all = append(all, h.store.Tokens(), h.store.Members(), h.store.Roles())
 	b, err := json.Marshal(all)
 	must(t, err)
 	return string(b)

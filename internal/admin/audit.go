@@ -27,7 +27,7 @@ type done struct {
 	on      policy.Resource
 	project catalog.ProjectKey
 	env     catalog.EnvKey
-	comment string
+	how     Change
 	// before and after are the values, nil pointers included, with secrets masked.
 	before, after any
 }
@@ -83,7 +83,7 @@ func (a *Admin) audit(tx store.Tx, who catalog.Caller, es effects, d done) error
 		Accesses:    accesses,
 		Description: strings.Join(details, "\n"),
 		Short:       verb + " " + d.name,
-		Comment:     d.comment,
+		Comment:     d.how.Comment,
 		Actor:       who.Actor,
 		TitleVerb:   verb,
 		Target:      d.on.String(),
@@ -91,6 +91,8 @@ func (a *Admin) audit(tx store.Tx, who catalog.Caller, es effects, d done) error
 		Env:         d.env,
 		Before:      before,
 		After:       after,
+		Delta:       keptBytes(d.how.Delta),
+		Merge:       keptBytes(d.how.Merge),
 	})
 	return nil
 }
@@ -109,10 +111,17 @@ func auditJSON(v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write audit entry: %w", err)
 	}
-	if string(b) == "null" || len(b) > maxAuditBytes {
+	if string(b) == "null" {
 		return nil, nil
 	}
-	return b, nil
+	return keptBytes(b), nil
+}
+
+func keptBytes(b []byte) []byte {
+	if len(b) > maxAuditBytes {
+		return nil
+	}
+	return b
 }
 
 // AuditEntries returns entries whose resource the caller may view, newest first. Those that

@@ -146,6 +146,38 @@ func (es *effects) flagConfig(on policy.Resource, before, after *catalog.FlagCon
 	es.when(before.Migration != after.Migration || !samePointers(before.MigrationCheckRatio, after.MigrationCheckRatio), policy.UpdateFlagConfigMigrationSettings, on)
 }
 
+func tokenEffects(before, after *catalog.Token) effects {
+	var es effects
+	on := tokenResource(before)
+	es.when(before.Name != after.Name, policy.UpdateAccessTokenName, on)
+	es.when(before.Description != after.Description, policy.UpdateAccessTokenDescription, on)
+	es.when(!sameGrants(before, after), policy.UpdateAccessTokenPolicy, on)
+	return es
+}
+
+func sameGrants(a, b *catalog.Token) bool {
+	return a.Role == b.Role && slices.Equal(a.CustomRoles, b.CustomRoles) &&
+		slices.EqualFunc(a.InlineRole, b.InlineRole, policy.Statement.Equal)
+}
+
+func roleEffects(before, after *catalog.Role) effects {
+	var es effects
+	on := roleResource(before.Key)
+	es.when(before.Name != after.Name, policy.UpdateName, on)
+	es.when(before.Description != after.Description, policy.UpdateDescription, on)
+	es.when(!slices.EqualFunc(before.Policy, after.Policy, policy.Statement.Equal), policy.UpdatePolicy, on)
+	es.when(before.Base != after.Base, policy.UpdateBasePermissions, on)
+	return es
+}
+
+func memberEffects(before, after *catalog.Member) effects {
+	var es effects
+	on := memberResource(before.ID)
+	es.when(before.Role != after.Role, policy.UpdateRole, on)
+	es.when(!slices.Equal(before.CustomRoles, after.CustomRoles), policy.UpdateCustomRole, on)
+	return es
+}
+
 func samePointers[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a == b

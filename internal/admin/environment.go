@@ -246,7 +246,7 @@ func (a *Admin) ChangeEnvironment(ctx context.Context, who catalog.Caller, p cat
 		tx.PutEnvironment(after)
 		result = shown(who, project, after)
 		d := environmentDone("updated the environment", project, before, after)
-		d.comment = how.Comment
+		d.how = how
 		return a.audit(tx, who, es, d)
 	})
 	if err != nil {

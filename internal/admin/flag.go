@@ -177,7 +177,7 @@ func (a *Admin) ChangeFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		tx.PutFlag(after)
 		result = after
 		d := flagDone("updated the flag", project, es, before, after)
-		d.comment = how.Comment
+		d.how = how
 		return a.audit(tx, who, es, d)
 	})
 	if err != nil {

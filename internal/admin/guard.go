@@ -122,7 +122,7 @@ func (w *guardChange) segment(before *catalog.Segment, change func(*segment.Guar
 	after.Guard = settings
 	w.tx.PutSegment(after)
 	d := segmentDone("updated the guard of", w.project, w.env, before, after)
-	d.comment = w.how.Comment
+	d.how = w.how
 	return guardOf(w.env, after), w.audit(w.tx, w.who, es, d)
 }
 
@@ -136,6 +136,6 @@ func (w *guardChange) environment(change func(*segment.GuardSettings) error) (Gu
 	after.Version++
 	w.tx.PutEnvironment(after)
 	d := environmentDone("updated the guard of", w.project, w.env, after)
-	d.comment = w.how.Comment
+	d.how = w.how
 	return guardOf(after, nil), w.audit(w.tx, w.who, es, d)
 }

@@ -170,7 +170,7 @@ func (a *Admin) ChangeProject(ctx context.Context, who catalog.Caller, key catal
 		tx.PutProject(after)
 		result = after
 		d := projectDone("updated the project", before, after)
-		d.comment = how.Comment
+		d.how = how
 		return a.audit(tx, who, es, d)
 	})
 	if err != nil {

@@ -171,7 +171,7 @@ func (a *Admin) ChangeSegment(ctx context.Context, who catalog.Caller, p catalog
 		tx.PutSegment(after)
 		result = after
 		d := segmentDone("updated the segment", project, env, before, after)
-		d.comment = how.Comment
+		d.how = how
 		return a.audit(tx, who, es, d)
 	})
 	if err != nil {

@@ -3,22 +3,13 @@ package admin
 import (
 	"cmp"
 	"context"
-	"slices"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/store"
 )
-
-const (
-	currentAPIVersion = 20240415
-
-	viewAccessToken policy.Action = "viewAccessToken"
-	viewMember      policy.Action = "viewMember"
-)
-
-var apiVersions = []int{20160426, 20191212, 20210729, 20220603, currentAPIVersion}
 
 // tokenResource is the resource of a token; a token that is about to be made has no id.
 func tokenResource(t *catalog.Token) policy.Resource {
@@ -42,7 +33,7 @@ func seesToken(who catalog.Caller, t *catalog.Token) bool {
 	case who.Administers, owns(who, t), who.Token != nil && who.Token.ID == t.ID:
 		return true
 	}
-	return t.Service && who.Principal.Allows(viewAccessToken, tokenResource(t))
+	return t.Service && who.Principal.Allows(policy.ViewAccessToken, tokenResource(t))
 }
 
 // Tokens returns the caller's own and all service tokens, or all for administrators who ask.
@@ -65,7 +56,7 @@ func (a *Admin) Token(_ context.Context, who catalog.Caller, id catalog.ID) (*ca
 func findToken(from store.Catalog, who catalog.Caller, id catalog.ID) (*catalog.Token, error) {
 	t, ok := from.Token(id)
 	if !ok || !seesToken(who, t) {
-		return nil, fault.NotFoundf("there is no access token %q that this credential may view", id)
+		return nil, fault.NotFoundf("there is no access token %.80q that this credential may view", id)
 	}
 	return t, nil
 }
@@ -79,18 +70,7 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 	}
 	t.CreatedAt = a.now()
 	t.ModifiedAt = t.CreatedAt
-	if err := checkNewToken(n, secret); err != nil {
-		return nil, "", err
-	}
-	unnamed := *t
-	unnamed.ID = ""
-	es := effects{{policy.CreateAccessToken, tokenResource(&unnamed)}}
-	if !owns(who, t) {
-		if err := es.authorise(who); err != nil {
-			return nil, "", err
-		}
-	}
-	if err := checkCovered(who, t); err != nil {
+	if err := catalog.CheckSecret("token", catalog.AccessTokenPrefix, secret); err != nil {
 		return nil, "", err
 	}
 	if n.Secret != "" {
@@ -99,18 +79,36 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 		}
 	}
 	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
-		if t.Owner != "" {
-			if _, ok := tx.Member(t.Owner); !ok {
+		made := t.Clone()
+		var err error
+		if made.CustomRoles, err = resolveRoles(tx, n.CustomRoles); err != nil {
+			return err
+		}
+		if err := made.Validate(); err != nil {
+			return err
+		}
+		unnamed := *made
+		unnamed.ID = ""
+		es := effects{{policy.CreateAccessToken, tokenResource(&unnamed)}}
+		if err := authoriseToken(who, made, es); err != nil {
+			return err
+		}
+		if err := checkCovered(who, "the new token", made.Grants(tx.Role)); err != nil {
+			return err
+		}
+		if made.Owner != "" {
+			if _, ok := tx.Member(made.Owner); !ok {
 				return fault.Invalidf("the owner of the token is no account member any more")
 			}
-		} else if !t.Service {
+		} else if !made.Service {
 			return fault.Invalidf("a personal token needs an account member; make a service token")
 		}
-		if _, taken := tx.TokenByHash(t.Hash); taken {
+		if _, taken := tx.TokenByHash(made.Hash); taken {
 			return fault.Conflictf("there is already a token with this secret")
 		}
-		tx.PutToken(t)
-		return a.audit(tx, who, es, tokenDone("created the access token", nil, t))
+		tx.PutToken(made)
+		t = made
+		return a.audit(tx, who, es, tokenDone("created the access token", nil, made))
 	})
 	if err != nil {
 		return nil, "", err
@@ -118,55 +116,110 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 	return t, secret, nil
 }
 
+// authoriseToken refuses effects on a token that is neither the caller's own nor covered by actions.
+func authoriseToken(who catalog.Caller, t *catalog.Token, es effects) error {
+	if owns(who, t) {
+		return nil
+	}
+	return es.authorise(who)
+}
+
 func newToken(n NewToken, secret string) *catalog.Token {
-	const ending = 4
-	return &catalog.Token{
+	t := &catalog.Token{
 		ID:                catalog.NewID(),
 		Name:              n.Name,
 		Description:       n.Description,
-		Hash:              catalog.HashSecret(secret),
-		Ending:            secret[max(0, len(secret)-ending):],
 		Service:           n.Service,
 		Role:              n.Role,
 		InlineRole:        n.InlineRole,
-		DefaultAPIVersion: cmp.Or(n.DefaultAPIVersion, currentAPIVersion),
+		DefaultAPIVersion: cmp.Or(n.DefaultAPIVersion, catalog.CurrentAPIVersion),
 	}
+	t.SetSecret(secret)
+	return t
 }
 
-func checkNewToken(n NewToken, secret string) error {
-	if err := catalog.CheckSecret("token", catalog.AccessTokenPrefix, secret); err != nil {
-		return err
+// ChangeToken runs change on a clone of the token; the caller needs the action of every difference
+// it makes, and may not make the token able to do more than the caller. Custom roles may be named by
+// their keys. change may run more than once.
+func (a *Admin) ChangeToken(ctx context.Context, who catalog.Caller, id catalog.ID, how Change, change func(*catalog.Token) error) (*catalog.Token, error) {
+	var result *catalog.Token
+	err := a.update(ctx, store.Account, how, func(tx store.Tx) error {
+		before, err := findToken(tx, who, id)
+		if err != nil {
+			return err
+		}
+		after := before.Clone()
+		if err := change(after); err != nil {
+			return err
+		}
+		if after.CustomRoles, err = resolveRoles(tx, namesOf(after.CustomRoles)); err != nil {
+			return err
+		}
+		result = before
+		es := tokenEffects(before, after)
+		if len(es) == 0 {
+			return nil
+		}
+		if err := authoriseToken(who, before, es); err != nil {
+			return err
+		}
+		if err := after.Validate(); err != nil {
+			return err
+		}
+		if !sameGrants(before, after) {
+			if before.Service && !who.Administers {
+				return fault.Forbiddenf("what a service token may do is changed by administrators only; make a new token")
+			}
+			if err := checkCovered(who, "the changed token", after.Grants(tx.Role)); err != nil {
+				return err
+			}
+		}
+		after.ModifiedAt = a.now()
+		tx.PutToken(after)
+		result = after
+		d := tokenDone("updated the access token", before, after)
+		d.how = how
+		return a.audit(tx, who, es, d)
+	})
+	if err != nil {
+		return nil, err
 	}
-	if len(n.Name) > catalog.MaxNameLength || len(n.Description) > catalog.MaxDescriptionLength {
-		return fault.Invalidf("name and description of a token have at most %d and %d bytes", catalog.MaxNameLength, catalog.MaxDescriptionLength)
-	}
-	if n.DefaultAPIVersion != 0 && !slices.Contains(apiVersions, n.DefaultAPIVersion) {
-		return fault.Invalidf("defaultApiVersion %d is not a version of the API; the current one is %d", n.DefaultAPIVersion, currentAPIVersion)
-	}
-	if (n.Role == "") == (len(n.InlineRole) == 0) {
-		return fault.Invalidf("a token needs either a role or an inlineRole")
-	}
-	switch n.Role {
-	case "", catalog.RoleReader, catalog.RoleWriter, catalog.RoleAdmin:
-	default:
-		return fault.Invalidf("role %q of a token must be reader, writer or admin", n.Role)
-	}
-	return policy.Validate(n.InlineRole)
+	return result, nil
 }
 
-// checkCovered refuses to hand out more than the caller holds.
-func checkCovered(who catalog.Caller, t *catalog.Token) error {
-	if who.Administers {
-		return nil
+// ResetToken gives a token a new secret, which is returned and kept nowhere. The one before, and
+// any from before that, stop working at expiry, or at once if that has passed.
+func (a *Admin) ResetToken(ctx context.Context, who catalog.Caller, id catalog.ID, expiry time.Time) (*catalog.Token, string, error) {
+	secret := catalog.NewSecret(catalog.AccessTokenPrefix)
+	var result *catalog.Token
+	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
+		before, err := findToken(tx, who, id)
+		if err != nil {
+			return err
+		}
+		es := effects{{policy.ResetAccessToken, tokenResource(before)}}
+		if err := authoriseToken(who, before, es); err != nil {
+			return err
+		}
+		// Whoever gets the secret can do what the token can.
+		if who.Token == nil || who.Token.ID != before.ID {
+			if err := checkCovered(who, "the token", before.Grants(tx.Role)); err != nil {
+				return err
+			}
+		}
+		after := before.Clone()
+		after.ModifiedAt = a.now()
+		if err := after.Reset(secret, after.ModifiedAt, expiry); err != nil {
+			return err
+		}
+		tx.PutToken(after)
+		result = after
+		return a.audit(tx, who, es, tokenDone("reset the access token", before, after))
+	})
+	if err != nil {
+		return nil, "", err
 	}
-	granted := policy.Role{Name: t.Name, Base: policy.NoAccess, Policy: t.InlineRole}
-	if t.Role != "" {
-		granted, _ = policy.BuiltIn(string(t.Role))
-	}
-	if !who.Principal.Covers(granted) {
-		return fault.Forbiddenf("the new token could do more than this credential, or it can't be decided that it could not; an administrator can create it")
-	}
-	return nil
+	return result, secret, nil
 }
 
 // DeleteToken deletes a token, which stops working at once.
@@ -177,10 +230,8 @@ func (a *Admin) DeleteToken(ctx context.Context, who catalog.Caller, id catalog.
 			return err
 		}
 		es := effects{{policy.DeleteAccessToken, tokenResource(t)}}
-		if !owns(who, t) {
-			if err := es.authorise(who); err != nil {
-				return err
-			}
+		if err := authoriseToken(who, t, es); err != nil {
+			return err
 		}
 		tx.DeleteToken(id)
 		return a.audit(tx, who, es, tokenDone("deleted the access token", t, nil))
@@ -197,18 +248,6 @@ func withoutHash(t *catalog.Token) *catalog.Token {
 		return nil
 	}
 	c := *t
-	c.Hash = [32]byte{}
+	c.Hash, c.ExpiringSecrets = [32]byte{}, nil
 	return &c
-}
-
-// Members returns the account members whom the caller may see, at least the one behind the call.
-func (a *Admin) Members(_ context.Context, who catalog.Caller) ([]*catalog.Member, error) {
-	var visible []*catalog.Member
-	for _, m := range a.store.Members() {
-		self := who.Member != nil && who.Member.ID == m.ID
-		if self || who.Principal.Allows(viewMember, policy.Resource{{Kind: "member", Name: string(m.ID)}}) {
-			visible = append(visible, m)
-		}
-	}
-	return visible, nil
 }

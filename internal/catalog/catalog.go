@@ -373,6 +373,8 @@ type AuditEntry struct {
 	Env         EnvKey
 	Before      []byte // JSON representation, if any
 	After       []byte
+	Delta       []byte // JSON Patch as it was sent, if that made the change
+	Merge       []byte // merge patch as it was sent
 }
 
 // Access is an action that a change used, on a concrete resource.

@@ -46,6 +46,8 @@ const (
 	CodeUnsupportedType Code = "unsupported_media_type"
 	CodeRateLimited     Code = "rate_limited"
 	CodePrecondition    Code = "precondition_failed"
+	CodeEmailExists     Code = "email_already_exists_in_account"
+	CodeDuplicateEmails Code = "duplicate_emails"
 )
 
 // Error is an error that may be shown to a client.
@@ -53,7 +55,9 @@ type Error struct {
 	Kind    Kind
 	Code    Code
 	Message string
-	cause   error
+	// Values are what the code is about, where clients expect a list beside the message.
+	Values []string
+	cause  error
 }
 
 // Error returns the message, and the cause behind it for the log.
