@@ -28,7 +28,7 @@ const (
 type event struct {
 	store.Step
 	generation segment.Generation
-	sent       bool               // the operations are as they were sent, and may have had no effect
+	sent       bool // the operations are as they were sent, and may have had no effect
 }
 
 // tracer reads a log backwards for one context in one segment.

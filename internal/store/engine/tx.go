@@ -26,9 +26,9 @@ type tx struct {
 	opened     []*session
 	points     []*point
 	left       map[refID]*point // what refs that end leave; absent when nobody was there
-	records    []record       // for journals
-	rows       []store.Row    // that need nothing of the rest
-	named      []store.FileID // by these
+	records    []record         // for journals
+	rows       []store.Row      // that need nothing of the rest
+	named      []store.FileID   // by these
 	unnamed    []store.FileID
 	remembered map[string][]segment.RunID // by idempotency key
 	touched    map[segmentID]bool         // segments whose members or sessions it changes
