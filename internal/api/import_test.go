@@ -91,7 +91,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 		t.Fatalf("%d %s", r.status, r.text)
 	}
 	r.want(t, "received", "3", "added", "1", "removed", "1", "unchanged", "1", "skipped", "1", "wouldHold", "false",
-		"samples.added", `["eve"]`, "samples.removed", `["ann"]`, "samples.skipped.0.row", "3")
+		"samples.added", `["eve"]`, "samples.removed", `["ann"]`, "samples.skipped.0.row", "4")
 	if got := a.members(t); got != "2" {
 		t.Errorf("%s members after a dry run", got)
 	}
