@@ -46,6 +46,9 @@ type Log interface {
 	// Trim deletes an environment's records up to and including a revision, never the newest one.
 	// It need not be durable at once. Readers at work may end with ErrTrimmed.
 	Trim(ctx context.Context, env segment.EnvID, through segment.Revision) error
+	// Size returns about how many bytes an environment's records after a revision take on disk. It
+	// reads none of them, and may leave out what was written in the last moments.
+	Size(ctx context.Context, env segment.EnvID, after segment.Revision) (int64, error)
 	// Drop deletes an environment's whole log. It need not be durable at once.
 	Drop(ctx context.Context, env segment.EnvID) error
 	// Rows yields a table's rows whose key begins with prefix, in key order, or against it.

@@ -255,6 +255,27 @@ func (s *Store) Trim(ctx context.Context, env segment.EnvID, through segment.Rev
 	return nil
 }
 
+// Size implements [store.Log]. Pebble knows the sizes of its tables; what is in none of them yet, up to
+// four memtables, is left out.
+func (s *Store) Size(ctx context.Context, env segment.EnvID, after segment.Revision) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	last := s.durable(env)
+	if last <= after {
+		return 0, nil
+	}
+	n, err := s.db.EstimateDiskUsage(logKey(env, after+1), logKey(env, last))
+	if err != nil {
+		return 0, fmt.Errorf("measure log of environment %s: %w", env, marked(err))
+	}
+	return int64(n), nil
+}
+
 // Rows implements [store.Log]. Keys stay valid.
 func (s *Store) Rows(ctx context.Context, table store.Table, prefix []byte, reverse bool) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {

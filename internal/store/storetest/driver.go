@@ -30,6 +30,8 @@ var logChecks = []check[Drive]{
 	{"Of two writers of the same revision one wins", started(testRace)},
 	{"Writers of different environments do not disturb each other", started(testParallelEnvironments)},
 	{"A drop deletes one log whole and no other", started(testDrop)},
+	{"A trimmed log lacks its beginning and goes on", testTrim},
+	{"The size of a log is known without reading it", testSize},
 	{"The store may be used while reading it", started(testNestedUse)},
 	{"A cancelled context ends reads and writes", started(testCancelled)},
 	{"Acknowledged writes survive a power cut", testPowerCut},
