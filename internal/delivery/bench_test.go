@@ -75,7 +75,7 @@ func BenchmarkTouchNoAlloc(b *testing.B) {
 	for i := range 99 {
 		hashes = append(hashes, segment.HashOf(fmt.Sprintf("stranger-%d", i)))
 	}
-	delta := segment.MemberDelta{Ref: vip, Len: len(hashes), Each: func(yield func(segment.Change) bool) error {
+	delta := segment.MemberDelta{Ref: vip, Len: len(hashes), Each: func(_ *segment.Hash, yield func(segment.Change) bool) error {
 		for _, h := range hashes {
 			yield(segment.Change{Hash: h, Ops: segment.Include})
 		}

@@ -261,7 +261,7 @@ func (a *audience) touch(rev segment.Revision, m segment.MemberDelta) error {
 	a.rev, a.seen = rev, 0
 	var err error
 	if m.Len <= findCost*len(a.byHash) {
-		err = m.Each(a.look)
+		err = m.Each(nil, a.look)
 	} else {
 		err = a.find(m)
 	}

@@ -170,7 +170,7 @@ func TestUnreadableChangesTouchEverybody(t *testing.T) {
 	c := &Connection{hashes: []segment.Hash{segment.HashOf("u1")}, ready: make(chan struct{}, 1)}
 	a.join(c)
 	broken := errors.New("bad block")
-	err := a.touch(5, segment.MemberDelta{Ref: vip, Len: 1, Each: func(func(segment.Change) bool) error { return broken }})
+	err := a.touch(5, segment.MemberDelta{Ref: vip, Len: 1, Each: func(*segment.Hash, func(segment.Change) bool) error { return broken }})
 	if !errors.Is(err, broken) || len(a.marked) != 1 || c.touched.Load() != 5 {
 		t.Errorf("marked %d connections, touched at %d, error %v", len(a.marked), c.touched.Load(), err)
 	}

@@ -153,7 +153,7 @@ func (h *History) eachOf(ctx context.Context, seg *catalog.Segment, rev segment.
 				continue
 			}
 			var failed error
-			err := d.Each(func(c segment.Change) bool {
+			err := d.Each(nil, func(c segment.Change) bool {
 				var more bool
 				more, failed = yield(c)
 				return more && failed == nil && ctx.Err() == nil

@@ -207,8 +207,11 @@ func (c *Changes) Delta(ref Ref) MemberDelta {
 	return MemberDelta{Ref: ref, Len: c.Len(), Each: c.each, Find: c.find}
 }
 
-func (c *Changes) each(yield func(Change) bool) error {
+func (c *Changes) each(after *Hash, yield func(Change) bool) error {
 	for ch := range c.All() {
+		if after != nil && bytes.Compare(ch.Hash[:], after[:]) <= 0 {
+			continue
+		}
 		if !yield(ch) {
 			break
 		}

@@ -97,7 +97,7 @@ func TestDeltaEndsWhenItsReaderHasEnough(t *testing.T) {
 	changes.Compact()
 	read := 0
 	delta := changes.Delta(segment.Ref{Key: "a", Generation: 1})
-	if err := delta.Each(func(segment.Change) bool { read++; return read < 2 }); err != nil {
+	if err := delta.Each(nil, func(segment.Change) bool { read++; return read < 2 }); err != nil {
 		t.Fatal(err)
 	}
 	if read != 2 || delta.Len != 5 {

@@ -267,9 +267,9 @@ type MemberDelta struct {
 	// Len is how many contexts Each yields; after the publication of a whole membership it may be
 	// an upper bound.
 	Len int
-	// Each yields the changes in hash order. Keys may be absent. It ends early with an error when
-	// the changes can't be read.
-	Each func(yield func(Change) bool) error
+	// Each yields the changes after a hash, all of them when it is nil, in hash order. Keys may be
+	// absent. It ends early with an error when the changes can't be read.
+	Each func(after *Hash, yield func(Change) bool) error
 	// Find returns what the delta does to one context, 0 if nothing. It costs about a lookup,
 	// however long the delta is.
 	Find func(Hash) (Ops, error)

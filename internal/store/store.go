@@ -279,6 +279,36 @@ type Membership interface {
 	// yields ErrTrimmed when the log does not reach back that far. An entry is valid until the
 	// next one is asked for.
 	Entries(ctx context.Context, env segment.EnvID, after segment.Revision) iter.Seq2[*segment.Entry, error]
+	// Epoch returns the history that the environment's log belongs to. It changes only when the store
+	// is restored from a backup.
+	Epoch(segment.EnvID) (segment.Epoch, error)
+	// Resume returns where somebody goes on who follows the environment and stands at a cursor: at the
+	// cursor itself if it is of this epoch and the log has everything after it, or else at the beginning
+	// of a walk. It asks to be called again when Entries says ErrTrimmed.
+	Resume(context.Context, segment.EnvID, segment.Cursor) (segment.Cursor, error)
+	// Walk yields the rest of a walk that Resume began, after a cursor of it: for each ref that has, or
+	// lately had, members, and in hash order, who is in it as adds and who was removed from it as removes.
+	//
+	// It promises this. Who applies the whole walk and then every entry after the revision at which it
+	// began holds exactly the members of the present, whatever he held before, if it came from this
+	// environment at all: from any revision, of any epoch. That holds also when the walk is left and
+	// gone on with from [segment.Cursor.At] any of its changes, at any later time, after a restart, and
+	// while members are changed, exchanged and deleted. What a walk yields is not the state of one
+	// moment, so that only after these entries is it true.
+	//
+	// Refs that ended are told of for as long as their points may be kept; no ref is used twice, so
+	// what is left of an older one is never asked for.
+	//
+	// An error that wraps ErrCorrupt concerns the ref that it comes with, of which not everything is
+	// known; the walk goes on with the next one.
+	Walk(context.Context, segment.EnvID, segment.Cursor) iter.Seq2[RefChange, error]
+}
+
+// RefChange is what a follower is told of one context in one ref. Its operations are absolute.
+type RefChange struct {
+	Ref  segment.Ref
+	Hash segment.Hash
+	Ops  segment.Ops
 }
 
 // View is the membership of one environment at one moment. Its methods never wait and may be

@@ -31,11 +31,11 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 	if err := e.log.Drop(ctx, id); err != nil {
 		return err
 	}
-	rows := []store.Row{{Table: tableFloor, Key: []byte(id)}}
+	rows := []store.Row{{Table: tableFloor, Key: []byte(id)}, {Table: tableEpoch, Key: []byte(id)}}
 	for _, table := range []store.Table{
 		tableSegment, tableVersion, tableGeneration, tableMembership, tableKeys, tableFile, tableRun, tableRunOfSegment, tableRunCount,
 		tablePoint, tableTail, tablePublication, tableSession, tablePage, tableJournal,
-		tableDocument, tableRunOfRevision, tableIdempotency, tableRunIndex, tableRunTally,
+		tableDocument, tableRunOfRevision, tableIdempotency, tableRunIndex, tableRunTally, tableFollower, tableGraves,
 	} {
 		for row, err := range e.log.Rows(ctx, table, under(string(id)), false) {
 			if err != nil {
@@ -59,7 +59,7 @@ func (e *Engine) drop(ctx context.Context, id segment.EnvID) error {
 }
 
 // naming are the tables whose rows name files.
-var naming = []store.Table{tableFile, tableMembership, tablePoint, tablePublication, tableSession, tablePage, tableJournal, tableDocument}
+var naming = []store.Table{tableFile, tableMembership, tablePoint, tablePublication, tableSession, tablePage, tableJournal, tableDocument, tableGraves}
 
 // filesOf returns the files that an environment's rows name, each as often as it is named.
 func (e *Engine) filesOf(ctx context.Context, id segment.EnvID) ([]store.FileID, error) {
@@ -107,6 +107,9 @@ func filesNamed(row store.Row) ([]store.FileID, error) {
 		var d documentRow
 		err := decodeJSON(row, &d)
 		return []store.FileID{d.File}, err
+	case tableGraves:
+		g, err := decodeGraves(row.Value)
+		return g.named(), err
 	case tablePage, tableJournal:
 		if id, ok := partFileID(row.Value); ok {
 			return []store.FileID{id}, nil

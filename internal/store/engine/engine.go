@@ -49,8 +49,10 @@ type Options struct {
 	// get. Defaults 10 and 30 days.
 	MaxPoints int
 	PointAge  time.Duration
-	// LogAge is how old entries of a log get. Default seven days.
-	LogAge time.Duration
+	// LogAge and LogBytes are how old entries of a log get and how much of a disk the log of an
+	// environment takes, with the files that its entries name. Defaults seven days and 10 GiB.
+	LogAge   time.Duration
+	LogBytes int64
 	// RunAge is how old runs get that are neither on their way nor held. Default 90 days.
 	RunAge time.Duration
 	// LoadBytes is how much of all loads together stays in memory before scratch files are used.
@@ -95,6 +97,9 @@ func (o Options) withDefaults() Options {
 	if o.LogAge == 0 {
 		o.LogAge = 7 * 24 * time.Hour
 	}
+	if o.LogBytes == 0 {
+		o.LogBytes = 10 << 30
+	}
 	if o.RunAge == 0 {
 		o.RunAge = 90 * 24 * time.Hour
 	}
@@ -134,6 +139,7 @@ type Engine struct {
 	auditSequence atomic.Uint64
 
 	pendingChanges atomic.Int64 // in tables of all environments
+	burying        atomic.Int64 // files of graves that are being made
 	foldNow        chan struct{}
 }
 
@@ -171,8 +177,9 @@ func (e *Engine) membership(id refID) *membership {
 
 // beginEnvironment makes a new environment run. The caller holds its commit lock until the first
 // revision is visible: updates take the next ones.
-func (e *Engine) beginEnvironment(id segment.EnvID) *environment {
+func (e *Engine) beginEnvironment(id segment.EnvID, epoch segment.Epoch) *environment {
 	env := newEnvironment(e, id)
+	env.epoch = epoch
 	env.commit.Lock()
 	all := maps.Clone(*e.environments.Load())
 	all[id] = env

@@ -195,7 +195,7 @@ func TestLargeStagedListsAreOneEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range en.Members {
-			if err := m.Each(func(segment.Change) bool { n++; return true }); err != nil {
+			if err := m.Each(nil, func(segment.Change) bool { n++; return true }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"muster/internal/segment"
@@ -299,8 +300,15 @@ func (d *decoder) changes(v *delta) {
 func (d *delta) memberDelta() segment.MemberDelta {
 	return segment.MemberDelta{
 		Ref: d.ref, Len: len(d.hashes),
-		Each: func(yield func(segment.Change) bool) error {
-			for i := range d.hashes {
+		Each: func(after *segment.Hash, yield func(segment.Change) bool) error {
+			first := 0
+			if after != nil {
+				i, found := slices.BinarySearchFunc(d.hashes, *after, compareHashes)
+				if first = i; found {
+					first++
+				}
+			}
+			for i := first; i < len(d.hashes); i++ {
 				if !yield(segment.Change{Hash: d.hashes[i], Ops: d.ops[i]}) {
 					return nil
 				}

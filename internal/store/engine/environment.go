@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"slices"
@@ -33,7 +34,10 @@ type environment struct {
 	head   atomic.Uint64        // stored under commit, when everything of the revision is visible
 	floor  segment.Revision     // under commit: the floor row
 
-	trimmed segment.Revision // under commit, but for the one who trims: entries up to here may be gone
+	epoch   segment.Epoch // never changes while it runs
+	tending sync.Mutex    // held by whoever buries and trims
+	graves  atomic.Pointer[gravesAt]
+	trimmed segment.Revision // under tending: entries up to here may be gone
 
 	postponed *request // under commit: an update that must be the first of the next step
 
@@ -60,6 +64,7 @@ func newEnvironment(e *Engine, id segment.EnvID) *environment {
 		e: e, id: id, changed: make(chan struct{}), work: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	env.view.Store(&view{refs: &refs{}})
+	env.graves.Store(&gravesAt{})
 	return env
 }
 
@@ -314,31 +319,47 @@ func (e *Engine) readEntry(ctx context.Context, r store.Record) (*segment.Entry,
 func (e *Engine) readDelta(ctx context.Context, r store.Record, d *delta) (segment.MemberDelta, error) {
 	switch {
 	case d.publication != nil:
-		return e.published(ctx, r.Env, r.Revision, d, false)
+		m, err := e.published(ctx, r.Env, r.Revision, d, false)
+		return m, e.orTrimmed(ctx, r, err)
 	case d.file != nil:
-		return e.lateDelta(ctx, d), nil
+		return e.lateDelta(ctx, r, d), nil
 	default:
 		return d.memberDelta(), nil
 	}
 }
 
+// orTrimmed returns an error that was met in reading what lies outside an entry, or that the entry was
+// trimmed meanwhile.
+func (e *Engine) orTrimmed(ctx context.Context, r store.Record, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, readErr := range e.log.Read(ctx, r.Env, r.Revision-1) {
+		if errors.Is(readErr, store.ErrTrimmed) {
+			return readErr
+		}
+		break
+	}
+	return err
+}
+
 // lateDelta is the delta of a file that is opened when somebody looks into it.
-func (e *Engine) lateDelta(ctx context.Context, d *delta) segment.MemberDelta {
+func (e *Engine) lateDelta(ctx context.Context, r store.Record, d *delta) segment.MemberDelta {
 	open := sync.OnceValues(func() (segment.MemberDelta, error) {
 		f, err := e.openFile(ctx, d.file.id)
 		if err != nil {
-			return segment.MemberDelta{}, err
+			return segment.MemberDelta{}, e.orTrimmed(ctx, r, err)
 		}
 		return f.memberDelta(d.ref), nil
 	})
 	return segment.MemberDelta{
 		Ref: d.ref, Len: int(d.file.n),
-		Each: func(yield func(segment.Change) bool) error {
+		Each: func(after *segment.Hash, yield func(segment.Change) bool) error {
 			m, err := open()
 			if err != nil {
 				return err
 			}
-			return m.Each(yield)
+			return m.Each(after, yield)
 		},
 		Find: func(h segment.Hash) (segment.Ops, error) {
 			m, err := open()

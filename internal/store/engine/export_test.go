@@ -9,8 +9,8 @@ func (e *Engine) Ticks() (tick func()) {
 	return func() { seen = e.foldIdle(seen) }
 }
 
-// TrimLogs deletes old entries now.
-func (e *Engine) TrimLogs() { e.trimLogs(e.ctx) }
+// TendLogs buries and deletes old entries now.
+func (e *Engine) TendLogs() { e.tendAll(e.ctx) }
 
 // Forget deletes what is too old of the ledger now.
 func (e *Engine) Forget() { e.forget(e.ctx) }

@@ -125,8 +125,8 @@ func (f *file) Range(first, last byte) iter.Seq2[segment.Change, error] {
 func (f *file) memberDelta(ref segment.Ref) segment.MemberDelta {
 	return segment.MemberDelta{
 		Ref: ref, Len: int(f.roster.Len()),
-		Each: func(yield func(segment.Change) bool) error {
-			for c, err := range f.all() {
+		Each: func(after *segment.Hash, yield func(segment.Change) bool) error {
+			for c, err := range f.after(after) {
 				if err != nil {
 					return err
 				}

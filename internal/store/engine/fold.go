@@ -272,24 +272,33 @@ func (env *environment) unfreeze(m *membership, at *frozenAt, why error) {
 // is rewritten seldom and the number of rosters stays small.
 func (at *frozenAt) choose() {
 	last := 0
+	sizes := make([]int64, len(at.layers))
 	for i, l := range at.layers {
 		if l.table != nil {
 			last = i + 1
 		}
+		sizes[i] = l.len()
 	}
-	var size int64
-	for i, l := range at.layers {
-		n := l.len()
-		if i >= last && n > 2*size && len(at.layers)-i < maxRosters {
-			break
-		}
-		size += n
-		at.merge = i + 1
-	}
+	at.merge = mergeable(sizes, last)
 	if last == 0 && at.merge == 1 {
 		at.merge = 0 // a roster alone is as good as it gets
 	}
 	at.full = at.merge == len(at.layers)
+}
+
+// mergeable returns how many of the sorted files and tables with these sizes, newest first, become one
+// file: those that must, and older ones as long as they are not much larger than these together, or
+// too many.
+func mergeable(sizes []int64, must int) (n int) {
+	var size int64
+	for i, s := range sizes {
+		if i >= must && s > 2*size && len(sizes)-i < maxRosters {
+			break
+		}
+		size += s
+		n = i + 1
+	}
+	return n
 }
 
 func (l layer) len() int64 {

@@ -32,6 +32,7 @@ func (e *Engine) CheckNames(ctx context.Context, unclaimed int) error {
 	e.publications.mu.Lock()
 	unclaimed += 2 * len(e.publications.open)
 	e.publications.mu.Unlock()
+	unclaimed += int(e.burying.Load())
 	rows := make(map[store.FileID]int)
 	for _, table := range naming {
 		for row, err := range e.log.Rows(ctx, table, nil, false) {

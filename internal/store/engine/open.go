@@ -33,6 +33,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	}
 	e.running.Go(e.foldWhenNeeded)
 	e.running.Go(e.settlePublications)
+	e.running.Go(e.tendLogs)
 	e.running.Go(e.forgetOld)
 	return e, nil
 }
@@ -68,6 +69,9 @@ func (e *Engine) load(ctx context.Context) error {
 	}
 	if err := errors.Join(e.loadPoints(ctx), e.loadPublications(ctx), e.loadSessions(ctx)); err != nil {
 		return fmt.Errorf("read points and sessions: %w", err)
+	}
+	if err := errors.Join(e.loadGraves(ctx), e.loadEpochs(ctx)); err != nil {
+		return fmt.Errorf("read graves: %w", err)
 	}
 	return e.sweep(ctx)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -37,6 +38,7 @@ type publicationRow struct {
 	File    *store.FileID  // the change file
 	Diff    segment.Diff   // once there is one
 	Ended   bool           // the ref ended: everybody left
+	Bytes   int64          // of the change file
 	Left    []store.FileID // instead of a change file: what everybody who left lies in, newest first
 }
 
@@ -173,20 +175,6 @@ func (ps *publications) rest(p *publication) {
 	if len(ps.open) > 1 && ps.open[0] == p {
 		ps.open = append(ps.open[1:len(ps.open):len(ps.open)], p)
 	}
-}
-
-// unsettled returns the revision of the oldest publication of an environment without a change file;
-// false if there is none.
-func (e *Engine) unsettled(env segment.EnvID) (segment.Revision, bool) {
-	e.publications.mu.Lock()
-	defer e.publications.mu.Unlock()
-	var oldest segment.Revision
-	for _, p := range e.publications.open {
-		if p.env == env && (oldest == 0 || p.revision < oldest) {
-			oldest = p.revision
-		}
-	}
-	return oldest, oldest > 0
 }
 
 // needs reports whether an open publication begins with a point.
@@ -617,18 +605,26 @@ func (t *tx) closing(p *prepared, s *session) error {
 	return nil
 }
 
+// readPublication reads the row of a publication; false if there is none.
+func (e *Engine) readPublication(ctx context.Context, name publicationID) (row publicationRow, ok bool, err error) {
+	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(name))
+	if err != nil || !ok {
+		return row, false, err
+	}
+	if err := json.Unmarshal(b, &row); err != nil {
+		return row, true, fmt.Errorf("row of revision %d: %w: %w", name.revision, store.ErrCorrupt, err)
+	}
+	return row, true, nil
+}
+
 // published returns the delta of a publication as readers of the log see it.
 func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.Revision, d *delta, retried bool) (segment.MemberDelta, error) {
-	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(publicationID{env, rev, d.ref.Key}))
+	row, ok, err := e.readPublication(ctx, publicationID{env, rev, d.ref.Key})
+	if err == nil && !ok {
+		err = store.ErrTrimmed
+	}
 	if err != nil {
-		return segment.MemberDelta{}, err
-	}
-	if !ok {
-		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w", d.ref, store.ErrTrimmed)
-	}
-	var row publicationRow
-	if err := json.Unmarshal(b, &row); err != nil {
-		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w: %w", d.ref, store.ErrCorrupt, err)
+		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w", d.ref, err)
 	}
 	if row.File != nil {
 		f, err := e.openFile(ctx, *row.File)
@@ -650,10 +646,13 @@ func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.R
 	}
 	return segment.MemberDelta{
 		Ref: d.ref, Len: most,
-		Each: func(yield func(segment.Change) bool) error {
+		Each: func(after *segment.Hash, yield func(segment.Change) bool) error {
 			for c, err := range difference(ctx, &members{layers: from}, &members{layers: to}) {
 				if err != nil {
 					return err
+				}
+				if after != nil && bytes.Compare(c.Hash[:], after[:]) <= 0 {
+					continue
 				}
 				if !yield(c) {
 					return nil

@@ -560,7 +560,7 @@ func (x *exchange) check(rt *rapid.T, t *testing.T) {
 		}
 		for _, m := range en.Members {
 			n := 0
-			err := m.Each(func(c segment.Change) bool {
+			err := m.Each(nil, func(c segment.Change) bool {
 				found, err := m.Find(c.Hash)
 				if err != nil || found != c.Ops {
 					rt.Fatalf("revision %d: Find says %04b of %s, Each %04b: %v", en.Revision, found, c.Hash, c.Ops, err)

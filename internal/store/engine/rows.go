@@ -42,6 +42,9 @@ const (
 	tableRunIndex // runs in groups, by time
 	tableRunTally // how many runs of each sort a segment has
 	tableRole
+	tableEpoch    // the history that an environment's log belongs to
+	tableFollower // how far a follower of a log has come
+	tableGraves   // who was removed from a ref
 )
 
 // key joins parts with a zero byte, which no key of ours contains.

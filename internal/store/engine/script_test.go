@@ -61,7 +61,7 @@ func TestMembershipIsTheReplayOfTheLog(t *testing.T) {
 				rt.Fatal(err)
 			}
 			for _, m := range en.Members {
-				if err := m.Each(func(c segment.Change) bool { replayed.apply(c.Hash, c.Ops); return true }); err != nil {
+				if err := m.Each(nil, func(c segment.Change) bool { replayed.apply(c.Hash, c.Ops); return true }); err != nil {
 					rt.Fatal(err)
 				}
 			}

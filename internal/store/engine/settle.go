@@ -13,8 +13,8 @@ import (
 	"muster/internal/store/roster"
 )
 
-// settlePublications writes the change file of every publication, and drops points and entries that
-// are too old, until the engine closes.
+// settlePublications writes the change file of every publication, and drops points that are too old,
+// until the engine closes.
 func (e *Engine) settlePublications() {
 	tick := time.NewTicker(e.o.IdleFold)
 	defer tick.Stop()
@@ -25,7 +25,6 @@ func (e *Engine) settlePublications() {
 		case <-e.publications.work:
 		case <-tick.C:
 			e.expirePoints()
-			e.trimLogs(e.ctx)
 		}
 		for p := e.publications.next(); p != nil; p = e.publications.next() {
 			err := e.settle(e.ctx, p)
@@ -68,7 +67,7 @@ func (e *Engine) settle(ctx context.Context, p *publication) (err error) {
 			return err
 		}
 		made = append(made, f.id)
-		row.File = &f.id
+		row.File, row.Bytes = &f.id, f.roster.Summary().Bytes
 	}
 	pt, tail, err := e.sealed(ctx, p)
 	if err != nil {
@@ -232,15 +231,9 @@ func (e *Engine) Counted(ctx context.Context, id segment.EnvID, ref segment.Ref,
 			return segment.Diff{}, store.ErrClosed
 		}
 	}
-	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(name))
+	row, _, err := e.readPublication(ctx, name)
 	if err != nil {
-		return segment.Diff{}, err
-	}
-	var row publicationRow
-	if ok {
-		if err := json.Unmarshal(b, &row); err != nil {
-			return segment.Diff{}, fmt.Errorf("publication of %s: %w: %w", ref, store.ErrCorrupt, err)
-		}
+		return segment.Diff{}, fmt.Errorf("publication of %s: %w", ref, err)
 	}
 	if row.File == nil {
 		return segment.Diff{}, fmt.Errorf("revision %d of %s is no publication that was counted: %w", rev, ref, store.ErrNoPoint)

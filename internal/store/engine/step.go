@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,6 +37,7 @@ type step struct {
 	touched    map[segmentID]bool // segments whose members or sessions changed
 	last       bool               // no further update may be added
 	remembered map[string]bool    // idempotency keys
+	epochs     map[segment.EnvID]segment.Epoch
 }
 
 // standing is what earlier updates of a step did to a membership.
@@ -117,6 +119,7 @@ type prepared struct {
 	tallies   []tallyChange
 	recorded  map[string]recordedRun
 	journaled []record
+	epochs    map[segment.EnvID]segment.Epoch // of environments that begin
 }
 
 // prepare encodes what the update staged. It changes nothing outside the tx.
@@ -158,8 +161,13 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 		}
 	}
 	for id, v := range t.over.environments {
-		if v == nil {
+		switch {
+		case v == nil:
 			p.rows = append(p.rows, store.Row{Table: tableDropped, Key: []byte(id), Value: []byte{}})
+		case t.step.e.environment(id) == nil:
+			epoch := newEpoch()
+			stage(&p.epochs, id, epoch)
+			p.rows = append(p.rows, epochRow(id, epoch))
 		}
 	}
 	if err := t.preparePoints(p, revisions); err != nil {
@@ -181,7 +189,8 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 // rows returns the rows that go with a delta: its keys, or the name of its file.
 func (d *delta) rows(env segment.EnvID) []store.Row {
 	if d.file != nil {
-		return []store.Row{{Table: tableFile, Key: fileKey(env, d.file.id), Value: number(d.revision)}}
+		size := d.file.open.roster.Summary().Bytes
+		return []store.Row{{Table: tableFile, Key: fileKey(env, d.file.id), Value: binary.AppendUvarint(number(d.revision), uint64(size))}}
 	}
 	if len(d.keys) == len(d.hashes) {
 		return nil // no key is known
@@ -297,6 +306,7 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.unsynced = append(s.unsynced, p.unsynced...)
 	s.tallies = append(s.tallies, p.tallies...)
 	layOver(&s.recorded, p.recorded)
+	layOver(&s.epochs, p.epochs)
 	s.files = append(s.files, t.files...)
 	s.journaled = append(s.journaled, p.journaled...)
 	s.points = append(s.points, t.points...)
@@ -389,7 +399,7 @@ func (s *step) install() {
 	for id, rev := range s.heads {
 		env := s.e.environment(id)
 		if env == nil {
-			env = s.e.beginEnvironment(id)
+			env = s.e.beginEnvironment(id, s.epochs[id])
 			defer env.commit.Unlock()
 		}
 		env.show(rev, s.over, changed[id])

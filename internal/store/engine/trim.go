@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -11,49 +13,57 @@ import (
 	"muster/internal/store"
 )
 
-// trimLogs deletes the entries of all logs that are older than LogAge and that nothing needs.
-func (e *Engine) trimLogs(ctx context.Context) {
+// tendLogs buries who was removed and deletes entries that are too old or too many, until the engine
+// closes.
+func (e *Engine) tendLogs() {
+	tick := time.NewTicker(e.o.IdleFold)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-tick.C:
+			e.tendAll(e.ctx)
+		}
+	}
+}
+
+func (e *Engine) tendAll(ctx context.Context) {
 	for id, env := range *e.environments.Load() {
-		if err := env.trim(ctx, e.o.Now().Add(-e.o.LogAge)); err != nil && ctx.Err() == nil {
+		if err := env.tend(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNoEnvironment) {
 			e.o.Logger.Error("log was not trimmed", "environment", id, "error", err)
 		}
 	}
 }
 
-// trim deletes entries made before a moment. It stays behind the floor, so that the next start finds
-// what it replays, and behind publications whose change lies in no file yet.
-func (env *environment) trim(ctx context.Context, before time.Time) error {
+func (env *environment) tend(ctx context.Context) error {
+	env.tending.Lock()
+	defer env.tending.Unlock()
+	if err := env.bury(ctx); err != nil {
+		return err
+	}
+	return env.trim(ctx)
+}
+
+// trim deletes entries that are older than LogAge, and the oldest ones while the log takes more than
+// LogBytes. It stays behind the graves, so that whoever follows the log learns of every removal, and
+// behind the floor, so that the next start finds what it replays.
+func (env *environment) trim(ctx context.Context) error {
 	e := env.e
-	env.commit.Lock()
-	limit := min(env.floor, segment.Revision(env.head.Load()))
-	env.commit.Unlock()
-	if oldest, ok := e.unsettled(env.id); ok {
-		limit = min(limit, oldest-1)
-	}
-	if limit <= env.trimmed {
-		return nil
-	}
-	// The revisions after trimmed up to limit are there, in the order of time.
-	var failed error
-	n := sort.Search(int(limit-env.trimmed), func(i int) bool {
-		at, err := e.madeAt(ctx, env.id, env.trimmed+1+segment.Revision(i))
-		if errors.Is(err, store.ErrTrimmed) {
-			return false
-		}
-		failed = errors.Join(failed, err)
-		return err != nil || !at.Before(before)
-	})
-	through := env.trimmed + segment.Revision(n)
-	if failed != nil || n == 0 {
-		return failed
-	}
-	rows, files, err := e.namedUpTo(ctx, env.id, through)
+	named, err := e.namedInLog(ctx, env.id)
 	if err != nil {
+		return err
+	}
+	through, err := env.dispensable(ctx, env.graves.Load().through, named)
+	if err != nil || through <= env.trimmed {
+		return err
+	}
+	if err := env.foldUpTo(ctx, through); err != nil {
 		return err
 	}
 	env.commit.Lock()
 	defer env.commit.Unlock()
-	if e.environment(env.id) != env {
+	if through = min(through, env.floor); through <= env.trimmed || e.environment(env.id) != env {
 		return nil
 	}
 	if err := e.usable(); err != nil {
@@ -64,6 +74,13 @@ func (env *environment) trim(ctx context.Context, before time.Time) error {
 		return err
 	}
 	env.trimmed = through
+	var rows []store.Row
+	var files []store.FileID
+	for _, n := range named {
+		if n.revision <= through {
+			rows, files = append(rows, n.row), append(files, n.files...)
+		}
+	}
 	if len(rows) == 0 {
 		return nil
 	}
@@ -72,6 +89,40 @@ func (env *environment) trim(ctx context.Context, before time.Time) error {
 	}
 	e.release(files...)
 	return nil
+}
+
+// dispensable returns up to where entries are too old or too many, a revision that is not above limit.
+func (env *environment) dispensable(ctx context.Context, limit segment.Revision, named []namedInLog) (segment.Revision, error) {
+	before := env.e.o.Now().Add(-env.e.o.LogAge)
+	through, err := lastThat(env.trimmed, limit, func(rev segment.Revision) (bool, error) {
+		at, err := env.e.madeAt(ctx, env.id, rev)
+		if errors.Is(err, store.ErrTrimmed) {
+			return true, nil
+		}
+		return at.Before(before), err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return lastThat(through, limit, func(rev segment.Revision) (bool, error) {
+		size, err := env.sizeAfter(ctx, rev-1, named)
+		return size > env.e.o.LogBytes, err
+	})
+}
+
+// lastThat returns the last revision that goes, of those after one up to another: from itself if none
+// does. Behind one that stays no other goes.
+func lastThat(from, to segment.Revision, goes func(segment.Revision) (bool, error)) (segment.Revision, error) {
+	if to <= from {
+		return from, nil
+	}
+	var failed error
+	n := sort.Search(int(to-from), func(i int) bool {
+		ok, err := goes(from + 1 + segment.Revision(i))
+		failed = errors.Join(failed, err)
+		return err != nil || !ok
+	})
+	return from + segment.Revision(n), failed
 }
 
 // madeAt returns when an entry was made.
@@ -89,40 +140,71 @@ func (e *Engine) madeAt(ctx context.Context, id segment.EnvID, rev segment.Revis
 	return time.Time{}, fmt.Errorf("revision %d is not there: %w", rev, store.ErrCorrupt)
 }
 
-// namedUpTo returns the rows that name files for entries up to a revision, as deletions, and the files.
-func (e *Engine) namedUpTo(ctx context.Context, id segment.EnvID, through segment.Revision) (rows []store.Row, files []store.FileID, err error) {
-	add := func(row store.Row) error {
-		named, err := filesNamed(row)
-		files = append(files, named...)
-		rows = append(rows, store.Row{Table: row.Table, Key: append([]byte(nil), row.Key...)})
-		return err
+// sizeAfter returns about how many bytes of a disk the entries after a revision take, with the files
+// that they name.
+func (env *environment) sizeAfter(ctx context.Context, rev segment.Revision, named []namedInLog) (int64, error) {
+	size, err := env.e.log.Size(ctx, env.id, rev)
+	i, _ := slices.BinarySearchFunc(named, rev+1, func(n namedInLog, r segment.Revision) int { return cmp.Compare(n.revision, r) })
+	for _, n := range named[i:] {
+		size += n.bytes
 	}
+	return size, err
+}
+
+// namedInLog is a row that names files for an entry.
+type namedInLog struct {
+	revision segment.Revision
+	bytes    int64
+	files    []store.FileID
+	row      store.Row // its deletion
+}
+
+// namedInLog returns the rows that name files for entries, by revision.
+func (e *Engine) namedInLog(ctx context.Context, id segment.EnvID) ([]namedInLog, error) {
+	var all []namedInLog
 	for row, err := range e.log.Rows(ctx, tableFile, under(string(id)), false) {
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		rev, err := parseNumber(row.Value)
-		if err == nil && segment.Revision(rev) <= through {
-			err = add(row)
+		files, err := filesNamed(row)
+		d := decoder{b: row.Value}
+		rev := segment.Revision(d.uvarint())
+		var bytes int64
+		if len(d.b) > 0 { // rows of the first version end here
+			bytes = int64(d.uvarint())
+		}
+		if err == nil && (d.broken || len(d.b) > 0) {
+			err = fmt.Errorf("row %x: %w", row.Key, store.ErrCorrupt)
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
+		all = append(all, namedInLog{rev, bytes, files, store.Row{Table: tableFile, Key: slices.Clone(row.Key)}})
 	}
 	for row, err := range e.log.Rows(ctx, tablePublication, under(string(id)), false) {
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		name, err := parsePublicationKey(row.Key)
-		if err == nil && name.revision > through {
-			break
-		}
-		if err == nil {
-			err = add(row)
-		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
+		}
+		var p publicationRow
+		if err := decodeJSON(row, &p); err != nil {
+			return nil, err
+		}
+		all = append(all, namedInLog{name.revision, p.Bytes, p.files(), store.Row{Table: tablePublication, Key: slices.Clone(row.Key)}})
+	}
+	slices.SortStableFunc(all, func(a, b namedInLog) int { return cmp.Compare(a.revision, b.revision) })
+	return all, nil
+}
+
+// foldUpTo folds what keeps entries up to a revision from being deleted.
+func (env *environment) foldUpTo(ctx context.Context, rev segment.Revision) error {
+	for _, u := range env.e.unfolded(func(m *membership) bool { return m.env == env.id && m.from <= rev }) {
+		if err := env.e.fold(ctx, u.m); err != nil && !errors.Is(err, store.ErrNoEnvironment) && !errors.Is(err, store.ErrCorrupt) {
+			return err
 		}
 	}
-	return rows, files, nil
+	return nil
 }

@@ -367,6 +367,8 @@ type follower struct {
 	members map[segment.Ref]memberSet
 	defs    map[definitionKey]segment.Definition
 	newest  map[definitionKey]int // versions seen
+	// Up to here entries may repeat what definitions said that were read whole.
+	whole segment.Revision
 }
 
 func newFollower(env segment.EnvID) *follower {
@@ -385,14 +387,20 @@ func (fo *follower) clone() *follower {
 	return &c
 }
 
-// follow reads to the head and checks the form of every entry.
-func (fo *follower) follow(f failer, t testing.TB, s store.Membership) {
+// follow reads to the head and checks the form of every entry. Where the log was trimmed it begins
+// anew.
+func (fo *follower) follow(f failer, t testing.TB, s store.Store) {
 	f.Helper()
 	head, err := s.Head(fo.env)
 	if err != nil {
 		f.Fatalf("head of %s: %v", fo.env, err)
 	}
 	for e, err := range s.Entries(t.Context(), fo.env, fo.at) {
+		if errors.Is(err, store.ErrTrimmed) {
+			fo.beginAnew(f, t, s)
+			fo.follow(f, t, s)
+			return
+		}
 		if err != nil {
 			f.Fatalf("entries of %s after %d: %v", fo.env, fo.at, err)
 		}
@@ -411,6 +419,9 @@ func (fo *follower) apply(f failer, e *segment.Entry) {
 	f.Helper()
 	flagSeen := false
 	for _, d := range e.Definitions {
+		if e.Revision <= fo.whole {
+			continue
+		}
 		if d.Kind == segment.SegmentDefinition && flagSeen {
 			f.Fatalf("entry %d has segment %s after a flag", e.Revision, d.Key)
 		}
@@ -447,7 +458,7 @@ func (fo *follower) applyDelta(f failer, rev segment.Revision, m segment.MemberD
 	var last segment.Hash
 	said := map[segment.Hash]segment.Ops{}
 	n := 0
-	err := m.Each(func(c segment.Change) bool {
+	err := m.Each(nil, func(c segment.Change) bool {
 		if n > 0 && slices.Compare(last[:], c.Hash[:]) >= 0 {
 			f.Errorf("entry %d: changes of %s are out of order", rev, m.Ref)
 		}
@@ -490,6 +501,11 @@ func (fo *follower) compare(f failer, w *world) {
 	if want := w.definitions(fo.env); !sameDefinitions(want, fo.defs) {
 		diff(f, "definitions by the log", want, fo.defs)
 	}
+	fo.compareMembers(f, w)
+}
+
+func (fo *follower) compareMembers(f failer, w *world) {
+	f.Helper()
 	live := w.envs[fo.env].members
 	for ref, want := range live {
 		diff(f, fmt.Sprintf("members of %s by the log", ref), want, fo.members[ref])

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"muster/internal/segment"
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
@@ -28,6 +30,16 @@ type machine struct {
 	disk   *vfs.MemFS
 	pebble *pebblestore.Store
 	engine *engine.Engine
+}
+
+func newMachine(tb testing.TB, o engine.Options) *machine {
+	m := &machine{o: o, disk: vfs.NewCrashableMem()}
+	tb.Cleanup(func() {
+		if m.engine != nil {
+			m.Stop(tb)
+		}
+	})
+	return m
 }
 
 func (m *machine) Start(tb testing.TB) store.Store {
@@ -65,16 +77,18 @@ func TestEngine(t *testing.T) {
 	for name, o := range map[string]engine.Options{"as in production": {Logger: quiet}, "folding all the time": eager} {
 		t.Run(name, func(t *testing.T) {
 			storetest.Run(t, func(tb testing.TB) storetest.Machine[store.Store] {
-				m := &machine{o: o, disk: vfs.NewCrashableMem()}
-				tb.Cleanup(func() {
-					if m.engine != nil {
-						m.Stop(tb)
-					}
-				})
-				return m
+				return newMachine(tb, o)
 			})
 		})
 	}
+}
+
+func TestFollowersOfATrimmedLog(t *testing.T) {
+	trimming := eager
+	trimming.LogAge = 1
+	storetest.Following(t, func(tb testing.TB) storetest.Machine[store.Store] {
+		return newMachine(tb, trimming)
+	})
 }
 
 // scripted are the options of the tests of faults: folds happen when the script says so, so that
@@ -109,7 +123,9 @@ func play(t *testing.T, disk vfs.FS, sc *storetest.Script, onFatal func(error)) 
 			_ = p.Close()
 			return
 		}
-		sc.Fold = e.Fold
+		sc.Fold = func(ctx context.Context, env segment.EnvID) error {
+			return errors.Join(e.Fold(ctx, env), e.Bury(ctx, env))
+		}
 		more := sc.PlayHalf(t, e)
 		_ = e.Close()
 		if p.Close() != nil || !more {

@@ -77,7 +77,7 @@ func testEffectiveOnly(t *testing.T, s store.Store) {
 			t.Errorf("entry %d has deltas %+v, want one of one change", e.Revision, e.Members)
 			continue
 		}
-		err := e.Members[0].Each(func(c segment.Change) bool {
+		err := e.Members[0].Each(nil, func(c segment.Change) bool {
 			if c.Hash != segment.HashOf("cy") || c.Ops != segment.Include || c.Key != nil && string(c.Key) != "cy" {
 				t.Errorf("change %+v, want the inclusion of cy", c)
 			}

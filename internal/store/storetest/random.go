@@ -43,9 +43,10 @@ type random struct {
 	w         *world
 	followers map[segment.EnvID]*follower
 	// stale followers went to sleep at some revision and know nothing of what came after.
-	stale  []*follower
-	sealed map[segment.RunID]*sealedList
-	held   []heldMembers
+	stale   []*follower
+	walkers []*walker
+	sealed  map[segment.RunID]*sealedList
+	held    []heldMembers
 }
 
 var errAbandoned = errors.New("caller changed its mind")
@@ -85,6 +86,9 @@ func testRandom(t *testing.T, m Machine[store.Store]) {
 			"":                    func(rt *rapid.T) { r.check(rt) },
 			"put a reader asleep": r.sleep,
 			"wake the readers":    r.wake,
+			"set out":             r.setOut,
+			"wander":              r.wander,
+			"arrive":              r.arrive,
 		})
 	})
 	m.Stop(t)
@@ -113,7 +117,7 @@ func (r *random) reset(rt *rapid.T) {
 		rt.Fatalf("empty the store: %v", err)
 	}
 	r.w = w
-	r.stale, r.held = nil, nil
+	r.stale, r.walkers, r.held = nil, nil, nil
 	clear(r.followers)
 	r.discard()
 }
