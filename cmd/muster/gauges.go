@@ -15,6 +15,7 @@ type gauges struct {
 	delivery *delivery.Delivery
 	sdk      *sdk.Handler
 
+	free, size, reserve                                                   *prometheus.Desc
 	head, members, segments                                               *prometheus.Desc
 	connections, evaluations, events, updates, slow, unservable, received *prometheus.Desc
 }
@@ -26,6 +27,9 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 	}
 	return &gauges{
 		store: s, delivery: d, sdk: h,
+		free:        desc("disk_free_bytes", "What is left of the disk that the store lies on.", nil),
+		size:        desc("disk_size_bytes", "Size of the disk that the store lies on.", nil),
+		reserve:     desc("disk_reserve_bytes", "What is kept free of the disk; below it pushes are answered 429.", nil),
 		head:        desc("log_revision", "Newest durable revision of the environment's log.", environment),
 		segments:    desc("segments", "Segments of the environment.", environment),
 		members:     desc("segment_members", "Contexts that the environment's unbounded segments hold, summed.", environment),
@@ -41,7 +45,7 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
+	for _, d := range []*prometheus.Desc{g.free, g.size, g.reserve, g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
 		ch <- d
 	}
 }
@@ -71,6 +75,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(g.segments, float64(segments), labels...)
 			gauge(g.members, float64(members), labels...)
 		}
+	}
+	if room, err := g.store.Room(); err == nil {
+		gauge(g.free, float64(room.Free))
+		gauge(g.size, float64(room.Size))
+		gauge(g.reserve, float64(room.Reserve))
 	}
 	stats := g.delivery.Stats()
 	streams := g.sdk.Stats()

@@ -49,6 +49,7 @@ type settings struct {
 	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
 	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
 	MaxImport    byteSize      `help:"Largest list of an import, after decompression." default:"64GiB"`
+	DiskReserve  reserve       `help:"How much of the disk stays free: a size, a percentage, or the larger of both. Below it pushes and imports are answered 429." default:"2GiB,3%"`
 	Connectors   string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
 	LogLevel     slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
 	LogFormat    string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
@@ -234,7 +235,9 @@ func (s *server) openStore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", s.folder, err)
 	}
-	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{Logger: s.log, OnFatal: s.fatal})
+	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{
+		Logger: s.log, OnFatal: s.fatal, DiskReserve: s.settings.DiskReserve.of,
+	})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", s.folder, err)
 	}
@@ -418,6 +421,40 @@ func (s *server) closeStore() error {
 		return fmt.Errorf("close the store: %w", err)
 	}
 	return nil
+}
+
+// reserve is how much of a disk stays free: the larger of a number of bytes and a share.
+type reserve struct {
+	bytes   byteSize
+	percent float64
+}
+
+// UnmarshalText reads a size, a percentage, or both with a comma between; 0 keeps nothing free.
+func (r *reserve) UnmarshalText(text []byte) error {
+	*r = reserve{}
+	for part := range strings.SplitSeq(string(text), ",") {
+		part = strings.TrimSpace(part)
+		if part == "0" {
+			continue
+		}
+		number, isPercent := strings.CutSuffix(part, "%")
+		if !isPercent {
+			if err := r.bytes.UnmarshalText([]byte(part)); err != nil {
+				return fmt.Errorf("%q is no disk reserve; write it like 2GiB, 3%% or 2GiB,3%%", text)
+			}
+			continue
+		}
+		var err error
+		if r.percent, err = strconv.ParseFloat(number, 64); err != nil || !(r.percent >= 0 && r.percent < 100) {
+			return fmt.Errorf("%q is no disk reserve; write it like 2GiB, 3%% or 2GiB,3%%", text)
+		}
+	}
+	return nil
+}
+
+// of returns the reserve of a disk, in bytes.
+func (r reserve) of(size uint64) uint64 {
+	return max(uint64(r.bytes), uint64(float64(size)*r.percent/100))
 }
 
 // byteSize is a number of bytes, written like 256MiB.

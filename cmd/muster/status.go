@@ -27,6 +27,14 @@ type statusJSON struct {
 	Status        string                       `json:"status"` // "healthy" or "degraded"
 	Version       string                       `json:"version"`
 	ClientVersion string                       `json:"clientVersion"`
+	Disk          *diskStatus                  `json:"disk,omitempty"` // absent when it can't be asked
+}
+
+// diskStatus is in bytes. While less is free than is kept in reserve, pushes are answered 429.
+type diskStatus struct {
+	Free    uint64 `json:"freeBytes"`
+	Size    uint64 `json:"sizeBytes"`
+	Reserve uint64 `json:"reserveBytes"`
 }
 
 type environmentStatus struct {
@@ -62,6 +70,12 @@ type bigSegmentStatus struct {
 
 func (s *status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	answer := statusJSON{Environments: map[string]environmentStatus{}, Status: "healthy", Version: version()}
+	if room, err := s.store.Room(); err == nil {
+		answer.Disk = &diskStatus{room.Free, room.Size, room.Reserve}
+		if room.Low() {
+			answer.Status = "degraded"
+		}
+	}
 	for _, p := range s.store.Projects() {
 		for _, e := range s.store.Environments(p.Key) {
 			env := environmentStatus{

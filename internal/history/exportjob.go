@@ -97,7 +97,10 @@ func (h *History) export(env segment.EnvID, j *exportJob, members store.Members)
 	if err != nil {
 		h.log.Error("export came to nothing", "env", env, "segment", j.Segment, "export", j.ID, "err", err)
 		result = ExportResult{Error: "the file could not be written; the log of muster says why"}
-		if errors.Is(err, store.ErrCorrupt) {
+		switch {
+		case fault.KindOf(err) == fault.Unavailable:
+			result.Error = fault.From(err).Message
+		case errors.Is(err, store.ErrCorrupt):
 			result.Error = "the members can't be read: stored data is corrupt; roll the segment back or sync it again"
 		}
 	}

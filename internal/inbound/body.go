@@ -105,6 +105,9 @@ func (c *call) spool(r io.Reader) (*body, error) {
 	if n < memoryBody {
 		return &body{ReadSeeker: bytes.NewReader(memory.Bytes()), size: n}, nil
 	}
+	if err := c.ingest.Room(); err != nil {
+		return nil, err
+	}
 	file, err := os.CreateTemp(c.options.SpoolDir, "body-*")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSpool, err)

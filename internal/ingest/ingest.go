@@ -157,6 +157,15 @@ func (i *Ingest) ensureKind(ctx context.Context, p *catalog.Project, kind segmen
 	return nil
 }
 
+// Room returns a fault of kind Unavailable while the disk has no room for what is pushed, so that a
+// large body is refused before it is taken.
+func (i *Ingest) Room() error {
+	if room, err := i.store.Room(); err == nil && room.Low() {
+		return fault.Unavailablef("the disk has %d bytes left and %d are kept free (--disk-reserve); send the request again when it has room", room.Free, room.Reserve)
+	}
+	return nil
+}
+
 // unavailable turns the store's own troubles into "try again", the answer that no tool takes as
 // final, and leaves everything else as it is.
 func unavailable(err error) error {

@@ -251,6 +251,20 @@ func (j *job) give(cause error) {
 	}
 }
 
+// postponement is how long an import waits that can't go on for now.
+const postponement = 5 * time.Second
+
+// postpone goes on with an import later, with the list as it was kept.
+func (j *job) postpone(ctx context.Context, cause error) {
+	j.i.log.WarnContext(ctx, "import waits", "segment", j.id.key, "run", j.name, "err", cause)
+	select {
+	case <-ctx.Done():
+		j.i.end(j) // it goes on at the next start
+	case <-time.After(postponement):
+		_ = j.again(ctx) // it has been reported
+	}
+}
+
 // finish sorts what was received and commits it.
 func (j *job) finish() {
 	ctx := j.i.jobs.ctx
@@ -265,6 +279,9 @@ func (j *job) finish() {
 	case ctx.Err() != nil || errors.Is(err, store.ErrClosed):
 		j.load.Discard() // it goes on at the next start
 		j.i.end(j)
+	case fault.KindOf(err) == fault.Unavailable: // the list is durable, so the sender won't send it again
+		j.load.Discard()
+		j.postpone(ctx, err)
 	default:
 		level := slog.LevelInfo
 		if fault.KindOf(err) == fault.Internal {

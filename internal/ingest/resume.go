@@ -105,6 +105,11 @@ func (j *job) again(ctx context.Context) error {
 				j.load.Discard()
 			}
 			j.i.end(j)
+		case fault.KindOf(err) == fault.Unavailable:
+			if j.load != nil {
+				j.load.Discard()
+			}
+			j.postpone(ctx, err)
 		default:
 			j.give(err)
 		}

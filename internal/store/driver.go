@@ -65,7 +65,8 @@ type FileID [16]byte
 // Files keeps immutable files: rosters and change files.
 type Files interface {
 	// Put stores what write produces under a new id. When it returns, a later Log.Write may name
-	// the file: the file is at least as durable as that write.
+	// the file: the file is at least as durable as that write. The error wraps ErrFull when there is no
+	// room, and nothing stays of the file then.
 	Put(ctx context.Context, id FileID, write func(io.Writer) error) error
 	// Open returns a file's bytes. They stay readable until the File is closed, also after Delete.
 	Open(ctx context.Context, id FileID) (File, error)

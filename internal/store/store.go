@@ -43,6 +43,8 @@ var (
 	// ErrNoSession and ErrNoPoint say that a session or a point does not exist any more.
 	ErrNoSession = errors.New("no such session")
 	ErrNoPoint   = errors.New("no such point")
+	// ErrFull says that the disk has no room left.
+	ErrFull = errors.New("the disk is full")
 	// ErrScope says that a write reached outside its scope: a bug of the caller.
 	ErrScope = errors.New("write outside its scope")
 )
@@ -55,6 +57,7 @@ type Store interface {
 	Ledger
 	Audit
 	Documents
+	Health
 }
 
 // Scope says how far a write reaches. The smaller the scope, the more writes run at once.
@@ -345,6 +348,20 @@ type Step struct {
 	Ops      segment.Ops // what it did
 	Since    time.Time
 }
+
+// Health is what an operator must know about the store.
+type Health interface {
+	// Room returns how much room there is. While it is low, everything that needs room is refused with
+	// a fault of kind Unavailable, or waits: changes of members, lists, documents, the writing of
+	// files in the background. Reads, rollbacks, deletions and what people configure go on.
+	Room() (Room, error)
+}
+
+// Room is the room on the disk, in bytes.
+type Room struct{ Free, Size, Reserve uint64 }
+
+// Low reports whether less is left than is kept in reserve.
+func (r Room) Low() bool { return r.Free < r.Reserve }
 
 // Documents keeps byte streams that belong to an environment: bodies of imports until they are
 // done, rejected rows, exports. They are gone with their environment.

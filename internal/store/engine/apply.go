@@ -18,6 +18,9 @@ func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effe
 	if err != nil {
 		return store.Effect{}, err
 	}
+	if err := t.room(); err != nil {
+		return store.Effect{}, err
+	}
 	if m.damaged && m.beyond(t.step.e.o.SegmentPending) {
 		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no more fit into memory and a roster is damaged: %w", m.ref, m.env, store.ErrCorrupt)
 	}

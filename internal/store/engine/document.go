@@ -25,24 +25,20 @@ type documentRow struct {
 
 func documentKey(env segment.EnvID, id store.DocumentID) []byte { return key(string(env), string(id)) }
 
-// documentWriter counts what is written and ends with the engine: a body may take hours to arrive.
+// documentWriter ends with the engine: a body may take hours to arrive.
 type documentWriter struct {
-	io.Writer
-	e   *Engine
+	roomWriter
 	ctx context.Context
-	n   int64
 }
 
 func (w *documentWriter) Write(p []byte) (int, error) {
 	if err := firstError(w.ctx.Err(), w.e.usable()); err != nil {
 		return 0, err
 	}
-	n, err := w.Writer.Write(p)
-	w.n += int64(n)
-	return n, err
+	return w.roomWriter.Write(p)
 }
 
-// PutDocument keeps what write produces.
+// PutDocument keeps what write produces. A small document, such as the result of a job, needs no room.
 func (e *Engine) PutDocument(ctx context.Context, env segment.EnvID, id store.DocumentID, write func(io.Writer) error) error {
 	err := e.usable()
 	if err == nil { // before long work
@@ -55,13 +51,13 @@ func (e *Engine) PutDocument(ctx context.Context, env segment.EnvID, id store.Do
 	_, _ = rand.Read(file[:]) // never fails
 	row := documentRow{File: file}
 	err = e.files.Put(ctx, file, func(w io.Writer) error {
-		d := &documentWriter{Writer: w, e: e, ctx: ctx}
+		d := &documentWriter{roomWriter: roomWriter{Writer: w, e: e}, ctx: ctx}
 		err := write(d)
 		row.Size = d.n
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write document %s: %w", id, err)
+		return fmt.Errorf("write document %s: %w", id, full(err))
 	}
 	if err := e.nameDocument(env, id, row); err != nil {
 		if e.failure.Load() == nil { // else the row may be durable

@@ -58,6 +58,9 @@ type Options struct {
 	// LoadBytes is how much of all loads together stays in memory before scratch files are used.
 	// Default 64 MiB.
 	LoadBytes int64
+	// DiskReserve says how much of a disk of some size is to stay free; see [store.Health]. Default: the
+	// larger of 2 GiB and 3 %.
+	DiskReserve func(size uint64) uint64
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -103,6 +106,9 @@ func (o Options) withDefaults() Options {
 	if o.RunAge == 0 {
 		o.RunAge = 90 * 24 * time.Hour
 	}
+	if o.DiskReserve == nil {
+		o.DiskReserve = defaultReserve
+	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute
 	}
@@ -128,6 +134,7 @@ type Engine struct {
 	dropped      sync.Map                                       // segment.EnvID of environments whose rows are not gone yet
 
 	closed        atomic.Bool
+	low           atomic.Bool           // the disk reserve was touched when somebody asked last
 	failure       atomic.Pointer[error] // set once
 	ledger        ledger
 	names         names

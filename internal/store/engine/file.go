@@ -140,11 +140,20 @@ func (f *file) memberDelta(ref segment.Ref) segment.MemberDelta {
 	}
 }
 
+// put stores what write produces while the disk has room. The error is of kind Unavailable if it has
+// none.
+func (e *Engine) put(ctx context.Context, id store.FileID, write func(io.Writer) error) error {
+	if err := e.room(); err != nil {
+		return err
+	}
+	return full(e.files.Put(ctx, id, func(w io.Writer) error { return write(&roomWriter{Writer: w, e: e}) }))
+}
+
 // putFile writes a roster and opens it.
 func (e *Engine) putFile(ctx context.Context, kind roster.Kind, changes iter.Seq2[segment.Change, error]) (*file, error) {
 	var id store.FileID
 	_, _ = rand.Read(id[:]) // never fails
-	err := e.files.Put(ctx, id, func(w io.Writer) error {
+	err := e.put(ctx, id, func(w io.Writer) error {
 		_, err := roster.Write(w, kind, changes)
 		return err
 	})

@@ -78,6 +78,9 @@ func (e *Engine) pause() {
 
 // foldLarge folds what is beyond the limits, largest first; false if folding makes no sense for now.
 func (e *Engine) foldLarge() bool {
+	if e.room() != nil {
+		return false
+	}
 	if err := e.spillJournals(e.ctx); err != nil {
 		if e.ctx.Err() == nil {
 			e.o.Logger.Error("journals stay in memory for now", "error", err)
@@ -100,7 +103,8 @@ func (e *Engine) foldLarge() bool {
 // foldIdle folds what has not changed since the call before and returns what to compare with next.
 func (e *Engine) foldIdle(seen map[*membership]segment.Revision) map[*membership]segment.Revision {
 	next := make(map[*membership]segment.Revision)
-	for _, u := range e.unfolded(func(m *membership) bool { next[m] = m.last; return seen[m] == m.last }) {
+	room := e.room() == nil
+	for _, u := range e.unfolded(func(m *membership) bool { next[m] = m.last; return room && seen[m] == m.last }) {
 		if !e.foldOrReport(u.m) {
 			return next
 		}

@@ -119,6 +119,9 @@ func (t *tx) Park(env segment.EnvID, k segment.Key, id segment.RunID, list store
 	if err != nil {
 		return store.Effect{}, err
 	}
+	if err := t.room(); err != nil {
+		return store.Effect{}, err
+	}
 	s := t.session(sessionID{env, k, id})
 	if s == nil {
 		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)

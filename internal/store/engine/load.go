@@ -27,7 +27,16 @@ func (e *Engine) Load(ctx context.Context, mode store.LoadMode) (store.Load, err
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	scratch := func() (roster.Scratch, error) { return e.files.Scratch(context.WithoutCancel(ctx)) }
+	if err := e.room(); err != nil {
+		return nil, err
+	}
+	scratch := func() (roster.Scratch, error) {
+		s, err := e.files.Scratch(context.WithoutCancel(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return &roomScratch{Scratch: s, e: e}, nil
+	}
 	return &load{e: e, mode: mode, builder: roster.NewBuilder(e.loading, scratch)}, nil
 }
 
@@ -84,7 +93,7 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 	var id store.FileID
 	_, _ = rand.Read(id[:]) // never fails
 	var sum roster.Summary
-	err = l.e.files.Put(ctx, id, func(w io.Writer) error {
+	err = l.e.put(ctx, id, func(w io.Writer) error {
 		sum, diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base))
 		return err
 	})

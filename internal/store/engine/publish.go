@@ -224,6 +224,9 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 	if p.Point != "" {
 		return t.publishPoint(m, p)
 	}
+	if err := t.room(); err != nil {
+		return store.Effect{}, err
+	}
 	s, err := t.collected(m, sessionID{env, k, p.Session})
 	if err != nil {
 		return store.Effect{}, err
@@ -431,6 +434,9 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 	s := t.session(name)
 	if s == nil {
 		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
+	}
+	if err := t.room(); err != nil {
+		return store.Effect{}, err
 	}
 	all := slices.Clip(s.journal.layers)
 	if s.Kept != nil {

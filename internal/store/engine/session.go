@@ -257,6 +257,10 @@ func (t *tx) OpenSession(p store.Session) {
 		t.fail(fmt.Errorf("open session of segment %s of environment %s: %w", p.Segment, p.Env, store.ErrUnbounded))
 		return
 	}
+	if err := t.room(); err != nil {
+		t.fail(err)
+		return
+	}
 	s := &session{
 		env:        p.Env,
 		sessionRow: sessionRow{ID: p.ID, Ref: seg.Ref(), Opened: p.Opened, Detail: p.Detail},
@@ -357,6 +361,9 @@ func (t *tx) Keep(env segment.EnvID, k segment.Key, id segment.RunID, page int, 
 		return errors.New("changes were staged by another store")
 	case page < -1 || page < 0 && st.file == nil:
 		return fmt.Errorf("session %s of segment %s can't keep this list as page %d", id, k, page)
+	}
+	if err := t.room(); err != nil {
+		return err
 	}
 	next := *s
 	if page < 0 {

@@ -27,6 +27,9 @@ func (e *Engine) settlePublications() {
 			e.expirePoints()
 		}
 		for p := e.publications.next(); p != nil; p = e.publications.next() {
+			if e.room() != nil {
+				break // the tick tries again
+			}
 			err := e.settle(e.ctx, p)
 			if e.ctx.Err() != nil {
 				return

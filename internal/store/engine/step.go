@@ -38,6 +38,8 @@ type step struct {
 	last       bool               // no further update may be added
 	remembered map[string]bool    // idempotency keys
 	epochs     map[segment.EnvID]segment.Epoch
+	asked      bool  // whether the disk has room
+	noRoom     error // if it has not
 }
 
 // standing is what earlier updates of a step did to a membership.

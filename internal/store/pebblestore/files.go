@@ -45,6 +45,9 @@ func (s *Store) Put(ctx context.Context, id store.FileID, write func(io.Writer) 
 		}
 	}
 	if err != nil {
+		if vfs.IsNoSpaceError(err) {
+			err = fmt.Errorf("%w: %w", store.ErrFull, err)
+		}
 		return errors.Join(fmt.Errorf("put file %x: %w", id, err), w.abandon())
 	}
 	return nil

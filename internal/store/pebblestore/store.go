@@ -196,15 +196,6 @@ func (s *Store) Metrics() (*pebble.Metrics, error) {
 	return s.db.Metrics(), nil
 }
 
-// DiskUsage returns the state of the file system that holds the directory.
-func (s *Store) DiskUsage() (vfs.DiskUsage, error) {
-	usage, err := s.fs.GetDiskUsage(s.rosters)
-	if err != nil {
-		return vfs.DiskUsage{}, fmt.Errorf("read disk usage of %s: %w", s.rosters, err)
-	}
-	return usage, nil
-}
-
 // enter begins a call; each successful enter needs a leave. Calls nest: an iteration's consumer may
 // call the store while Close waits, and then gets ErrClosed.
 func (s *Store) enter() error {
