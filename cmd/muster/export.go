@@ -18,6 +18,7 @@ import (
 type exportCommand struct {
 	remoteSegment `embed:""`
 	File          string `arg:"" optional:"" help:"File to write; - is standard output. One that ends in .gz is compressed." default:"-"`
+	ContextKind   string `help:"Context kind of the keys, if the segment lists targets of several."`
 	Format        string `help:"csv, one key a row, or ndjson, one object a line; by the file's name if not given." enum:",csv,ndjson" default:""`
 }
 
@@ -48,7 +49,7 @@ func (c *exportCommand) Run() error {
 }
 
 func (c *exportCommand) export(ctx context.Context) error {
-	res, err := c.ask(ctx, http.MethodPost, c.at("/exports?"+url.Values{"format": {c.format()}}.Encode()), nil, nil)
+	res, err := c.ask(ctx, http.MethodPost, c.at("/exports?"+url.Values{"format": {c.format()}, "contextKind": {c.ContextKind}}.Encode()), nil, nil)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type importCommand struct {
 	Format        string `help:"Form of the list: csv, ndjson or json; by the file's name if not given." enum:",csv,ndjson,json" default:""`
 	Column        string `help:"Column that holds the key, by name or by index from 0."`
 	Header        string `help:"Whether the first row of a CSV names the columns: true or false; looked at if not given." enum:",true,false" default:""`
+	ContextKind   string `help:"Context kind of the keys, if the segment lists targets of several."`
 	DryRun        bool   `help:"Only say what would change."`
 	Override      bool   `help:"Change a segment that is synced from a tool, to repair it."`
 	Comment       string `help:"Why, for the audit log."`
@@ -91,7 +92,7 @@ func (c *importCommand) open() (io.ReadCloser, int64, error) {
 // upload sends the list, with a bar that tells how far it is.
 func (c *importCommand) upload(ctx context.Context, body *meter) (*http.Response, error) {
 	query := url.Values{"mode": {c.Mode}}
-	for name, value := range map[string]string{"column": c.Column, "header": c.Header, "comment": c.Comment} {
+	for name, value := range map[string]string{"column": c.Column, "header": c.Header, "comment": c.Comment, "contextKind": c.ContextKind} {
 		if value != "" {
 			query.Set(name, value)
 		}

@@ -22,6 +22,7 @@ import (
 	"muster/internal/access"
 	"muster/internal/admin"
 	"muster/internal/api"
+	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/delivery"
 	"muster/internal/history"
@@ -44,15 +45,17 @@ type serveCommand struct {
 
 // settings are those of every command that serves.
 type settings struct {
-	Listen       string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080"`
-	AdminListen  string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
-	DrainTimeout time.Duration `help:"How long a stop may take." default:"8s"`
-	MaxBody      byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
-	MaxImport    byteSize      `help:"Largest list of an import, after decompression." default:"64GiB"`
-	DiskReserve  reserve       `help:"How much of the disk stays free: a size, a percentage, or the larger of both. Below it pushes and imports are answered 429." default:"2GiB,3%"`
-	Connectors   string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
-	LogLevel     slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
-	LogFormat    string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
+	Listen           string        `help:"Address of the one HTTP port: API, pushes, SDKs, UI." default:"127.0.0.1:8080"`
+	AdminListen      string        `help:"Second address for /healthz, /readyz, /metrics and /status." placeholder:"HOST:PORT"`
+	DrainTimeout     time.Duration `help:"How long a stop may take." default:"8s"`
+	MaxBody          byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
+	MaxImport        byteSize      `help:"Largest list of an import, after decompression." default:"64GiB"`
+	BigListThreshold listThreshold `help:"Targets that a segment may list in its definition; one with more becomes a big segment, if server-side SDKs can read those (--resp-listen). 0: longer lists are refused." default:"15000"`
+	SDKCache         time.Duration `name:"sdk-cache" help:"How long SDKs may go on with memberships that they have read; a list that becomes big waits as long." default:"10s"`
+	DiskReserve      reserve       `help:"How much of the disk stays free: a size, a percentage, or the larger of both. Below it pushes and imports are answered 429." default:"2GiB,3%"`
+	Connectors       string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
+	LogLevel         slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
+	LogFormat        string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
 
 	AdminToken   string `help:"Access token of the first start, api-…; made up and printed if absent." placeholder:"TOKEN"`
 	SDKKey       string `name:"sdk-key" help:"SDK key of production at the first start." placeholder:"KEY"`
@@ -183,6 +186,8 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	people := admin.New(s.engine, time.Now)
+	lists := s.settings.BigListThreshold.limit(s.respListen != "")
+	people.LimitLists(lists)
 	first, err := s.firstStart(ctx, people)
 	if err != nil {
 		return err
@@ -192,6 +197,7 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	s.members = ingest.New(s.engine, time.Now, s.log)
+	s.members.MoveLists(lists, s.settings.SDKCache)
 	if err := s.members.Resume(ctx); err != nil {
 		return fmt.Errorf("go on with interrupted imports: %w", err)
 	}
@@ -455,6 +461,28 @@ func (r *reserve) UnmarshalText(text []byte) error {
 // of returns the reserve of a disk, in bytes.
 func (r reserve) of(size uint64) uint64 {
 	return max(uint64(r.bytes), uint64(float64(size)*r.percent/100))
+}
+
+// listThreshold is how many targets a segment may list, 0 for as many as LaunchDarkly takes.
+type listThreshold int
+
+// UnmarshalText reads a number of targets.
+func (l *listThreshold) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if most := catalog.MaxTargets / 2; err != nil || n < 0 || n > most {
+		return fmt.Errorf("%q is not a number of targets; it may be 0 to %d", text, most)
+	}
+	*l = listThreshold(n)
+	return nil
+}
+
+// limit returns the limit of lists where server-side SDKs can read the members of big segments, or
+// where they can't.
+func (l listThreshold) limit(readable bool) catalog.ListLimit {
+	if l == 0 {
+		return catalog.ListLimit{Targets: catalog.DefaultListLimit.Targets}
+	}
+	return catalog.ListLimit{Targets: int(l), Move: readable}
 }
 
 // byteSize is a number of bytes, written like 256MiB.

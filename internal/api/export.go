@@ -12,6 +12,7 @@ import (
 
 	"muster/internal/catalog"
 	"muster/internal/history"
+	"muster/internal/segment"
 )
 
 type exportJSON struct {
@@ -79,7 +80,7 @@ func (s *server) startExport(w http.ResponseWriter, r *http.Request, who catalog
 	if format == "" {
 		format = history.ExportCSV
 	}
-	x, err := s.history.StartExport(r.Context(), who, historyTarget(r), format)
+	x, err := s.history.StartExport(r.Context(), who, historyTarget(r), format, segment.ContextKind(r.URL.Query().Get("contextKind")))
 	if err != nil {
 		return err
 	}

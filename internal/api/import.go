@@ -74,8 +74,11 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 			"run":  at.runLinks(run.ID)["self"],
 		},
 	}
-	if run.Mode == segment.Replace {
+	switch {
+	case run.Mode == segment.Replace:
 		j.Mode = "replace"
+	case run.Removes:
+		j.Mode = "remove"
 	}
 	if run.Waiting {
 		j.Status = "ready"
@@ -142,6 +145,7 @@ func (s *server) importRequest(r *http.Request) (ingest.Import, error) {
 	query := r.URL.Query()
 	im := ingest.Import{
 		Target: importTarget(r), Mode: ingest.ImportMode(query.Get("mode")), Column: query.Get("column"),
+		Kind: segment.ContextKind(query.Get("contextKind")),
 		Size: max(0, r.ContentLength), Limit: s.maxImport, UserAgent: r.UserAgent(), Comment: query.Get("comment"),
 	}
 	if im.Mode == "" {

@@ -36,11 +36,7 @@ func (l ListLimit) Check(before, after *Segment) error {
 	case !l.Move:
 		return fault.Invalidf("segment %s would list %d targets; at most %d are allowed (--big-list-threshold is 0). Use a big segment (unbounded: true) for more", after.Key, after.Targets(), l.Targets)
 	}
-	kind, err := after.TargetKind()
-	if err == nil {
-		err = after.CheckMove(kind)
-	}
-	if err != nil {
+	if err := after.CheckMove(after.firstKind()); err != nil {
 		return fault.Invalidf("segment %s would list %d targets; beyond %d it becomes a big segment, but %s", after.Key, after.Targets(), l.Targets, fault.From(err).Message)
 	}
 	return nil
@@ -49,17 +45,20 @@ func (l ListLimit) Check(before, after *Segment) error {
 // TargetKind returns the context kind of the segment's targets, "user" if there are none. If they are
 // of several kinds the error says so.
 func (s *Segment) TargetKind() (segment.ContextKind, error) {
-	var kind segment.ContextKind
+	kind := s.firstKind()
 	for k := range s.targets() {
-		switch kind {
-		case "":
-			kind = k
-		case k:
-		default:
+		if k != kind {
 			return "", fault.Invalidf("the targets of segment %s are of the kinds %s and %s", s.Key, kind, k)
 		}
 	}
-	return orUser(kind), nil
+	return kind, nil
+}
+
+func (s *Segment) firstKind() segment.ContextKind {
+	for k := range s.targets() {
+		return k
+	}
+	return segment.DefaultKind
 }
 
 // targets yields the kind and the keys of each list of targets that is not empty.

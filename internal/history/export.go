@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type ExportID string
 // ExportFormat is the form of an exported list.
 type ExportFormat string
 
-// The formats: one key a row without a header, or one JSON object with the member "key" a line.
+// The formats: one key a row, or one JSON object with the member "key" a line.
 const (
 	ExportCSV    ExportFormat = "csv"
 	ExportNDJSON ExportFormat = "ndjson"
@@ -97,20 +98,23 @@ const (
 
 // StartExport begins to write an export of the members as they are now and returns it. The caller
 // needs exportMembers.
-func (h *History) StartExport(ctx context.Context, who catalog.Caller, t Target, format ExportFormat) (Export, error) {
-	seg, err := h.find(who, t, policy.ExportMembers)
+//
+// A segment that lists its targets may have some of several context kinds; kind says which are
+// exported, empty meaning those of the segment if it has one kind only.
+func (h *History) StartExport(ctx context.Context, who catalog.Caller, t Target, format ExportFormat, kind segment.ContextKind) (Export, error) {
+	seg, err := h.findAny(who, t, policy.ExportMembers)
 	if err != nil {
 		return Export{}, err
 	}
 	if format != ExportCSV && format != ExportNDJSON {
 		return Export{}, fault.Invalidf("format may be csv or ndjson")
 	}
-	members, err := h.store.Snapshot(seg.Env, seg.Ref())
+	members, revision, err := h.exported(seg, kind)
 	if err != nil {
-		return Export{}, within(seg, err)
+		return Export{}, err
 	}
 	x := Export{
-		ID: ExportID(catalog.NewUUID()), Segment: seg.Key, Format: format, Revision: members.Revision(),
+		ID: ExportID(catalog.NewUUID()), Segment: seg.Key, Format: format, Revision: revision,
 		Created: h.now(), Initiator: initiator(who), Status: ExportPending,
 	}
 	job, err := h.exports.begin(x)
@@ -123,6 +127,36 @@ func (h *History) StartExport(ctx context.Context, who catalog.Caller, t Target,
 	}
 	h.exports.running.Go(func() { h.export(seg.Env, job, members) })
 	return x, nil
+}
+
+// exported returns the members of a segment as they are now, and at which revision that is.
+func (h *History) exported(seg *catalog.Segment, kind segment.ContextKind) (iter.Seq2[segment.Change, error], segment.Revision, error) {
+	if seg.Unbounded {
+		if kind != "" && kind != seg.Kind {
+			return nil, 0, fault.Invalidf("the segment %s holds contexts of kind %s, not %s", seg.Key, seg.Kind, kind)
+		}
+		members, err := h.store.Snapshot(seg.Env, seg.Ref())
+		if err != nil {
+			return nil, 0, within(seg, err)
+		}
+		return members.All(nil), members.Revision(), nil
+	}
+	revision, err := h.store.Head(seg.Env)
+	if err != nil {
+		return nil, 0, within(seg, err)
+	}
+	if kind == "" {
+		if kind, err = seg.TargetKind(); err != nil {
+			return nil, 0, fault.Invalidf("%s; say with contextKind which of them to export", fault.From(err).Message)
+		}
+	}
+	return func(yield func(segment.Change, error) bool) {
+		for _, key := range seg.IncludedOf(kind) {
+			if !yield(segment.Change{Ops: segment.Include, Key: []byte(key)}, nil) {
+				return
+			}
+		}
+	}, revision, nil
 }
 
 func initiator(who catalog.Caller) Initiator {
@@ -138,7 +172,7 @@ func initiator(who catalog.Caller) Initiator {
 
 // Export returns one export.
 func (h *History) Export(ctx context.Context, who catalog.Caller, t Target, id ExportID) (Export, error) {
-	seg, err := h.find(who, t, policy.ViewProject)
+	seg, err := h.findAny(who, t, policy.ViewProject)
 	if err != nil {
 		return Export{}, err
 	}
@@ -147,7 +181,7 @@ func (h *History) Export(ctx context.Context, who catalog.Caller, t Target, id E
 
 // Exports returns the exports of a segment, newest first.
 func (h *History) Exports(ctx context.Context, who catalog.Caller, t Target) ([]Export, error) {
-	seg, err := h.find(who, t, policy.ViewProject)
+	seg, err := h.findAny(who, t, policy.ViewProject)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +206,7 @@ func (h *History) Exports(ctx context.Context, who catalog.Caller, t Target) ([]
 
 // ExportFile returns the file of a complete export. The caller needs exportMembers, and closes it.
 func (h *History) ExportFile(ctx context.Context, who catalog.Caller, t Target, id ExportID) (Export, store.Document, error) {
-	seg, err := h.find(who, t, policy.ExportMembers)
+	seg, err := h.findAny(who, t, policy.ExportMembers)
 	if err != nil {
 		return Export{}, nil, err
 	}

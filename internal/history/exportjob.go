@@ -1,17 +1,15 @@
 package history
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"muster/internal/connector/list"
 	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -77,7 +75,7 @@ func (xs *exports) find(key segment.Key, id ExportID) (Export, bool) {
 
 // export writes an export and its result. One that is interrupted by the end of the process has no
 // result.
-func (h *History) export(env segment.EnvID, j *exportJob, members store.Members) {
+func (h *History) export(env segment.EnvID, j *exportJob, members iter.Seq2[segment.Change, error]) {
 	defer h.exports.end(j)
 	ctx := h.exports.ctx
 	select {
@@ -111,16 +109,16 @@ func (h *History) export(env segment.EnvID, j *exportJob, members store.Members)
 }
 
 // writeExport writes the file.
-func writeExport(ctx context.Context, to io.Writer, j *exportJob, members store.Members) (ExportResult, error) {
+func writeExport(ctx context.Context, to io.Writer, j *exportJob, members iter.Seq2[segment.Change, error]) (ExportResult, error) {
 	out := &sized{w: to}
-	w := bufio.NewWriterSize(out, 256<<10)
-	write := writeRow
+	format := list.CSV
 	if j.Format == ExportNDJSON {
-		write = writeLine
+		format = list.NDJSON
 	}
+	w := list.NewWriter(out, format)
 	var r ExportResult
 	var n int
-	for c, err := range members.All(nil) {
+	for c, err := range members {
 		if err != nil {
 			return r, err
 		}
@@ -136,7 +134,7 @@ func writeExport(ctx context.Context, to io.Writer, j *exportJob, members store.
 			r.Unknown++
 		default:
 			r.Rows++
-			if err := write(w, c.Key); err != nil {
+			if err := w.Append(c.Key); err != nil {
 				return r, err
 			}
 		}
@@ -144,37 +142,6 @@ func writeExport(ctx context.Context, to io.Writer, j *exportJob, members store.
 	err := w.Flush()
 	r.Size = out.n
 	return r, err
-}
-
-// writeRow writes a key as a row of a CSV with one field.
-func writeRow(w *bufio.Writer, key []byte) error {
-	quoted := bytes.ContainsAny(key, "\",\r\n") || key[0] == ' ' || key[0] == '\t' || key[len(key)-1] == ' ' || key[len(key)-1] == '\t'
-	if !quoted {
-		_, _ = w.Write(key) // the last write tells of errors
-		return w.WriteByte('\n')
-	}
-	_ = w.WriteByte('"')
-	for {
-		i := bytes.IndexByte(key, '"')
-		if i < 0 {
-			break
-		}
-		_, _ = w.Write(key[:i+1])
-		_ = w.WriteByte('"')
-		key = key[i+1:]
-	}
-	_, _ = w.Write(key)
-	_, err := w.WriteString("\"\n")
-	return err
-}
-
-// writeLine writes a key as a line of JSON.
-func writeLine(w *bufio.Writer, key []byte) error {
-	_, _ = w.WriteString(`{"key":`)                        // the last write tells of errors
-	b, _ := jsontext.AppendQuote(w.AvailableBuffer(), key) // bytes that are no UTF-8 are replaced
-	_, _ = w.Write(b)
-	_, err := w.WriteString("}\n")
-	return err
 }
 
 // sized counts what is written through it.

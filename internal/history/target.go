@@ -17,6 +17,18 @@ type Target struct {
 // find returns the segment that a target names, if the caller may do the action to it. The members
 // of a segment that lists them in its definition are there, not here.
 func (h *History) find(who catalog.Caller, t Target, action policy.Action) (*catalog.Segment, error) {
+	seg, err := h.findAny(who, t, action)
+	if err != nil {
+		return nil, err
+	}
+	if !seg.Unbounded {
+		return nil, fault.Invalidf("the segment %s keeps its targets in its definition; read included and excluded there", seg.Key)
+	}
+	return seg, nil
+}
+
+// findAny is find for segments that list their targets too.
+func (h *History) findAny(who catalog.Caller, t Target, action policy.Action) (*catalog.Segment, error) {
 	project, env, err := h.viewEnvironment(who, t.Project, t.Environment)
 	if err != nil {
 		return nil, err
@@ -29,9 +41,6 @@ func (h *History) find(who catalog.Caller, t Target, action policy.Action) (*cat
 		if err := who.Check(action, catalog.SegmentResource(project, env, seg.Key, seg.Tags)); err != nil {
 			return nil, err
 		}
-	}
-	if !seg.Unbounded {
-		return nil, fault.Invalidf("the segment %s keeps its targets in its definition; read included and excluded there", seg.Key)
 	}
 	return seg, nil
 }

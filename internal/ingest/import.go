@@ -33,9 +33,9 @@ type Import struct {
 	Format   ListFormat
 	Encoding string // Content-Encoding of the body: gzip, zstd or none
 	// Kind is the context kind of the keys; empty means the segment's own.
-	Kind segment.ContextKind
-	Column   string
-	Header   *bool
+	Kind   segment.ContextKind
+	Column string
+	Header *bool
 	// Filename and Size are what the sender says; Size 0: not known.
 	Filename string
 	Size     int64

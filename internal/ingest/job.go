@@ -161,7 +161,9 @@ func segmentScope(key segment.Key) string { return "segment/" + string(key) }
 
 const importPrefix = "import/"
 
-func documentOf(id segment.RunID) store.DocumentID { return store.DocumentID(importPrefix + string(id)) }
+func documentOf(id segment.RunID) store.DocumentID {
+	return store.DocumentID(importPrefix + string(id))
+}
 
 // receive makes the body durable and parses it at the same time.
 func (j *job) receive(ctx context.Context, body io.Reader, parse func(context.Context, io.Reader) error) error {

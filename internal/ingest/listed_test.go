@@ -272,7 +272,10 @@ func TestAListBecomesBigWithoutAGap(t *testing.T) {
 			}
 		}
 	}
-	h.edit(t, func(s *catalog.Segment) { s.AddIncluded("user", users(0, 11)); s.Excluded = []string{"user-3", "mallory"} })
+	h.edit(t, func(s *catalog.Segment) {
+		s.AddIncluded("user", users(0, 11))
+		s.Excluded = []string{"user-3", "mallory"}
+	})
 	if !h.MoveLong() {
 		t.Fatal("nothing is to be done")
 	}
