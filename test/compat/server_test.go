@@ -37,6 +37,7 @@ type server struct {
 	dir     string
 	process *exec.Cmd
 	output  *lockedBuffer
+	env     []string // further settings
 }
 
 // binary is what `make build` made.
@@ -53,9 +54,9 @@ func binary(t testing.TB) string {
 }
 
 // start runs muster on a new data directory and stops it when the test ends.
-func start(t testing.TB) *server {
+func start(t testing.TB, env ...string) *server {
 	t.Helper()
-	s := &server{dir: t.TempDir()}
+	s := &server{dir: t.TempDir(), env: env}
 	s.run(t)
 	return s
 }
@@ -71,6 +72,7 @@ func (s *server) run(t testing.TB) {
 		"--data-dir", s.dir, "--listen", strings.TrimPrefix(s.url, "http://"), "--resp-listen", s.resp, "--log-level", "debug")
 	s.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+adminToken, "MUSTER_SDK_KEY="+sdkKey,
 		"MUSTER_MOBILE_KEY="+mobileKey, "MUSTER_CLIENT_SIDE_ID="+environmentID)
+	s.process.Env = append(s.process.Env, s.env...)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
@@ -211,6 +213,7 @@ type watcher struct {
 	name    string
 	mu      sync.Mutex
 	state   map[string]seen
+	all     []seen // every report, in order
 	changed chan struct{}
 }
 
@@ -222,6 +225,7 @@ func (w *watcher) report(s seen) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state[s.Flag] = s
+	w.all = append(w.all, s)
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
