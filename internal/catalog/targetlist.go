@@ -34,7 +34,7 @@ func (l ListLimit) Check(before, after *Segment) error {
 	case !l.Exceeded(after), before != nil && after.Targets() <= before.Targets() && l.Exceeded(before):
 		return nil
 	case !l.Move:
-		return fault.Invalidf("segment %s would list %d targets; at most %d are allowed (--big-list-threshold is 0). Use a big segment (unbounded: true) for more", after.Key, after.Targets(), l.Targets)
+		return fault.Invalidf("segment %s would list %d targets; at most %d are allowed, because lists don't become big segments here (--big-list-threshold, --resp-listen). Create a big segment (unbounded: true) for more", after.Key, after.Targets(), l.Targets)
 	}
 	if err := after.CheckMove(after.firstKind()); err != nil {
 		return fault.Invalidf("segment %s would list %d targets; beyond %d it becomes a big segment, but %s", after.Key, after.Targets(), l.Targets, fault.From(err).Message)

@@ -170,7 +170,7 @@ func difference(before, after []string) (added, removed int) {
 // outgrow makes a big segment of the list and lets the import, whose body is here, go on there.
 func (j *job) outgrow(ctx context.Context, p place, kind segment.ContextKind) (segment.Run, error) {
 	if !j.i.lists.Move {
-		err := fault.Invalidf("segment %s would list more than %d targets (--big-list-threshold is 0). Use a big segment (unbounded: true) for more", p.seg.Key, j.i.lists.Targets)
+		err := fault.Invalidf("segment %s would list more than %d targets, and lists don't become big segments here (--big-list-threshold, --resp-listen). Create a big segment (unbounded: true) for more", p.seg.Key, j.i.lists.Targets)
 		j.give(err)
 		return segment.Run{}, err
 	}

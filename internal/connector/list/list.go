@@ -1,5 +1,5 @@
-// Package list reads the formats in which a whole list of context keys arrives: CSV, lines of JSON
-// and JSON arrays.
+// Package list reads the formats in which a whole list of context keys arrives, CSV, lines of JSON
+// and JSON arrays, and writes the first two.
 //
 // A list may have any size: it is read once, in blocks that are parsed in parallel, and memory is
 // bounded by the size of a block, never by the shape of the list. A row that can't be used is

@@ -17,7 +17,9 @@ type Disk struct {
 }
 
 // Free reports what is left.
-func (d *Disk) Free() (free, size uint64, err error) { return uint64(max(0, d.Left.Load())), d.Size, nil }
+func (d *Disk) Free() (free, size uint64, err error) {
+	return uint64(max(0, d.Left.Load())), d.Size, nil
+}
 
 // Put writes a file and fails with [store.ErrFull] where nothing is left.
 func (d *Disk) Put(ctx context.Context, id store.FileID, write func(io.Writer) error) error {
