@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -100,21 +97,9 @@ func (c *exportCommand) download(ctx context.Context, s exportState) error {
 	defer func() { _ = res.Body.Close() }() // it was only read
 	body := &meter{r: res.Body, total: total}
 	if c.File == "-" {
-		_, err := io.Copy(os.Stdout, body)
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.File), ".muster-export-*")
-	if err != nil {
-		return err
+		return save(c.File, body) // a bar would disturb what is read
 	}
 	stop := showProgress(os.Stderr, "download", func() progress { return progress{done: body.n.Load(), total: body.total} })
-	_, err = io.Copy(f, body)
-	stop()
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.File)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", c.File, err), os.Remove(f.Name()))
-	}
-	return nil
+	defer stop()
+	return save(c.File, body)
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +29,14 @@ type importCommand struct {
 	ContextKind   string `help:"Context kind of the keys, if the segment lists targets of several."`
 	DryRun        bool   `help:"Only say what would change."`
 	Override      bool   `help:"Change a segment that is synced from a tool, to repair it."`
+	Rejects       string `help:"Write the rows that are skipped into this file, with the reasons." placeholder:"FILE"`
 	Comment       string `help:"Why, for the audit log."`
 	Wait          bool   `help:"Wait until the list is visible; with --no-wait only until it is on the server's disk." default:"true" negatable:""`
 }
 
 // Help says how the command ends.
 func (importCommand) Help() string {
-	return "Files that end in .gz or .zst are sent as they are. It ends with 0 when the list is visible, with 3 when the guard holds it, with 130 when it is interrupted, and with 1 when nothing was changed."
+	return "Compressed lists (gzip, zstd) are sent as they are. It ends with 0 when the list is visible, with 3 when the guard holds it, with 130 when it is interrupted, and with 1 when nothing was changed."
 }
 
 // Run uploads the list and waits until it is visible.
@@ -47,11 +49,11 @@ func (c *importCommand) Run() error {
 	}
 	defer func() { _ = in.Close() }() // it was only read
 	began := time.Now()
-	res, err := c.upload(ctx, &meter{r: in, total: size})
-	if err != nil {
-		if ctx.Err() != nil {
-			return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
-		}
+	res, err := c.upload(ctx, in, size)
+	switch {
+	case ctx.Err() != nil:
+		return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
+	case err != nil:
 		return err
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
@@ -61,18 +63,18 @@ func (c *importCommand) Run() error {
 	at := res.Header.Get("Location")
 	id := at[strings.LastIndexByte(at, '/')+1:]
 	if !c.Wait {
-		_, err := fmt.Printf("received (run %s); how far it is: %s\n", id, c.at("/imports/"+id))
+		_, err := fmt.Printf("received (run %s); how far it is: %s\n", id, c.command("runs", id))
 		return err
 	}
 	return c.await(ctx, id, began)
 }
 
-func (c *importCommand) open() (io.ReadCloser, int64, error) {
+func (c *importCommand) open() (*os.File, int64, error) {
 	if c.File == "-" {
 		if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			fmt.Fprintln(os.Stderr, "reading the list from standard input")
 		}
-		return io.NopCloser(os.Stdin), 0, nil
+		return os.Stdin, 0, nil
 	}
 	f, err := os.Open(c.File)
 	if err != nil {
@@ -82,6 +84,8 @@ func (c *importCommand) open() (io.ReadCloser, int64, error) {
 	switch {
 	case err != nil:
 		return nil, 0, errors.Join(err, f.Close())
+	case info.IsDir():
+		return nil, 0, errors.Join(fmt.Errorf("%s is a folder, not a list", c.File), f.Close())
 	case info.Mode().IsRegular():
 		return f, info.Size(), nil
 	default:
@@ -89,8 +93,67 @@ func (c *importCommand) open() (io.ReadCloser, int64, error) {
 	}
 }
 
-// upload sends the list, with a bar that tells how far it is.
-func (c *importCommand) upload(ctx context.Context, body *meter) (*http.Response, error) {
+// upload sends the list. A file is sent again when the muster goes away meanwhile: the name of the
+// request lets the same list count once.
+func (c *importCommand) upload(ctx context.Context, in *os.File, size int64) (*http.Response, error) {
+	header := http.Header{"Idempotency-Key": {rand.Text()}}
+	failed := time.Now()
+	for again := false; ; again = true {
+		list := bufio.NewReader(in)
+		head, err := beginning(ctx, list)
+		if err != nil {
+			return nil, err
+		}
+		c.describe(header, head)
+		began := time.Now()
+		res, err := c.send(ctx, &meter{r: list, total: size}, header)
+		said, refused := errors.AsType[*refusal](err)
+		if time.Since(began) > away { // it was there for a while
+			failed = time.Now()
+		}
+		// What the muster has not noticed yet to be broken is in the way of a second attempt.
+		temporary := err != nil && (!refused || said.status == http.StatusTooManyRequests || again && said.status == http.StatusConflict)
+		switch {
+		case !temporary || ctx.Err() != nil:
+			return res, err
+		case size == 0:
+			return nil, fmt.Errorf("%w; if the list has arrived all the same, it is among %s", err, c.command("runs"))
+		case time.Since(failed) > away || !again && !refused && errors.Is(err, syscall.ECONNREFUSED):
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "muster: %v; trying again\n", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if _, err := in.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// beginning waits for the first bytes of a list, so that the muster need not: what writes it may
+// think for a while.
+func beginning(ctx context.Context, list *bufio.Reader) (head []byte, err error) {
+	const longest = 4 // of the marks that describe looks for
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		if head, err = list.Peek(longest); errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}()
+	select {
+	case <-ready:
+		return head, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// send makes one attempt, with a bar that tells how far it is.
+func (c *importCommand) send(ctx context.Context, body *meter, header http.Header) (*http.Response, error) {
 	query := url.Values{"mode": {c.Mode}}
 	for name, value := range map[string]string{"column": c.Column, "header": c.Header, "comment": c.Comment, "contextKind": c.ContextKind} {
 		if value != "" {
@@ -110,7 +173,7 @@ func (c *importCommand) upload(ctx context.Context, body *meter) (*http.Response
 	}
 	stop := showProgress(os.Stderr, "upload", func() progress { return progress{body.n.Load(), body.total, rows.Load()} })
 	defer stop()
-	return c.ask(ctx, http.MethodPost, c.at("/imports?"+query.Encode()), body, c.header())
+	return c.ask(ctx, http.MethodPost, c.at("/imports?"+query.Encode()), body, header)
 }
 
 // watchRows asks now and then how many rows of the import at work the server has read.
@@ -130,16 +193,18 @@ func (c *importCommand) watchRows(ctx context.Context, rows *atomic.Int64) {
 	}
 }
 
-// header says what the file is. A compressed one is sent as it is.
-func (c *importCommand) header() http.Header {
+// describe says what the file is, by its name and by how it begins. A compressed one is sent as it is.
+func (c *importCommand) describe(h http.Header, head []byte) {
 	// A server that refuses can say so before a large file is on its way.
-	h := http.Header{"Expect": {"100-continue"}}
-	name := strings.ToLower(c.File)
-	for suffix, encoding := range map[string]string{".gz": "gzip", ".zst": "zstd"} {
-		if plain, ok := strings.CutSuffix(name, suffix); ok {
+	h.Set("Expect", "100-continue")
+	for mark, encoding := range map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd"} {
+		if bytes.HasPrefix(head, []byte(mark)) {
 			h.Set("Content-Encoding", encoding)
-			name = plain
 		}
+	}
+	name := strings.ToLower(c.File)
+	for _, suffix := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, suffix)
 	}
 	format := c.Format
 	switch {
@@ -151,7 +216,6 @@ func (c *importCommand) header() http.Header {
 	}
 	kinds := map[string]string{"": "text/csv", "csv": "text/csv", "ndjson": "application/x-ndjson", "json": "application/json"}
 	h.Set("Content-Type", kinds[format])
-	return h
 }
 
 // importState is what the server says of an import.
@@ -169,86 +233,55 @@ type importState struct {
 // await watches an import until it is decided.
 func (c *importCommand) await(ctx context.Context, id string, began time.Time) error {
 	var s importState
+	stop := showProgress(os.Stderr, "sorting and comparing", func() progress { return progress{} })
 	err := c.poll(ctx, c.at("/imports/"+id), &s, func() bool { return s.Status != "preparing" && s.Status != "in_progress" })
+	stop()
 	switch {
 	case ctx.Err() != nil:
-		return &ended{interruptedCode, "interrupted while waiting; the list is on the server and the import goes on (run " + id + ")"}
+		return &ended{interruptedCode, "interrupted while waiting; the list is on the server and the import goes on: " + c.command("runs", id)}
 	case err != nil:
 		return err
 	}
 	switch s.Status {
 	case "complete":
 		r := s.Result
-		text := fmt.Sprintf("%s added, %s removed, %s unchanged, %s skipped; visible after %v (run %s)\n", grouped(r.Added), grouped(r.Removed),
+		_, err = fmt.Printf("%s added, %s removed, %s unchanged, %s skipped; visible after %v (run %s)\n", grouped(r.Added), grouped(r.Removed),
 			grouped(r.Unchanged), grouped(r.Skipped), time.Since(began).Round(10*time.Millisecond), id)
-		if r.Skipped > 0 {
-			text += "the skipped rows, with reasons: " + c.at("/runs/"+id+"/rejects") + "\n"
-		}
-		_, err := io.WriteString(os.Stdout, text)
-		return err
 	case "held":
-		return c.held(ctx, id)
+		err = c.held(ctx, id)
 	default:
 		return fmt.Errorf("the import came to nothing: %s (run %s)", s.Error.Message, id)
 	}
+	return errors.Join(c.rejected(ctx, id), err)
+}
+
+// rejected fetches the rows that were skipped, or says how to.
+func (c *importCommand) rejected(ctx context.Context, id string) error {
+	var run runState
+	if err := c.read(ctx, c.at("/runs/"+id), &run); err != nil || run.Skipped == 0 {
+		return err
+	}
+	if c.Rejects != "" {
+		return c.saveRejects(ctx, id, c.Rejects)
+	}
+	_, err := fmt.Println("the skipped rows, with the reasons: " + c.command("runs", "--rejects", "FILE", id))
+	return err
 }
 
 // held prints why the guard holds an import, and what can be done.
 func (c *importCommand) held(ctx context.Context, id string) error {
-	var run struct {
-		Hold struct {
-			Limit float64
-			SetOn string
-			Would struct{ Added, Removed, Members int64 }
-			Cause string `json:"likelyCause"`
-		}
-	}
+	var run runState
 	if err := c.read(ctx, c.at("/runs/"+id), &run); err != nil {
 		return err
 	}
-	h := run.Hold
 	var b strings.Builder
-	fmt.Fprintf(&b, "held: %s would be added and %s removed, leaving %s members", grouped(h.Would.Added), grouped(h.Would.Removed), grouped(h.Would.Members))
-	if h.Limit > 0 {
-		fmt.Fprintf(&b, " (limit %g %%, set on %s)", h.Limit, h.SetOn)
+	fmt.Fprintf(&b, "held: %s\n", run.Hold)
+	if run.Hold.Cause != "" {
+		b.WriteString(run.Hold.Cause + "\n")
 	}
-	fmt.Fprintf(&b, "\n%s\nlook at it:   GET  %s\nlet it pass:  POST %s\ndrop it:      POST %s\n", h.Cause,
-		c.at("/runs/"+id+"/diff"), c.at("/runs/"+id+"/release"), c.at("/runs/"+id+"/discard"))
+	fmt.Fprintf(&b, "look at it:   %s\nlet it pass:  %s\ndrop it:      %s\n", c.command("runs", id), c.command("release", id), c.command("discard", id))
 	if _, err := io.WriteString(os.Stdout, b.String()); err != nil {
 		return err
 	}
 	return &ended{heldCode, "the guard holds the import; nothing of it is visible yet"}
-}
-
-func printPreview(out io.Writer, body io.Reader) error {
-	var p struct {
-		Received, Added, Removed, Unchanged, Skipped int64
-		WouldHold                                    bool
-		Samples                                      struct {
-			Added, Removed []string
-			Skipped        []struct {
-				Row    int64
-				Reason string
-			}
-		}
-	}
-	if err := json.NewDecoder(body).Decode(&p); err != nil {
-		return fmt.Errorf("read the preview: %w", err)
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "of %s rows: %s would be added, %s removed, %s unchanged, %s skipped\n", grouped(p.Received), grouped(p.Added), grouped(p.Removed), grouped(p.Unchanged), grouped(p.Skipped))
-	for _, key := range p.Samples.Added {
-		fmt.Fprintf(&b, "  + %s\n", key)
-	}
-	for _, key := range p.Samples.Removed {
-		fmt.Fprintf(&b, "  - %s\n", key)
-	}
-	for _, s := range p.Samples.Skipped {
-		fmt.Fprintf(&b, "  ? row %d: %s\n", s.Row, s.Reason)
-	}
-	if p.WouldHold {
-		b.WriteString("the guard would hold it until somebody releases it\n")
-	}
-	_, err := out.Write(b.Bytes())
-	return err
 }

@@ -19,11 +19,17 @@ import (
 type commands struct {
 	Config configFlag `help:"Read settings from this YAML file (default: muster.yaml in the working directory, if there)." placeholder:"FILE"`
 
-	Serve   serveCommand   `cmd:"" help:"Serve everything from an embedded store."`
-	Dev     devCommand     `cmd:"" help:"Serve everything from memory, for tests and work on one machine."`
-	Import  importCommand  `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
-	Export  exportCommand  `cmd:"" help:"Download the members of a segment of a running muster."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Serve everything from an embedded store."`
+	Dev      devCommand      `cmd:"" help:"Serve everything from memory, for tests and work on one machine."`
+	Import   importCommand   `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
+	Export   exportCommand   `cmd:"" help:"Download the members of a segment of a running muster."`
+	Runs     runsCommand     `cmd:"" help:"List the syncs and imports of a segment, or explain one."`
+	Release  releaseCommand  `cmd:"" help:"Let a run pass that the guard holds."`
+	Discard  discardCommand  `cmd:"" help:"Drop a run that the guard holds."`
+	Points   pointsCommand   `cmd:"" help:"List what the members of a segment were."`
+	Rollback rollbackCommand `cmd:"" help:"Make the members of a segment what they were."`
+	Member   memberCommand   `cmd:"" help:"Say whether a context is in a segment, and why."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}

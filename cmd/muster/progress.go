@@ -33,7 +33,7 @@ type bar struct {
 	state func() progress
 }
 
-// progress is how far something is. What is 0 is not shown.
+// progress is how far something is. What is 0 is not shown; nothing at all: only that time passes.
 type progress struct {
 	done, total int64 // bytes
 	rows        int64
@@ -61,12 +61,14 @@ func (b *bar) run(quit <-chan struct{}) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	drawn := false
 	for {
 		select {
 		case <-tick.C:
 			b.draw()
+			drawn = true
 		case <-quit:
-			if b.tty {
+			if b.tty && (drawn || b.state().done > 0) {
 				b.draw()
 				_, _ = fmt.Fprintln(b.out) // what can't be drawn is missed by nobody
 			}
@@ -90,6 +92,10 @@ func (b *bar) line(p progress, elapsed time.Duration) string {
 	rate := float64(p.done) / max(elapsed.Seconds(), 0.001)
 	var s strings.Builder
 	s.WriteString(b.what)
+	if p == (progress{}) {
+		fmt.Fprintf(&s, ", %v", elapsed.Round(time.Second))
+		return s.String()
+	}
 	if p.total > 0 {
 		done := min(p.done, p.total)
 		if full := int(done * width / p.total); b.tty {

@@ -14,7 +14,7 @@ func TestABarSaysWhatIsKnown(t *testing.T) {
 		tty  bool
 		want string
 	}{
-		{"nothing yet", progress{}, true, "upload 0 B, 0 B/s"},
+		{"nothing yet", progress{}, true, "upload, 2s"},
 		{"of unknown length", progress{done: 3_400_000, rows: 170_000}, false, "upload 3.4 MB, 170,000 rows, 1.7 MB/s"},
 		{"half of it", progress{done: 512_000_000, total: 1_024_000_000}, true, "upload [===============               ] 50 %, 512.0 MB of 1.0 GB, 256.0 MB/s, 2s left"},
 		{"all of it", progress{done: 10_000_000, total: 10_000_000}, false, "upload 100 %, 10.0 MB of 10.0 MB, 5.0 MB/s"},

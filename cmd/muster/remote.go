@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +29,30 @@ type remoteSegment struct {
 }
 
 // address returns that of a path of the muster.
-func (r *remote) address(path string) string { return strings.TrimSuffix(r.URL, "/") + path }
+func (r *remote) address(path string) string {
+	base := strings.TrimSuffix(r.URL, "/")
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	return base + path
+}
 
 // at returns the address of something below the segment.
 func (r *remoteSegment) at(below string) string {
 	return r.address("/api/v2/segments/" + url.PathEscape(r.Project) + "/" + url.PathEscape(r.Environment) + "/" + url.PathEscape(r.Segment) + below)
+}
+
+// command returns how to say another command about the segment. The token is left to who says it.
+func (r *remoteSegment) command(name string, args ...string) string {
+	words := []string{"muster", name, "--segment", r.Segment}
+	for _, flag := range []struct{ name, value, standard string }{
+		{"--project", r.Project, "default"}, {"--environment", r.Environment, "production"}, {"--url", r.URL, "http://127.0.0.1:8080"},
+	} {
+		if flag.value != flag.standard {
+			words = append(words, flag.name, flag.value)
+		}
+	}
+	return strings.Join(append(words, args...), " ")
 }
 
 // refusal is what the muster says when it does not do what it was asked.
@@ -41,7 +61,13 @@ type refusal struct {
 	message string
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%s (%d)", r.message, r.status) }
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("%s (%d)", r.message, r.status)
+	if r.status == http.StatusUnauthorized {
+		text += "; check --token or MUSTER_TOKEN"
+	}
+	return text
+}
 
 // ask sends a request and returns the answer, or the sentence with which it was refused.
 func (r *remote) ask(ctx context.Context, method, address string, body io.Reader, header http.Header) (*http.Response, error) {
@@ -57,25 +83,31 @@ func (r *remote) ask(ctx context.Context, method, address string, body io.Reader
 	req.Header.Set("User-Agent", "muster/"+version())
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reach muster at %s: %w", r.URL, err)
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // says the address once more
+		}
+		return nil, fmt.Errorf("can't reach muster at %s: %w", r.URL, err)
 	}
-	if res.StatusCode < http.StatusBadRequest {
+	page := strings.HasPrefix(res.Header.Get("Content-Type"), "text/html")
+	if res.StatusCode < http.StatusBadRequest && !page {
 		return res, nil
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	return nil, refused(res.StatusCode, text)
+	message, ok := sentence(text)
+	if page || !ok {
+		message = "what answers at " + r.URL + " is not the API of a muster; check --url"
+	}
+	return nil, &refusal{res.StatusCode, message}
 }
 
-// refused reads the body of an answer that is an error.
-func refused(status int, body []byte) *refusal {
+// sentence returns the message of an answer that is an error; false if it has none.
+func sentence(body []byte) (string, bool) {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) != nil || said.Message == "" {
-		said.Message = strings.TrimSpace(string(body))
-	}
-	return &refusal{status, said.Message}
+	err := json.Unmarshal(body, &said)
+	return said.Message, err == nil && said.Message != ""
 }
 
 // read decodes the answer to a GET.
@@ -84,11 +116,28 @@ func (r *remote) read(ctx context.Context, address string, v any) error {
 	if err != nil {
 		return err
 	}
+	return r.decode(res, v)
+}
+
+func (r *remote) decode(res *http.Response, v any) error {
 	defer func() { _ = res.Body.Close() }() // it was only read
 	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
 		return fmt.Errorf("read the answer of muster at %s: %w", r.URL, err)
 	}
 	return nil
+}
+
+// post sends a comment and decodes the answer.
+func (r *remote) post(ctx context.Context, address, comment string, v any) error {
+	body, err := json.Marshal(map[string]string{"comment": comment})
+	if err != nil {
+		return err
+	}
+	res, err := r.ask(ctx, http.MethodPost, address, bytes.NewReader(body), http.Header{"Content-Type": {"application/json"}})
+	if err != nil {
+		return err
+	}
+	return r.decode(res, v)
 }
 
 // away is how long a muster may be gone, restarting, while a command waits for it.

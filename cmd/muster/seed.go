@@ -264,7 +264,8 @@ func (in *sower) call(ctx context.Context, method, path string, body any) ([]byt
 	w := &reply{status: http.StatusOK, header: http.Header{}}
 	in.api.ServeHTTP(w, r)
 	if w.status >= http.StatusBadRequest {
-		return nil, refused(w.status, w.body.Bytes())
+		message, _ := sentence(w.body.Bytes())
+		return nil, &refusal{w.status, message}
 	}
 	return w.body.Bytes(), nil
 }

@@ -231,10 +231,7 @@ func (i *Ingest) ImportOf(ctx context.Context, who catalog.Caller, t Target, id 
 	if err != nil {
 		return segment.Run{}, err
 	}
-	i.jobs.mu.Lock()
-	j := i.jobs.at[segmentID{p.env.ID, p.seg.Key}]
-	i.jobs.mu.Unlock()
-	if j != nil && j.name == id {
+	if j := i.jobs.of(segmentID{p.env.ID, p.seg.Key}); j != nil && j.name == id {
 		return j.state(), nil
 	}
 	run, ok, err := i.store.Run(ctx, p.env.ID, id)
@@ -249,9 +246,7 @@ func (i *Ingest) ImportOf(ctx context.Context, who catalog.Caller, t Target, id 
 
 // Importing reports whether an import into a segment is running.
 func (i *Ingest) Importing(env segment.EnvID, key segment.Key) bool {
-	i.jobs.mu.Lock()
-	defer i.jobs.mu.Unlock()
-	return i.jobs.at[segmentID{env, key}] != nil
+	return i.jobs.of(segmentID{env, key}) != nil
 }
 
 // Imports returns the imports of a segment, newest first, and how many there are. A limit of 0 means
@@ -264,6 +259,13 @@ func (i *Ingest) Imports(ctx context.Context, who catalog.Caller, t Target, limi
 	runs, total, err := i.store.Runs(ctx, p.env.ID, store.RunQuery{Segment: t.Segment, Kind: segment.ImportRun, Limit: limit, Offset: offset})
 	if err != nil {
 		return nil, 0, unavailable(fmt.Errorf("list imports of segment %s: %w", t.Segment, err))
+	}
+	if j := i.jobs.of(segmentID{p.env.ID, p.seg.Key}); j != nil {
+		for n, run := range runs {
+			if run.ID == j.name { // the ledger does not know its progress
+				runs[n] = j.state()
+			}
+		}
 	}
 	return runs, total, nil
 }

@@ -48,6 +48,13 @@ func (j *jobs) init() {
 	j.at = make(map[segmentID]*job)
 }
 
+// of returns the import into a segment that is at work, nil if there is none.
+func (j *jobs) of(id segmentID) *job {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.at[id]
+}
+
 // Close stops the imports at work and waits for them. What was uploaded goes on at the next start.
 func (i *Ingest) Close() {
 	i.jobs.stop()

@@ -65,7 +65,7 @@ func TestAListFromTheCommandLineFlipsAFlag(t *testing.T) {
 			t.Errorf("printed %q, want %q", out, want)
 		}
 	}
-	prints(s.command(t, "import", "--dry-run", "--column", "key", with), "of 100,000 rows: 100,000 would be added, 0 removed, 0 unchanged, 0 skipped")
+	prints(s.command(t, "import", "--dry-run", "--column", "key", with), "of 100,000 rows\n  100,000 would be added\n        0 would be removed\n")
 	expect(false)
 	prints(s.command(t, "import", "--column", "key", with), "100,000 added, 0 removed, 0 unchanged, 0 skipped")
 	expect(true)
