@@ -50,10 +50,7 @@ func (c *importCommand) Run() error {
 	defer func() { _ = in.Close() }() // it was only read
 	began := time.Now()
 	res, err := c.upload(ctx, in, size)
-	switch {
-	case ctx.Err() != nil:
-		return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
@@ -102,11 +99,11 @@ func (c *importCommand) upload(ctx context.Context, in *os.File, size int64) (*h
 		list := bufio.NewReader(in)
 		head, err := beginning(ctx, list)
 		if err != nil {
-			return nil, err
+			return nil, c.interrupted(ctx, err, false)
 		}
 		c.describe(header, head)
-		began := time.Now()
-		res, err := c.send(ctx, &meter{r: list, total: size}, header)
+		began, body := time.Now(), &meter{r: list, total: size}
+		res, err := c.send(ctx, body, header)
 		said, refused := errors.AsType[*refusal](err)
 		if time.Since(began) > away { // it was there for a while
 			failed = time.Now()
@@ -115,7 +112,7 @@ func (c *importCommand) upload(ctx context.Context, in *os.File, size int64) (*h
 		temporary := err != nil && (!refused || said.status == http.StatusTooManyRequests || again && said.status == http.StatusConflict)
 		switch {
 		case !temporary || ctx.Err() != nil:
-			return res, err
+			return res, c.interrupted(ctx, err, body.whole.Load())
 		case size == 0:
 			return nil, fmt.Errorf("%w; if the list has arrived all the same, it is among %s", err, c.command("runs"))
 		case time.Since(failed) > away || !again && !refused && errors.Is(err, syscall.ECONNREFUSED):
@@ -125,12 +122,24 @@ func (c *importCommand) upload(ctx context.Context, in *os.File, size int64) (*h
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, c.interrupted(ctx, ctx.Err(), body.whole.Load())
 		}
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// interrupted says what an error means if it comes from whoever ended the command, possibly when all
+// of the list was on its way already.
+func (c *importCommand) interrupted(ctx context.Context, err error, sent bool) error {
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case sent && !c.DryRun:
+		return &ended{interruptedCode, "interrupted while the list arrived; whether it counts tells " + c.command("runs")}
+	}
+	return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
 }
 
 // beginning waits for the first bytes of a list, so that the muster need not: what writes it may

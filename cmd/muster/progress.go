@@ -15,11 +15,14 @@ type meter struct {
 	r     io.Reader
 	n     atomic.Int64
 	total int64 // 0: not known
+	whole atomic.Bool
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
-	m.n.Add(int64(n))
+	if m.n.Add(int64(n)) == m.total && m.total > 0 || err != nil {
+		m.whole.Store(true)
+	}
 	return n, err
 }
 
