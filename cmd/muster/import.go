@@ -96,9 +96,15 @@ func (c *importCommand) upload(ctx context.Context, in *os.File, size int64) (*h
 	header := http.Header{"Idempotency-Key": {rand.Text()}}
 	failed := time.Now()
 	for again := false; ; again = true {
-		list := bufio.NewReader(in)
-		head, err := beginning(ctx, list)
-		if err != nil {
+		var list *bufio.Reader
+		if size > 0 {
+			list = bufio.NewReader(in)
+		} else {
+			list = bufio.NewReader(interruptible(ctx, in))
+		}
+		// It is waited for here, not by the muster: what writes the list may think for a while.
+		head, err := list.Peek(longestMark)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, c.interrupted(ctx, err, false)
 		}
 		c.describe(header, head)
@@ -142,23 +148,16 @@ func (c *importCommand) interrupted(ctx context.Context, err error, sent bool) e
 	return &ended{interruptedCode, "interrupted while uploading; nothing was changed"}
 }
 
-// beginning waits for the first bytes of a list, so that the muster need not: what writes it may
-// think for a while.
-func beginning(ctx context.Context, list *bufio.Reader) (head []byte, err error) {
-	const longest = 4 // of the marks that describe looks for
-	ready := make(chan struct{})
+// interruptible returns a reader that does not wait any more once ctx is done, whereas a pipe may
+// never say anything.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
 	go func() {
-		defer close(ready)
-		if head, err = list.Peek(longest); errors.Is(err, io.EOF) {
-			err = nil
-		}
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err) // never fails
 	}()
-	select {
-	case <-ready:
-		return head, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	return out
 }
 
 // send makes one attempt, with a bar that tells how far it is.
@@ -202,11 +201,16 @@ func (c *importCommand) watchRows(ctx context.Context, rows *atomic.Int64) {
 	}
 }
 
+// compressedMarks are how compressed files begin.
+var compressedMarks = map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd"}
+
+const longestMark = 4
+
 // describe says what the file is, by its name and by how it begins. A compressed one is sent as it is.
 func (c *importCommand) describe(h http.Header, head []byte) {
 	// A server that refuses can say so before a large file is on its way.
 	h.Set("Expect", "100-continue")
-	for mark, encoding := range map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd"} {
+	for mark, encoding := range compressedMarks {
 		if bytes.HasPrefix(head, []byte(mark)) {
 			h.Set("Content-Encoding", encoding)
 		}

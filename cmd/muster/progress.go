@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,7 @@ type meter struct {
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
-	if m.n.Add(int64(n)) == m.total && m.total > 0 || err != nil {
+	if m.n.Add(int64(n)) == m.total && n > 0 || errors.Is(err, io.EOF) {
 		m.whole.Store(true)
 	}
 	return n, err
