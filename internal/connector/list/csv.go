@@ -31,7 +31,7 @@ func (p *csvParser) parse(b *block, to Sink) {
 			b.broken = tooLong
 			return
 		}
-		row := bytes.TrimRight(data[:end], "\r\n")
+		row := withoutEnd(data[:end])
 		data = data[end:]
 		if len(row) == 0 {
 			continue
@@ -49,6 +49,14 @@ func (p *csvParser) parse(b *block, to Sink) {
 		key, _, _ := p.cutField(field, &scratch)
 		b.take(key, to)
 	}
+}
+
+// withoutEnd returns a row without its line end.
+func withoutEnd(row []byte) []byte {
+	for n := len(row); n > 0 && (row[n-1] == '\n' || row[n-1] == '\r'); n-- {
+		row = row[:n-1]
+	}
+	return row
 }
 
 // Why a list is refused from a row on.
@@ -158,7 +166,7 @@ func (p *csvParser) first(data []byte) (fields []string, end int, lines int64) {
 		if n == 0 {
 			n = len(data) - end
 		}
-		row := bytes.TrimRight(data[end:end+n], "\r\n")
+		row := withoutEnd(data[end : end+n])
 		end += n
 		lines++
 		if len(row) == 0 {
