@@ -15,6 +15,7 @@ type condition struct {
 	// Either a leaf …
 	field, op string
 	value     jsontext.Value
+	read      any // what value says, once somebody has asked
 	// … or a combination: one of parts when or is set, else all.
 	or    bool
 	parts []*condition
@@ -146,10 +147,19 @@ func (c *condition) holds(leaf func(*condition) (bool, error)) (bool, error) {
 
 // text returns the leaf's value as a text.
 func (c *condition) text() (string, error) {
-	var v string
-	if err := json.Unmarshal(c.value, &v); err != nil {
-		return "", fault.Invalidf("the filter %s %s needs a text", c.field, c.op).Because(err)
+	return readAs[string](c, "a text")
+}
+
+// readAs returns the leaf's value as a T, in words what. It is read once for all objects of a list.
+func readAs[T any](c *condition, what string) (T, error) {
+	if v, ok := c.read.(T); ok {
+		return v, nil
 	}
+	var v T
+	if err := json.Unmarshal(c.value, &v); err != nil {
+		return v, fault.Invalidf("the filter %s %s needs %s", c.field, c.op, what).Because(err)
+	}
+	c.read = v
 	return v, nil
 }
 
@@ -159,18 +169,10 @@ func (c *condition) texts() ([]string, error) {
 		v, err := c.text()
 		return []string{v}, err
 	}
-	var v []string
-	if err := json.Unmarshal(c.value, &v); err != nil {
-		return nil, fault.Invalidf("the filter %s %s needs a list of texts", c.field, c.op).Because(err)
-	}
-	return v, nil
+	return readAs[[]string](c, "a list of texts")
 }
 
 // truth returns the leaf's value as true or false.
 func (c *condition) truth() (bool, error) {
-	var v bool
-	if err := json.Unmarshal(c.value, &v); err != nil {
-		return false, fault.Invalidf("the filter %s %s needs true or false", c.field, c.op).Because(err)
-	}
-	return v, nil
+	return readAs[bool](c, "true or false")
 }

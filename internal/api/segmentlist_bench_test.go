@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http/httptest"
+	"syscall"
 	"testing"
 
 	"muster/internal/catalog"
@@ -36,9 +37,11 @@ func BenchmarkSegmentList(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, query := range []string{"?limit=20", "?limit=20&offset=9000&sort=-lastModified", "?limit=1000", `?limit=20&filter=query+equals+"cohort+77"`} {
+	for _, query := range []string{"?limit=20", "?limit=20&offset=9000&sort=-lastModified", "?limit=1000", "?limit=20&sort=name", `?limit=20&filter=query+equals+"cohort+77"`} {
 		b.Run(query, func(b *testing.B) {
 			b.ReportAllocs()
+			var before, after syscall.Rusage
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 			for b.Loop() {
 				r := httptest.NewRequest("GET", "/api/v2/segments/default/production"+query, nil)
 				r.Header.Set("Authorization", a.token)
@@ -48,6 +51,8 @@ func BenchmarkSegmentList(b *testing.B) {
 					b.Fatalf("%d %s", w.Code, w.Body)
 				}
 			}
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+			b.ReportMetric(float64(after.Utime.Nano()-before.Utime.Nano())/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ type ledger struct {
 	mu      sync.RWMutex
 	tallies map[segment.EnvID]map[segment.Key]tally // of durable runs
 	newest  map[segment.EnvID]segment.RunID         // no durable run has a greater ID
+	last    map[segmentID]lastRun
+	changes uint64 // that made something in last wrong
 }
 
 // runSort is what runs are counted by.
@@ -144,6 +147,8 @@ func (l *ledger) count(changes []tallyChange) {
 	defer l.mu.Unlock()
 	for id, t := range after {
 		l.set(id, t)
+		delete(l.last, id)
+		l.changes++
 	}
 }
 
@@ -185,6 +190,8 @@ func (l *ledger) drop(env segment.EnvID) {
 	defer l.mu.Unlock()
 	delete(l.tallies, env)
 	delete(l.newest, env)
+	maps.DeleteFunc(l.last, func(id segmentID, _ lastRun) bool { return id.env == env })
+	l.changes++
 }
 
 // of returns how many runs a query selects, its times aside, and the group to look for them in.
@@ -257,7 +264,14 @@ func (e *Engine) Runs(ctx context.Context, env segment.EnvID, q store.RunQuery) 
 	if e.environment(env) == nil {
 		return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, store.ErrNoEnvironment)
 	}
-	page, n, err := e.page(ctx, env, &q)
+	if isLast(&q) {
+		return e.last(ctx, env, &q)
+	}
+	return e.runs(ctx, env, &q)
+}
+
+func (e *Engine) runs(ctx context.Context, env segment.EnvID, q *store.RunQuery) ([]segment.Run, int, error) {
+	page, n, err := e.page(ctx, env, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, err)
 	}
@@ -267,7 +281,7 @@ func (e *Engine) Runs(ctx context.Context, env segment.EnvID, q store.RunQuery) 
 		if err != nil {
 			return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, err)
 		}
-		if x := indexedRun(&r); ok && x.matches(&q) {
+		if x := indexedRun(&r); ok && x.matches(q) {
 			runs = append(runs, r)
 		}
 	}

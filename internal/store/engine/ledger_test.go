@@ -136,6 +136,13 @@ func (x *runBook) list(rt *rapid.T) {
 	if len(got)+len(want) > 0 && !slices.EqualFunc(got, want, sameRun) {
 		rt.Fatalf("%+v lists %v, want %v", q, got, want)
 	}
+	for _, k := range runSegments { // each time, so that what is kept of them must not grow old
+		i := slices.IndexFunc(all, func(r segment.Run) bool { return r.Segment == k })
+		last, _, err := x.d.Runs(rt.Context(), testEnv, store.RunQuery{Segment: k, Limit: 1})
+		if err != nil || (i < 0) != (len(last) == 0) || i >= 0 && !sameRun(last[0], all[i]) {
+			rt.Fatalf("the newest run of %s is %v, %v", k, last, err)
+		}
+	}
 }
 
 func sameRun(a, b segment.Run) bool {

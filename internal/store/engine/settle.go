@@ -191,6 +191,7 @@ func (e *Engine) replacePublication(p *publication, row publicationRow, pt *poin
 	if err := e.log.Write(e.writing, nil, rows); err != nil {
 		return e.fail(err)
 	}
+	e.ledger.changed(segmentID{p.env, p.Ref.Key})
 	e.retain(named...)
 	if pt != nil {
 		e.points.replace(pt)
