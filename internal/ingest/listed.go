@@ -60,7 +60,7 @@ func (j *job) intoList(ctx context.Context, p place, body io.Reader) (segment.Ru
 		j.give(err)
 		return segment.Run{}, unavailable(troubled(err))
 	}
-	run, err := j.enlist(ctx, kind, keys)
+	run, err := j.enlist(ctx, p.seg.ID, kind, keys)
 	if errors.Is(err, errTooLong) {
 		return j.outgrow(ctx, p, kind)
 	}
@@ -79,7 +79,7 @@ func (j *job) intoList(ctx context.Context, p place, body io.Reader) (segment.Ru
 var errTooLong = errors.New("the list is too long for the segment's definition")
 
 // enlist puts the keys into the segment's definition.
-func (j *job) enlist(ctx context.Context, kind segment.ContextKind, keys *keyList) (run segment.Run, err error) {
+func (j *job) enlist(ctx context.Context, seg catalog.ID, kind segment.ContextKind, keys *keyList) (run segment.Run, err error) {
 	if keys.over {
 		return run, errTooLong
 	}
@@ -89,7 +89,10 @@ func (j *job) enlist(ctx context.Context, kind segment.ContextKind, keys *keyLis
 		if err != nil {
 			return err
 		}
-		if p.seg.Unbounded {
+		switch {
+		case p.seg.ID != seg:
+			return fault.NotFoundf("segment %s was deleted while the list was on its way; nothing of it was taken", p.seg.Key)
+		case p.seg.Unbounded:
 			return errTooLong // by now
 		}
 		if before, err = j.known(tx); err != nil || before != nil {

@@ -343,3 +343,57 @@ func TestAMoveGoesOnAfterARestart(t *testing.T) {
 	}
 	next.Close()
 }
+
+// meanwhile does something when a list is read up to it.
+type meanwhile func()
+
+func (f meanwhile) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
+}
+
+func TestAListDoesNotReachTheSegmentThatTookThePlaceOfItsOwn(t *testing.T) {
+	for _, n := range []int{3, 2 * listLimit} {
+		h, _ := newLists(t, 1, 0)
+		replace := func() {
+			_, err := h.store.Update(t.Context(), store.Scope{Env: production}, func(tx store.Tx) error {
+				tx.DeleteSegment(production, "vips")
+				tx.PutSegment(&catalog.Segment{ID: catalog.NewID(), Env: production, Key: "vips", Name: "Others", Tags: []string{}, Version: 9, Generation: 2})
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := h.take(t, ingest.Import{Mode: ingest.Merge}, io.MultiReader(rows(0, n), meanwhile(replace)))
+		wantKind(t, err, fault.NotFound)
+		if seg := h.segment(t, "vips"); seg.Targets() != 0 || seg.InEngine() {
+			t.Errorf("%d rows: %+v", n, seg)
+		}
+		h.none(t)
+	}
+}
+
+func TestAMoveIsNoGrowth(t *testing.T) {
+	h, _ := newLists(t, 5, 0)
+	h.edit(t, func(s *catalog.Segment) { s.Guard = &segment.GuardSettings{Members: new(int64(1)), Growth: new(float64(300))} })
+	run, err := h.take(t, ingest.Import{Mode: ingest.Merge}, rows(5, 16))
+	if err != nil || run.State != segment.RunLive || !h.segment(t, "vips").Unbounded {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+func TestBodiesOfUploadsThatWereNeverAnsweredAreSwept(t *testing.T) {
+	h, _ := newLists(t, 1, 0)
+	err := h.store.PutDocument(t.Context(), production, "import/64b0c9f2a1d3e4f5061728ff", func(w io.Writer) error {
+		_, err := io.WriteString(w, "ann\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.none(t)
+}

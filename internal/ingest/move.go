@@ -44,8 +44,8 @@ var errChanged = errors.New("the segment was changed meanwhile")
 // when the segment is unbounded.
 func (m *mover) step(ctx context.Context) (time.Duration, error) {
 	seg, ok := m.store.Segment(m.p.env.ID, m.p.seg.Key)
-	if !ok {
-		return 0, fault.NotFoundf("Unknown segment key %s", m.p.seg.Key)
+	if !ok || seg.ID != m.p.seg.ID {
+		return 0, fault.NotFoundf("segment %s was deleted while its targets were moving", m.p.seg.Key)
 	}
 	if m.p.seg = seg; seg.Unbounded {
 		return 0, nil

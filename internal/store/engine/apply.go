@@ -39,6 +39,9 @@ func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effe
 	if d := t.deltas[m]; d != nil {
 		d.added += effect.Added
 		d.removed += effect.Removed
+		if seg, ok := t.Segment(env, k); ok && !seg.Unbounded {
+			d.allowed = true // a move into the engine is no growth of the segment
+		}
 	}
 	return effect, nil
 }
