@@ -376,7 +376,9 @@ func TestAListDoesNotReachTheSegmentThatTookThePlaceOfItsOwn(t *testing.T) {
 
 func TestAMoveIsNoGrowth(t *testing.T) {
 	h, _ := newLists(t, 5, 0)
-	h.edit(t, func(s *catalog.Segment) { s.Guard = &segment.GuardSettings{Members: new(int64(1)), Growth: new(float64(300))} })
+	h.edit(t, func(s *catalog.Segment) {
+		s.Guard = &segment.GuardSettings{Members: new(int64(1)), Growth: new(float64(300))}
+	})
 	run, err := h.take(t, ingest.Import{Mode: ingest.Merge}, rows(5, 16))
 	if err != nil || run.State != segment.RunLive || !h.segment(t, "vips").Unbounded {
 		t.Errorf("%+v, %v", run, err)
