@@ -100,6 +100,11 @@ func (a *Access) ClientSideID(id string) (*catalog.Environment, error) {
 	return nil, fault.NotFoundf("no environment has this client-side ID")
 }
 
+// Project returns the project of an environment that a credential led to.
+func (a *Access) Project(e *catalog.Environment) (*catalog.Project, bool) {
+	return a.catalog.Project(e.Project)
+}
+
 func (a *Access) principal(t *catalog.Token, owner *catalog.Member) policy.Principal {
 	roles := t.Grants(a.catalog.Role)
 	if t.Service {

@@ -22,14 +22,15 @@ import (
 // *fault.Error for what the caller did wrong: NotFound also for what the caller may not view,
 // Forbidden with action and resource for a known object.
 type Admin struct {
-	store store.Store
-	now   func() time.Time
-	lists catalog.ListLimit
+	store     store.Store
+	now       func() time.Time
+	lists     catalog.ListLimit
+	auditScan int // entries of the audit log that one query reads at most
 }
 
 // New returns the write path over a store.
 func New(s store.Store, now func() time.Time) *Admin {
-	return &Admin{store: s, now: now, lists: catalog.DefaultListLimit}
+	return &Admin{store: s, now: now, lists: catalog.DefaultListLimit, auditScan: maxAuditScan}
 }
 
 // LimitLists sets how many targets segments may list. It must be called before anything else.
@@ -117,7 +118,9 @@ type AuditQuery struct {
 	After, Before time.Time
 	Text          string
 	Spec          string // resource specifier; "" = all
-	Limit         int
+	// Statements select entries of which one access passes; none select all.
+	Statements []policy.Statement
+	Limit      int
 }
 
 // errDryRun ends an update that must keep nothing.

@@ -326,8 +326,7 @@ func TestWritesAreAudited(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			h := furnished(t)
 			must(t, w.do(t, h, root))
-			entries, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Limit: 1})
-			must(t, err)
+			entries := h.audited(t, root, admin.AuditQuery{Limit: 1})
 			if len(entries) != 1 {
 				t.Fatal("no entry")
 			}
@@ -473,8 +472,7 @@ func TestDryRunKeepsNothing(t *testing.T) {
 	if _, err := h.ChangeSegment(t.Context(), viewer, "web", "test", "vip", admin.Change{DryRun: true}, func(s *catalog.Segment) error { s.Name = "x"; return nil }); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("a dry run without rights: %v", err)
 	}
-	entries, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Limit: 100, Text: "updated"})
-	must(t, err)
+	entries := h.audited(t, root, admin.AuditQuery{Limit: 100, Text: "updated"})
 	if len(entries) != 0 {
 		t.Errorf("audited %v", entries)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/policy"
@@ -124,37 +125,57 @@ func keptBytes(b []byte) []byte {
 	return b
 }
 
+// maxAuditScan is how many entries one query reads at most.
+const maxAuditScan = 20_000
+
+// AuditPage is a part of the audit log, newest first.
+type AuditPage struct {
+	Entries []catalog.AuditEntry
+	// Before is where the query can go on, if it read as much as one may before it was done.
+	Before time.Time
+}
+
 // AuditEntries returns entries whose resource the caller may view, newest first. Those that
 // concern no project are for administrators.
-func (a *Admin) AuditEntries(ctx context.Context, who catalog.Caller, q AuditQuery) ([]catalog.AuditEntry, error) {
-	var filter []policy.Statement
+func (a *Admin) AuditEntries(ctx context.Context, who catalog.Caller, q AuditQuery) (AuditPage, error) {
 	if q.Spec != "" {
-		filter = []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}
-		if err := policy.Validate(filter); err != nil {
-			return nil, err
+		specified := []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}
+		if err := policy.Validate(specified); err != nil {
+			return AuditPage{}, err
 		}
+	}
+	if err := policy.Validate(q.Statements); err != nil {
+		return AuditPage{}, err
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = defaultAuditLimit
 	}
 	visible := auditViewer(a.store, who)
-	var found []catalog.AuditEntry
+	var page AuditPage
+	var last time.Time
+	read := 0
 	for e, err := range a.store.AuditEntries(ctx, q.Before) {
 		if err != nil {
-			return nil, fmt.Errorf("read audit log: %w", err)
+			return AuditPage{}, fmt.Errorf("read audit log: %w", err)
 		}
 		if !q.After.IsZero() && !e.At.After(q.After) {
 			break
 		}
-		if !visible(e) || !mentions(e, q.Text) || !concerns(e, filter) {
+		// A page ends between milliseconds, which is what clients go on from.
+		if read >= a.auditScan && e.At.UnixMilli() != last.UnixMilli() {
+			page.Before = time.UnixMilli(last.UnixMilli())
+			break
+		}
+		read, last = read+1, e.At
+		if !visible(e) || !mentions(e, q.Text) || !q.selects(e) {
 			continue
 		}
-		if found = append(found, e); len(found) == limit {
+		if page.Entries = append(page.Entries, e); len(page.Entries) == limit {
 			break
 		}
 	}
-	return found, nil
+	return page, nil
 }
 
 func auditViewer(from store.Catalog, who catalog.Caller) func(catalog.AuditEntry) bool {
@@ -189,10 +210,40 @@ func mentions(e catalog.AuditEntry, text string) bool {
 	return false
 }
 
-func concerns(e catalog.AuditEntry, filter []policy.Statement) bool {
-	if filter == nil {
-		return true
+// selects reports whether the entry is about what the query's specifier and statements name.
+func (q *AuditQuery) selects(e catalog.AuditEntry) bool {
+	if q.Spec != "" && !concerns(e, []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}) {
+		return false
+	}
+	return len(q.Statements) == 0 || concerns(e, q.Statements)
+}
+
+// concerns reports whether one of the accesses passes the statements, or the object of an entry
+// without any, such as what muster itself did.
+func concerns(e catalog.AuditEntry, statements []policy.Statement) bool {
+	for _, access := range e.Accesses {
+		if access.Passes(statements) {
+			return true
+		}
+	}
+	if len(e.Accesses) > 0 {
+		return false
 	}
 	on, err := policy.ParseResource(e.Target)
-	return err == nil && policy.Filter(filter, on)
+	return err == nil && policy.Filter(statements, on)
+}
+
+// AuditActors returns the token and the account member behind an entry, as far as they still exist.
+func (a *Admin) AuditActors(e catalog.AuditEntry) (*catalog.Token, *catalog.Member) {
+	var token *catalog.Token
+	member := catalog.ID(e.Actor.ID)
+	if e.Actor.Kind == "token" {
+		var ok bool
+		if token, ok = a.store.Token(catalog.ID(e.Actor.ID)); !ok || token.Service {
+			return token, nil
+		}
+		member = token.Owner
+	}
+	m, _ := a.store.Member(member)
+	return token, m
 }

@@ -1,17 +1,28 @@
 package admin_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
+	"muster/internal/policy"
+	"muster/internal/store"
 )
+
+func (h house) audited(t testing.TB, who catalog.Caller, q admin.AuditQuery) []catalog.AuditEntry {
+	t.Helper()
+	page, err := h.AuditEntries(t.Context(), who, q)
+	must(t, err)
+	return page.Entries
+}
 
 func TestAuditEntriesAreSelected(t *testing.T) {
 	h := furnished(t)
 	_, err := h.ChangeSegment(t.Context(), root, "web", "test", "vip", admin.Change{Comment: "for the launch"}, func(s *catalog.Segment) error {
-		s.Name = "Very important"
+		s.Name, s.Tags = "Very important", []string{"gold"}
 		return nil
 	})
 	must(t, err)
@@ -25,6 +36,12 @@ func TestAuditEntriesAreSelected(t *testing.T) {
 		{"by nothing that is there", admin.AuditQuery{Text: "zzz"}, 0},
 		{"by one segment", admin.AuditQuery{Spec: "proj/web:env/test:segment/vip"}, 2},
 		{"by the segments of one environment", admin.AuditQuery{Spec: "proj/web:env/test:segment/*"}, 3},
+		{"by tags of the segment", admin.AuditQuery{Spec: "proj/web:env/*:segment/*;gold"}, 1},
+		{"by statements", admin.AuditQuery{Statements: []policy.Statement{allow("updateName", "proj/web:env/test:segment/*")}}, 1},
+		{"by statements with a deny", admin.AuditQuery{Statements: []policy.Statement{
+			allow("*", "proj/web:env/test:segment/*"), {Effect: policy.Deny, Actions: []string{"createSegment"}, Resources: []string{"*"}},
+		}}, 1},
+		{"by statements and specifier", admin.AuditQuery{Spec: "proj/web:env/test:segment/big", Statements: []policy.Statement{allow("*", "*")}}, 1},
 		{"by another environment", admin.AuditQuery{Spec: "proj/web:env/production:segment/*"}, 0},
 		{"a few", admin.AuditQuery{Limit: 2}, 2},
 		{"after now", admin.AuditQuery{After: clock}, 0},
@@ -32,19 +49,21 @@ func TestAuditEntriesAreSelected(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := h.AuditEntries(t.Context(), root, tt.q)
-			must(t, err)
+			got := h.audited(t, root, tt.q)
 			if len(got) != tt.want {
 				t.Errorf("got %d entries, want %d: %+v", len(got), tt.want, got)
 			}
 		})
 	}
-	_, err = h.AuditEntries(t.Context(), root, admin.AuditQuery{Spec: "proj/x::flag/y"})
-	wantKind(t, err, fault.Invalid)
+	for _, q := range []admin.AuditQuery{
+		{Spec: "proj/x::flag/y"}, {Statements: []policy.Statement{{Effect: "maybe", Actions: []string{"*"}, Resources: []string{"*"}}}},
+	} {
+		_, err = h.AuditEntries(t.Context(), root, q)
+		wantKind(t, err, fault.Invalid)
+	}
 
-	e, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Limit: 1})
-	must(t, err)
-	if e[0].TitleVerb != "updated the name of" || e[0].Target != segTest || e[0].Comment != "for the launch" || e[0].Project != "web" || e[0].Env != "test" {
+	e := h.audited(t, root, admin.AuditQuery{Limit: 1})
+	if e[0].TitleVerb != "updated the segment" || e[0].Target != segTest || e[0].Comment != "for the launch" || e[0].Project != "web" || e[0].Env != "test" {
 		t.Errorf("got %+v", e[0])
 	}
 }
@@ -53,8 +72,7 @@ func TestAuditEntriesOfHiddenProjectsAreHidden(t *testing.T) {
 	h := furnished(t)
 	_, _, err := h.CreateToken(t.Context(), root, admin.NewToken{Name: "ci", Role: catalog.RoleReader})
 	must(t, err)
-	got, err := h.AuditEntries(t.Context(), may(allow("viewProject", "proj/other")), admin.AuditQuery{Limit: 1000})
-	must(t, err)
+	got := h.audited(t, may(allow("viewProject", "proj/other")), admin.AuditQuery{Limit: 1000})
 	if len(got) == 0 {
 		t.Error("nothing is shown")
 	}
@@ -62,5 +80,39 @@ func TestAuditEntriesOfHiddenProjectsAreHidden(t *testing.T) {
 		if e.Project != "other" {
 			t.Errorf("shown: %+v", e)
 		}
+	}
+}
+
+func TestOneQueryReadsOnlySoMuch(t *testing.T) {
+	h := newHouse(t)
+	admin.SetAuditScan(h.Admin, 10)
+	_, err := h.store.Update(t.Context(), store.Account, func(tx store.Tx) error {
+		for i := range 60 {
+			// Three entries in each millisecond.
+			tx.Audit(catalog.AuditEntry{ID: catalog.NewID(), At: clock.Add(time.Duration(i/3)*time.Millisecond + time.Duration(i%3)), Name: fmt.Sprint(i)})
+		}
+		return nil
+	})
+	must(t, err)
+	var before time.Time
+	seen := map[string]bool{}
+	for pages := 0; ; pages++ {
+		page, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Before: before, Limit: 1000})
+		must(t, err)
+		for _, e := range page.Entries {
+			if seen[e.Name] {
+				t.Errorf("entry %s is on two pages", e.Name)
+			}
+			seen[e.Name] = true
+		}
+		if before = page.Before; before.IsZero() {
+			if pages != 4 {
+				t.Errorf("it took %d pages", pages+1)
+			}
+			break
+		}
+	}
+	if len(seen) != 60 {
+		t.Errorf("%d entries, want 60", len(seen))
 	}
 }

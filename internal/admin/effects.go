@@ -41,9 +41,19 @@ func (es effects) authorise(who catalog.Caller) error {
 func (es effects) accesses() []catalog.Access {
 	var list []catalog.Access
 	for _, e := range es {
-		a := catalog.Access{Action: e.action, Resource: e.on.String()}
-		if !slices.Contains(list, a) {
-			list = append(list, a)
+		on, tagged := e.on.String(), e.on.Tagged()
+		i := slices.IndexFunc(list, func(a catalog.Access) bool { return a.Action == e.action && a.Resource == on })
+		if i < 0 {
+			i = len(list)
+			list = append(list, catalog.Access{Action: e.action, Resource: on})
+		}
+		if a := &list[i]; !slices.Contains(a.Tagged, tagged) {
+			a.Tagged = append(a.Tagged, tagged)
+		}
+	}
+	for i := range list {
+		if slices.Equal(list[i].Tagged, []string{list[i].Resource}) {
+			list[i].Tagged = nil // it says nothing more
 		}
 	}
 	return list

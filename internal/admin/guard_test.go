@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"muster/internal/admin"
-	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/segment"
 )
@@ -66,9 +65,9 @@ func TestWhoMayChangeAGuard(t *testing.T) {
 	wantKind(t, err, fault.NotFound)
 	_, err = h.ChangeGuard(t.Context(), one, "web", "test", "big", admin.Change{}, setShrink(101))
 	wantKind(t, err, fault.Invalid)
-	entries, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Limit: 1})
-	must(t, err)
-	if e := entries[0]; e.TitleVerb != "updated the guard of" || e.Comment != "why" || !slices.Contains(e.Accesses, catalog.Access{Action: "updateGuard", Resource: "proj/web:env/test:segment/big"}) {
+	entries := h.audited(t, root, admin.AuditQuery{Limit: 1})
+	if e := entries[0]; e.TitleVerb != "updated the guard of" || e.Comment != "why" || len(e.Accesses) != 1 ||
+		e.Accesses[0].Action != "updateGuard" || e.Accesses[0].Resource != "proj/web:env/test:segment/big" {
 		t.Errorf("audit entry %+v", e)
 	}
 }

@@ -154,7 +154,7 @@ func doubledEmails(news []NewMember) []string {
 
 func emailFault(code fault.Code, emails []string, format string, args ...any) error {
 	f := fault.New(fault.Invalid, code, format, args...)
-	f.Values = emails
+	f.Emails = emails
 	return f
 }
 

@@ -102,8 +102,7 @@ func TestSecretsOfTokensAreNotKept(t *testing.T) {
 	if !ok || found.ID != made.ID {
 		t.Error("the token can't be found by its secret")
 	}
-	entries, err := h.AuditEntries(t.Context(), root, admin.AuditQuery{Limit: 1})
-	must(t, err)
+	entries := h.audited(t, root, admin.AuditQuery{Limit: 1})
 	if strings.Contains(string(entries[0].After), secret) || !strings.Contains(string(entries[0].After), `"Hash":[0,`) {
 		t.Errorf("audited %s", entries[0].After)
 	}

@@ -55,8 +55,8 @@ type Error struct {
 	Kind    Kind
 	Code    Code
 	Message string
-	// Values are what the code is about, where clients expect a list beside the message.
-	Values []string
+	// Emails are those that the code is about, which clients expect beside the message.
+	Emails []string
 	cause  error
 }
 

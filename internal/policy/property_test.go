@@ -138,6 +138,9 @@ func TestResourceTextRoundTrip(t *testing.T) {
 		if back.String() != on.String() {
 			t.Fatalf("%q became %q", on, back)
 		}
+		if back, err = ParseResource(on.Tagged()); err != nil || back.Tagged() != on.Tagged() {
+			t.Fatalf("%q became %q: %v", on.Tagged(), back.Tagged(), err)
+		}
 	})
 }
 

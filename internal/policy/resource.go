@@ -9,7 +9,13 @@ import (
 
 // String returns the specifier of the resource, without tags: "proj/web:env/test:segment/a". An
 // object whose id does not exist yet is written "webhook/*".
-func (r Resource) String() string {
+func (r Resource) String() string { return r.text(false) }
+
+// Tagged returns the specifier with what statements can ask of each level, as [ParseResource] reads
+// it: "proj/web:env/test;eu,{critical:true}:segment/a;synced".
+func (r Resource) Tagged() string { return r.text(true) }
+
+func (r Resource) text(tagged bool) string {
 	var b strings.Builder
 	for i := range r {
 		if i > 0 {
@@ -22,12 +28,27 @@ func (r Resource) String() string {
 		case r[i].Kind != accountKind:
 			b.WriteString("/*")
 		}
+		if tagged {
+			b.WriteString(r[i].quals())
+		}
 	}
 	return b.String()
 }
 
+// quals returns what stands behind the name of a part.
+func (p *Part) quals() string {
+	quals := slices.Clone(p.Tags)
+	if p.Critical {
+		quals = append(quals, "{critical:true}")
+	}
+	if len(quals) == 0 {
+		return ""
+	}
+	return ";" + strings.Join(quals, ",")
+}
+
 // ParseResource reads a concrete resource, each level with its tags behind a semicolon and, for
-// an environment, with its {critical:true}: the inverse of [Resource.String].
+// an environment, with its {critical:true}: the inverse of [Resource.Tagged].
 func ParseResource(spec string) (Resource, error) {
 	if spec == "" {
 		return nil, fault.Invalidf("the resource %s", errEmpty)
