@@ -1,15 +1,20 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json"
+
+	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
 )
 
-// memberJSON is an account member: a person.
+// memberJSON is an account member: a person. Custom roles are ids, as Terraform's provider expects.
 type memberJSON struct {
 	Links         links    `json:"_links"`
 	ID            string   `json:"_id"`
@@ -29,31 +34,81 @@ func memberOf(m *catalog.Member) memberJSON {
 	return memberJSON{
 		Links: links{"self": apiLink("/members/" + string(m.ID)), "parent": apiLink("/members")},
 		ID:    string(m.ID), Role: string(m.Role), Email: m.Email, FirstName: m.FirstName, LastName: m.LastName,
-		Verified: true, MFA: "disabled", CreationDate: m.CreatedAt.UnixMilli(),
+		CustomRoles: each(m.CustomRoles, func(id catalog.ID) string { return string(id) }),
+		Verified:    true, MFA: "disabled", CreationDate: m.CreatedAt.UnixMilli(),
 	}
 }
 
-var memberOrders = orders[*catalog.Member]{
-	"displayName": func(a, b *catalog.Member) int {
-		return byText(a.FirstName+" "+a.LastName, b.FirstName+" "+b.LastName)
-	},
-	"lastSeen": func(*catalog.Member, *catalog.Member) int { return 0 },
+func (s *server) memberOf(m *catalog.Member) memberJSON {
+	j := memberOf(m)
+	j.LastSeen = unixMilli(s.access.LastSeen(m))
+	return j
 }
 
-func memberMatches(m *catalog.Member, t term) bool {
-	switch t.field {
-	case "query":
-		return mentions(t.value, m.Email, m.FirstName+" "+m.LastName)
-	case "role":
-		roles := anyOf(t.value)
-		// The owner counts as an administrator.
-		return slices.Contains(roles, string(m.Role)) || (m.Role == catalog.RoleOwner && slices.Contains(roles, string(catalog.RoleAdmin)))
-	case "id":
-		return slices.Contains(anyOf(t.value), string(m.ID))
-	case "email":
-		return slices.ContainsFunc(anyOf(t.value), func(email string) bool { return strings.EqualFold(email, m.Email) })
+func (s *server) memberOrders() orders[*catalog.Member] {
+	return orders[*catalog.Member]{
+		"displayName": func(a, b *catalog.Member) int { return byText(displayName(a), displayName(b)) },
+		"lastSeen": func(a, b *catalog.Member) int {
+			return s.access.LastSeen(a).Compare(s.access.LastSeen(b))
+		},
 	}
-	return true
+}
+
+func displayName(m *catalog.Member) string {
+	return cmp.Or(strings.TrimSpace(m.FirstName+" "+m.LastName), m.Email)
+}
+
+// memberMatches knows no teams: nobody is on one. Roles are the names of custom roles by id.
+func (s *server) memberMatches(roles map[catalog.ID]catalog.RoleKey) func(*catalog.Member, term) bool {
+	return func(m *catalog.Member, t term) bool {
+		switch t.field {
+		case "query":
+			return mentions(t.value, m.Email, m.FirstName+" "+m.LastName)
+		case "role":
+			return hasRole(m, anyOf(t.value), roles)
+		case "id":
+			return slices.Contains(anyOf(t.value), string(m.ID))
+		case "email":
+			return slices.ContainsFunc(anyOf(t.value), func(email string) bool { return strings.EqualFold(email, m.Email) })
+		case "team":
+			return false
+		case "noteam":
+			return t.value != "false"
+		case "lastSeen":
+			return seenAsAsked(s.access.LastSeen(m), t.value)
+		}
+		return true
+	}
+}
+
+func hasRole(m *catalog.Member, names []string, keys map[catalog.ID]catalog.RoleKey) bool {
+	held := make([]string, 0, 2*len(m.CustomRoles)+2)
+	for _, id := range m.CustomRoles {
+		held = append(held, string(id), string(keys[id]))
+	}
+	if len(m.CustomRoles) == 0 {
+		held = append(held, string(m.Role))
+	}
+	if m.Role == catalog.RoleOwner { // the owner counts as an administrator
+		held = append(held, string(catalog.RoleAdmin))
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(held, name) })
+}
+
+// seenAsAsked reads {"never":true}, {"noData":true} or {"before":ms}; it lets pass what it can't read.
+func seenAsAsked(seen time.Time, value string) bool {
+	var asked struct {
+		Never  bool  `json:"never"`
+		NoData bool  `json:"noData"`
+		Before int64 `json:"before"`
+	}
+	if json.Unmarshal([]byte(value), &asked) != nil {
+		return true
+	}
+	if asked.Never || asked.NoData {
+		return seen.IsZero()
+	}
+	return asked.Before == 0 || seen.UnixMilli() < asked.Before
 }
 
 func (s *server) listMembers(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -61,28 +116,106 @@ func (s *server) listMembers(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
-	p, all, err := narrowed(r.URL.Query(), 20, all, memberMatches, memberOrders)
+	roles, err := s.admin.Roles(r.Context(), who)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, all, memberOf))
+	keys := make(map[catalog.ID]catalog.RoleKey, len(roles))
+	for _, role := range roles {
+		keys[role.ID] = role.Key
+	}
+	p, all, err := narrowed(r.URL.Query(), 20, all, s.memberMatches(keys), s.memberOrders())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, all, s.memberOf))
+}
+
+// memberID reads the member that a path names; "me" is the caller.
+func memberID(r *http.Request, who catalog.Caller) (catalog.ID, error) {
+	id := catalog.ID(r.PathValue("memberId"))
+	if id != "me" {
+		return id, nil
+	}
+	if who.Member == nil {
+		return "", fault.NotFoundf("this credential belongs to no account member")
+	}
+	return who.Member.ID, nil
 }
 
 func (s *server) getMember(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	id := catalog.ID(r.PathValue("memberId"))
-	if id == "me" {
-		if who.Member == nil {
-			return fault.NotFoundf("this credential belongs to no account member")
-		}
-		return writeJSON(w, http.StatusOK, memberOf(who.Member))
-	}
-	all, err := s.admin.Members(r.Context(), who)
+	id, err := memberID(r, who)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(m *catalog.Member) bool { return m.ID == id })
-	if i < 0 {
-		return fault.NotFoundf("Unknown member id %s", clip(string(id)))
+	m, err := s.admin.Member(r.Context(), who, id)
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, http.StatusOK, memberOf(all[i]))
+	return writeJSON(w, http.StatusOK, s.memberOf(m))
+}
+
+func (s *server) addMembers(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	var body []struct {
+		Email       string   `json:"email"`
+		FirstName   string   `json:"firstName"`
+		LastName    string   `json:"lastName"`
+		Role        string   `json:"role"`
+		CustomRoles []string `json:"customRoles"`
+	}
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	news := make([]admin.NewMember, 0, len(body))
+	for _, n := range body {
+		news = append(news, admin.NewMember{
+			Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Role: catalog.BaseRole(n.Role), CustomRoles: n.CustomRoles,
+		})
+	}
+	added, err := s.admin.AddMembers(r.Context(), who, news)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, collection[memberJSON]{
+		Items: each(added, s.memberOf), TotalCount: len(added), Links: links{"self": apiLink("/members")},
+	})
+}
+
+var memberFields = fields[*catalog.Member]{
+	"role":        field(func(m *catalog.Member) *catalog.BaseRole { return &m.Role }),
+	"customRoles": field(func(m *catalog.Member) *[]catalog.ID { return &m.CustomRoles }),
+}
+
+func (s *server) patchMember(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id, err := memberID(r, who)
+	if err != nil {
+		return err
+	}
+	p, err := readFieldPatch(w, r)
+	if err != nil {
+		return err
+	}
+	m, err := s.admin.ChangeMember(r.Context(), who, id, p.how(), func(m *catalog.Member) error {
+		before, after, err := p.edited(memberOf(m))
+		if err != nil {
+			return err
+		}
+		return memberFields.assign(m, before, after, "")
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, s.memberOf(m))
+}
+
+func (s *server) deleteMember(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id, err := memberID(r, who)
+	if err != nil {
+		return err
+	}
+	if err := s.admin.DeleteMember(r.Context(), who, id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
@@ -34,8 +35,12 @@ type auditJSON struct {
 	TitleVerb        string           `json:"titleVerb,omitzero"`
 	Title            string           `json:"title,omitzero"`
 	Target           *targetOfJSON    `json:"target,omitzero"`
-	PreviousVersion  any              `json:"previousVersion,omitzero"`
-	CurrentVersion   any              `json:"currentVersion,omitzero"`
+	Parent           *parentOfJSON    `json:"parent,omitzero"`
+	// The detail of one entry.
+	PreviousVersion any            `json:"previousVersion,omitzero"`
+	CurrentVersion  any            `json:"currentVersion,omitzero"`
+	Delta           jsontext.Value `json:"delta,omitzero"`
+	Merge           jsontext.Value `json:"merge,omitzero"`
 }
 
 type accessJSON struct {
@@ -49,15 +54,25 @@ type subjectJSON struct {
 }
 
 type auditMemberJSON struct {
-	Links links  `json:"_links"`
-	ID    string `json:"_id"`
-	Name  string `json:"name"`
+	Links     links  `json:"_links"`
+	ID        string `json:"_id"`
+	Email     string `json:"email,omitzero"`
+	FirstName string `json:"firstName,omitzero"`
+	LastName  string `json:"lastName,omitzero"`
 }
 
 type auditTokenJSON struct {
-	Links links  `json:"_links"`
-	ID    string `json:"_id"`
-	Name  string `json:"name"`
+	Links        links  `json:"_links"`
+	ID           string `json:"_id"`
+	Name         string `json:"name"`
+	Ending       string `json:"ending,omitzero"`
+	ServiceToken bool   `json:"serviceToken"`
+}
+
+type parentOfJSON struct {
+	Links    links  `json:"_links"`
+	Name     string `json:"name"`
+	Resource string `json:"resource"`
 }
 
 type targetOfJSON struct {
@@ -72,31 +87,52 @@ const (
 	maxAuditLimit     = 20
 )
 
-func auditOf(e catalog.AuditEntry) auditJSON {
+func (s *server) auditOf(e catalog.AuditEntry) auditJSON {
 	self := apiLink("/auditlog/" + string(e.ID))
 	j := auditJSON{
-		Links: links{"self": self, "canonical": self, "parent": apiLink("/auditlog")},
+		Links: links{"self": self, "canonical": self, "parent": apiLink("/auditlog"), "site": siteLink("/audit/" + string(e.ID))},
 		ID:    string(e.ID), AccountID: accountID, Date: e.At.UnixMilli(), Kind: e.Kind, Name: e.Name,
 		Accesses:    each(e.Accesses, func(a catalog.Access) accessJSON { return accessJSON{string(a.Action), a.Resource} }),
 		Description: e.Description, ShortDescription: e.Short, Comment: e.Comment, TitleVerb: e.TitleVerb,
 		Subject: &subjectJSON{Links: links{}, Name: e.Actor.Name},
 		Title:   strings.TrimSpace(e.Actor.Name + " " + e.TitleVerb + " " + e.Name),
 		Target:  &targetOfJSON{Links: targetLinks(e.Target), Name: e.Name, Resources: []string{e.Target}},
+		Parent:  parentOf(e.Target),
 	}
-	switch e.Actor.Kind {
-	case "token":
-		l := links{"self": apiLink("/tokens/" + e.Actor.ID)}
-		j.Subject.Links, j.Token = l, &auditTokenJSON{Links: l, ID: e.Actor.ID, Name: e.Actor.Name}
-	case "member":
-		l := links{"self": apiLink("/members/" + e.Actor.ID)}
-		j.Subject.Links, j.Member = l, &auditMemberJSON{Links: l, ID: e.Actor.ID, Name: e.Actor.Name}
+	token, member := s.admin.AuditActors(e)
+	if e.Actor.Kind == "token" {
+		j.Token = &auditTokenJSON{Links: links{"self": apiLink("/tokens/" + e.Actor.ID)}, ID: e.Actor.ID, Name: e.Actor.Name}
+		if token != nil {
+			j.Token.Ending, j.Token.ServiceToken = token.Ending, token.Service
+		}
+		j.Subject.Links = j.Token.Links
+	}
+	if member != nil {
+		j.Member = &auditMemberJSON{
+			Links: links{"self": apiLink("/members/" + string(member.ID))}, ID: string(member.ID),
+			Email: member.Email, FirstName: member.FirstName, LastName: member.LastName,
+		}
+		if e.Actor.Kind == "member" {
+			j.Subject.Links = j.Member.Links
+		}
 	}
 	return j
 }
 
+// parentOf names what an object lies in; nil for what lies in the account.
+func parentOf(target string) *parentOfJSON {
+	i := strings.LastIndex(target, ":")
+	if i < 0 {
+		return nil
+	}
+	resource := target[:i]
+	_, name, _ := strings.Cut(resource[strings.LastIndex(resource, ":")+1:], "/")
+	return &parentOfJSON{Links: targetLinks(resource), Name: name, Resource: resource}
+}
+
 // targetLinks turns a resource such as "proj/web:env/test:segment/a" into links to it.
 func targetLinks(resource string) links {
-	names := make(map[string]string, 3)
+	names := make(map[string]string, 4)
 	for part := range strings.SplitSeq(resource, ":") {
 		kind, name, _ := strings.Cut(part, "/")
 		name, _, _ = strings.Cut(name, ";")
@@ -104,6 +140,12 @@ func targetLinks(resource string) links {
 	}
 	project, env := names["proj"], names["env"]
 	switch {
+	case names["token"]+names["service-token"] != "":
+		return links{"self": apiLink("/tokens/" + names["token"] + names["service-token"])}
+	case names["member"] != "":
+		return links{"self": apiLink("/members/" + names["member"])}
+	case names["role"] != "":
+		return links{"self": apiLink("/roles/" + names["role"])}
 	case project == "":
 		return links{}
 	case names["segment"] != "":
@@ -141,33 +183,54 @@ func auditQuery(query url.Values) (admin.AuditQuery, error) {
 const sameMilli = 100
 
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	query := r.URL.Query()
-	q, err := auditQuery(query)
+	q, err := auditQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
+	return s.answerAudit(w, r, who, q)
+}
+
+// searchAudit lists the entries that statements select.
+func (s *server) searchAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	q, err := auditQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	var body []statementJSON
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	q.Statements = each(body, statementJSON.statement)
+	return s.answerAudit(w, r, who, q)
+}
+
+func (s *server) answerAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller, q admin.AuditQuery) error {
 	limit := q.Limit
 	q.Limit += sameMilli
-	entries, err := s.admin.AuditEntries(r.Context(), who, q)
+	page, err := s.admin.AuditEntries(r.Context(), who, q)
 	if err != nil {
 		return err
 	}
 	// The next page begins before a whole millisecond, so a page never ends inside one.
+	entries, next := page.Entries, page.Before
 	end := min(limit, len(entries))
 	for end > 0 && end < len(entries) && entries[end].At.UnixMilli() == entries[end-1].At.UnixMilli() {
 		end++
 	}
-	l := links{"self": {Href: r.URL.RequestURI(), Type: "application/json"}}
 	if end < len(entries) {
-		next := query
-		next.Set("before", strconv.FormatInt(entries[end-1].At.UnixMilli(), 10))
-		next.Set("limit", strconv.Itoa(limit))
-		l["next"] = apiLink("/auditlog?" + next.Encode())
+		next = entries[end-1].At
+	}
+	l := links{"self": {Href: r.URL.RequestURI(), Type: "application/json"}}
+	if !next.IsZero() {
+		query := r.URL.Query()
+		query.Set("before", strconv.FormatInt(next.UnixMilli(), 10))
+		query.Set("limit", strconv.Itoa(limit))
+		l["next"] = apiLink("/auditlog?" + query.Encode())
 	}
 	return writeJSON(w, http.StatusOK, struct {
 		Items []auditJSON `json:"items"`
 		Links links       `json:"_links"`
-	}{each(entries[:end], auditOf), l})
+	}{each(entries[:end], s.auditOf), l})
 }
 
 func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -181,39 +244,57 @@ func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Ca
 		return err
 	}
 	made := time.Unix(second, 0)
-	entries, err := s.admin.AuditEntries(r.Context(), who, admin.AuditQuery{
+	page, err := s.admin.AuditEntries(r.Context(), who, admin.AuditQuery{
 		After: made.Add(-2 * time.Second), Before: made.Add(3 * time.Second), Limit: math.MaxInt32,
 	})
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(entries, func(e catalog.AuditEntry) bool { return e.ID == id })
+	i := slices.IndexFunc(page.Entries, func(e catalog.AuditEntry) bool { return e.ID == id })
 	if i < 0 {
 		return fault.NotFoundf("Unknown audit entry %s", id)
 	}
-	j := auditOf(entries[i])
-	j.PreviousVersion = auditedVersion(entries[i].Kind, entries[i].Before)
-	j.CurrentVersion = auditedVersion(entries[i].Kind, entries[i].After)
-	return writeJSON(w, http.StatusOK, j)
+	return writeJSON(w, http.StatusOK, s.detailedAudit(page.Entries[i]))
 }
 
-// auditedVersion renders the kept value of a segment or flag as its representation. Other kinds can
-// hold secrets and are not shown.
+// detailedAudit renders an entry with what it changed and how that was asked for.
+func (s *server) detailedAudit(e catalog.AuditEntry) auditJSON {
+	j := s.auditOf(e)
+	j.PreviousVersion = auditedVersion(e.Kind, e.Before)
+	j.CurrentVersion = auditedVersion(e.Kind, e.After)
+	j.Delta, j.Merge = e.Delta, e.Merge
+	return j
+}
+
+// auditedVersion renders the kept value of an object, whose secrets were masked before it was kept,
+// as its representation.
 func auditedVersion(kind string, value []byte) any {
 	if len(value) == 0 {
 		return nil
 	}
 	switch kind {
 	case "segment":
-		var s catalog.Segment
-		if json.Unmarshal(value, &s) == nil {
-			return segmentOf(&s)
-		}
+		return represented(value, segmentOf)
 	case "flag":
-		var f catalog.Flag
-		if json.Unmarshal(value, &f) == nil {
-			return patchableFlag(&f)
-		}
+		return represented(value, patchableFlag)
+	case "environment":
+		return represented(value, environmentOf)
+	case "project":
+		return represented(value, projectOf)
+	case "role":
+		return represented(value, roleOf)
+	case "member":
+		return represented(value, memberOf)
+	case "token":
+		return represented(value, func(t *catalog.Token) tokenJSON { return tokenOf(t, nil) })
 	}
 	return nil
+}
+
+func represented[T, R any](value []byte, render func(*T) R) any {
+	v := new(T)
+	if json.Unmarshal(value, v) != nil {
+		return nil
+	}
+	return render(v)
 }

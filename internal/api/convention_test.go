@@ -349,33 +349,3 @@ func TestContextKeysInPaths(t *testing.T) {
 		})
 	}
 }
-
-func TestTheReferenceListsEveryRoute(t *testing.T) {
-	text, err := os.ReadFile("../../docs/rest.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		cells := strings.Split(line, "|")
-		if len(cells) > 3 && strings.HasPrefix(cells[2], " `/") {
-			documented[strings.TrimSpace(cells[1])+" "+strings.Trim(cells[2], " `")] = cells[3]
-		}
-	}
-	for _, rt := range routes() {
-		name := rt.method + " " + strings.TrimSuffix(rt.path, "{$}")
-		needed, ok := documented[name]
-		if rt.path != "" && !ok {
-			t.Errorf("docs/rest.md lacks %s", name)
-		}
-		for _, action := range rt.actions {
-			if !strings.Contains(needed, "`"+string(action)+"`") {
-				t.Errorf("docs/rest.md lacks action %s of %s", action, name)
-			}
-		}
-		delete(documented, name)
-	}
-	for name := range documented {
-		t.Errorf("docs/rest.md lists %s, which is not served", name)
-	}
-}

@@ -182,7 +182,7 @@ func (s *server) patchEnvironment(w http.ResponseWriter, r *http.Request, who ca
 	if err != nil {
 		return err
 	}
-	e, err := s.admin.ChangeEnvironment(r.Context(), who, projectKey(r), environmentKey(r), admin.Change{Comment: patch.comment}, func(e *catalog.Environment) error {
+	e, err := s.admin.ChangeEnvironment(r.Context(), who, projectKey(r), environmentKey(r), patch.how(), func(e *catalog.Environment) error {
 		doc := environmentOf(e)
 		// Nobody may find out a key by testing for it.
 		doc.APIKey, doc.MobileKey = "", ""

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
 )
@@ -22,6 +23,13 @@ type patch struct {
 	// environment and instructions are those of a semantic patch.
 	environment  catalog.EnvKey
 	instructions []catalog.Instruction
+	// delta and merge are the text of a JSON Patch or a merge patch.
+	delta, merge jsontext.Value
+}
+
+// how says how admin is to treat the change.
+func (p patch) how() admin.Change {
+	return admin.Change{Comment: p.comment, Delta: p.delta, Merge: p.merge}
 }
 
 const maxInstructions = 1000
@@ -96,7 +104,7 @@ func jsonPatch(text jsontext.Value, comment string) (patch, error) {
 	if err != nil {
 		return patch{}, err
 	}
-	return patch{comment: comment, edit: func(doc any) (any, error) { return applyJSONPatch(doc, steps) }}, nil
+	return patch{comment: comment, delta: text, edit: func(doc any) (any, error) { return applyJSONPatch(doc, steps) }}, nil
 }
 
 func mergePatch(text jsontext.Value, comment string) (patch, error) {
@@ -107,7 +115,7 @@ func mergePatch(text jsontext.Value, comment string) (patch, error) {
 	if _, ok := change.(map[string]any); !ok {
 		return patch{}, fault.Invalidf("a merge patch must be an object")
 	}
-	return patch{comment: comment, edit: func(doc any) (any, error) { return merged(doc, change), nil }}, nil
+	return patch{comment: comment, merge: text, edit: func(doc any) (any, error) { return merged(doc, change), nil }}, nil
 }
 
 // merged applies a merge patch (RFC 7386).

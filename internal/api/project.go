@@ -190,7 +190,7 @@ func (s *server) patchProject(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	p, err := s.admin.ChangeProject(r.Context(), who, projectKey(r), admin.Change{Comment: patch.comment}, func(p *catalog.Project) error {
+	p, err := s.admin.ChangeProject(r.Context(), who, projectKey(r), patch.how(), func(p *catalog.Project) error {
 		before, after, err := patch.edited(projectOf(p))
 		if err != nil {
 			return err

@@ -16,8 +16,9 @@ type route struct {
 	path   string // below /api/v2, as a pattern of net/http
 	// actions that a caller needs, for the reference; admin and ingest are what checks them.
 	actions []policy.Action
-	beta    bool // served only with LD-API-Version: beta
-	open    bool // needs no access token
+	note    string // what beside the actions decides, for the reference
+	beta    bool   // served only with LD-API-Version: beta
+	open    bool   // needs no access token
 	serve   handler
 }
 
@@ -32,12 +33,17 @@ func routes() []route {
 		segment     = segments + "/{segmentKey}"
 		flags       = "/flags/{projectKey}"
 		flag        = flags + "/{flagKey}"
+
+		keysShown = "`viewSdkKey` on the environment shows its keys in full"
+		ownToken  = "the own personal ones need nothing"
+		covered   = "what is handed out must be held"
+		entries   = "entries that concern no project are for administrators"
 	)
 	return []route{
-		{method: "GET", path: "/{$}", open: true, serve: (*server).getRoot},
+		{method: "GET", path: "/{$}", open: true, note: "no credential", serve: (*server).getRoot},
 		{method: "GET", path: "", open: true, serve: (*server).getRoot},
 		{method: "GET", path: "/versions", serve: (*server).getVersions},
-		{method: "GET", path: "/caller-identity", open: true, serve: (*server).getCallerIdentity},
+		{method: "GET", path: "/caller-identity", open: true, note: "any access token, SDK key or mobile key", serve: (*server).getCallerIdentity},
 		{method: "GET", path: "/account", serve: (*server).getAccount},
 		{method: "GET", path: "/limits", serve: (*server).getLimits},
 
@@ -56,24 +62,24 @@ func routes() []route {
 		{method: "GET", path: segment + "/users/{contextKey}", actions: needs(policy.ViewProject), serve: (*server).getMembership},
 		{method: "GET", path: segment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
 		{method: "GET", path: segment + "/runs/{runId}", actions: needs(policy.ViewProject), serve: (*server).getRun},
-		{method: "GET", path: segment + "/runs/{runId}/diff", actions: needs(policy.ViewMembers), serve: (*server).getRunDiff},
-		{method: "GET", path: segment + "/runs/{runId}/rejects", actions: needs(policy.ViewMembers), serve: (*server).getRejects},
+		{method: "GET", path: segment + "/runs/{runId}/diff", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getRunDiff},
+		{method: "GET", path: segment + "/runs/{runId}/rejects", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getRejects},
 		{method: "POST", path: segment + "/runs/{runId}/release", actions: needs(policy.OverrideShrinkGuard), serve: (*server).releaseRun},
 		{method: "POST", path: segment + "/runs/{runId}/discard", actions: needs(policy.OverrideShrinkGuard), serve: (*server).discardRun},
 		{method: "GET", path: segment + "/imports", actions: needs(policy.ViewProject), serve: (*server).listImports},
 		{method: "POST", path: segment + "/imports", actions: needs(policy.UpdateIncluded), serve: (*server).startImport},
 		{method: "GET", path: segment + "/imports/{importId}", actions: needs(policy.ViewProject), serve: (*server).getImport},
 		{method: "GET", path: segment + "/exports", actions: needs(policy.ViewProject), serve: (*server).listExports},
-		{method: "POST", path: segment + "/exports", actions: needs(policy.ExportMembers), serve: (*server).startExport},
+		{method: "POST", path: segment + "/exports", actions: needs(policy.ViewProject, policy.ExportMembers), serve: (*server).startExport},
 		{method: "GET", path: segment + "/exports/{exportId}", actions: needs(policy.ViewProject), serve: (*server).getExport},
-		{method: "GET", path: segment + "/exports/{exportId}/file", actions: needs(policy.ExportMembers), serve: (*server).getExportFile},
+		{method: "GET", path: segment + "/exports/{exportId}/file", actions: needs(policy.ViewProject, policy.ExportMembers), serve: (*server).getExportFile},
 		{method: "GET", path: segment + "/points", actions: needs(policy.ViewProject), serve: (*server).listPoints},
-		{method: "GET", path: segment + "/points/{pointId}/diff", actions: needs(policy.ViewMembers), serve: (*server).getPointDiff},
+		{method: "GET", path: segment + "/points/{pointId}/diff", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getPointDiff},
 		{method: "POST", path: segment + "/points/{pointId}/publish", actions: needs(policy.RollbackSegment), serve: (*server).publishPoint},
 		{method: "GET", path: segment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
 		{method: "PATCH", path: segment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
-		{method: "GET", path: segment + "/members", actions: needs(policy.ViewMembers), serve: (*server).listSegmentMembers},
-		{method: "GET", path: segment + "/members/{contextKey}/timeline", actions: needs(policy.ViewMembers), serve: (*server).getTimeline},
+		{method: "GET", path: segment + "/members", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listSegmentMembers},
+		{method: "GET", path: segment + "/members/{contextKey}/timeline", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getTimeline},
 
 		{method: "GET", path: flags, actions: needs(policy.ViewProject), serve: (*server).listFlags},
 		{method: "POST", path: flags, actions: needs(policy.CreateFlag), serve: (*server).createFlag},
@@ -97,9 +103,9 @@ func routes() []route {
 			serve:   (*server).patchProject,
 		},
 		{method: "DELETE", path: project, actions: needs(policy.DeleteProject), serve: (*server).deleteProject},
-		{method: "GET", path: project + "/environments", actions: needs(policy.ViewProject, policy.ViewSDKKey), serve: (*server).listEnvironments},
+		{method: "GET", path: project + "/environments", actions: needs(policy.ViewProject), note: keysShown, serve: (*server).listEnvironments},
 		{method: "POST", path: project + "/environments", actions: needs(policy.CreateEnvironment), serve: (*server).createEnvironment},
-		{method: "GET", path: environment, actions: needs(policy.ViewProject, policy.ViewSDKKey), serve: (*server).getEnvironment},
+		{method: "GET", path: environment, actions: needs(policy.ViewProject), note: keysShown, serve: (*server).getEnvironment},
 		{
 			method: "PATCH", path: environment,
 			actions: needs(policy.UpdateName, policy.UpdateColor, policy.UpdateTTL, policy.UpdateSecureMode, policy.UpdateDefaultTrackEvents,
@@ -112,19 +118,42 @@ func routes() []route {
 		{method: "GET", path: environment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
 		{
 			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",
-			actions: needs(policy.ViewMembers), serve: (*server).listContextSegments,
+			actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listContextSegments,
 		},
-		{method: "GET", path: environment + "/sdk-data", serve: (*server).getSDKData},
-		{method: "PUT", path: environment + "/sdk-data", serve: (*server).putSDKData},
+		{method: "GET", path: environment + "/sdk-data", note: "administrators", serve: (*server).getSDKData},
+		{method: "PUT", path: environment + "/sdk-data", note: "administrators", serve: (*server).putSDKData},
 
-		{method: "GET", path: "/tokens", serve: (*server).listTokens},
-		{method: "POST", path: "/tokens", actions: needs(policy.CreateAccessToken), serve: (*server).createToken},
-		{method: "GET", path: "/tokens/{tokenId}", serve: (*server).getToken},
-		{method: "DELETE", path: "/tokens/{tokenId}", actions: needs(policy.DeleteAccessToken), serve: (*server).deleteToken},
-		{method: "GET", path: "/members", serve: (*server).listMembers},
-		{method: "GET", path: "/members/{memberId}", serve: (*server).getMember},
+		{method: "GET", path: "/tokens", actions: needs(policy.ViewAccessToken), note: "own personal tokens need nothing; others' with `showAll=true`, for administrators", serve: (*server).listTokens},
+		{method: "POST", path: "/tokens", actions: needs(policy.CreateAccessToken), note: ownToken + "; " + covered, serve: (*server).createToken},
+		{method: "GET", path: "/tokens/{tokenId}", actions: needs(policy.ViewAccessToken), note: ownToken, serve: (*server).getToken},
+		{
+			method: "PATCH", path: "/tokens/{tokenId}",
+			actions: needs(policy.ViewAccessToken, policy.UpdateAccessTokenName, policy.UpdateAccessTokenDescription, policy.UpdateAccessTokenPolicy),
+			note:    ownToken + "; " + covered + "; administrators alone change what a service token may do",
+			serve:   (*server).patchToken,
+		},
+		{method: "DELETE", path: "/tokens/{tokenId}", actions: needs(policy.ViewAccessToken, policy.DeleteAccessToken), note: ownToken, serve: (*server).deleteToken},
+		{method: "POST", path: "/tokens/{tokenId}/reset", actions: needs(policy.ViewAccessToken, policy.ResetAccessToken), note: ownToken + "; " + covered, serve: (*server).resetToken},
 
-		{method: "GET", path: "/auditlog", actions: needs(policy.ViewProject), serve: (*server).listAudit},
-		{method: "GET", path: "/auditlog/{entryId}", actions: needs(policy.ViewProject), serve: (*server).getAudit},
+		{method: "GET", path: "/roles", actions: needs(policy.ViewRole), serve: (*server).listRoles},
+		{method: "POST", path: "/roles", actions: needs(policy.CreateRole), note: covered, serve: (*server).createRole},
+		{method: "GET", path: "/roles/{roleKey}", actions: needs(policy.ViewRole), serve: (*server).getRole},
+		{
+			method: "PATCH", path: "/roles/{roleKey}",
+			actions: needs(policy.UpdateName, policy.UpdateDescription, policy.UpdatePolicy, policy.UpdateBasePermissions),
+			note:    covered,
+			serve:   (*server).patchRole,
+		},
+		{method: "DELETE", path: "/roles/{roleKey}", actions: needs(policy.DeleteRole), serve: (*server).deleteRole},
+
+		{method: "GET", path: "/members", actions: needs(policy.ViewMember), serve: (*server).listMembers},
+		{method: "POST", path: "/members", actions: needs(policy.CreateMember), note: covered, serve: (*server).addMembers},
+		{method: "GET", path: "/members/{memberId}", actions: needs(policy.ViewMember), note: "oneself needs nothing; `me` is the caller", serve: (*server).getMember},
+		{method: "PATCH", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.UpdateRole, policy.UpdateCustomRole), note: covered + "; never the owner", serve: (*server).patchMember},
+		{method: "DELETE", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.DeleteMember), note: "never the owner", serve: (*server).deleteMember},
+
+		{method: "GET", path: "/auditlog", actions: needs(policy.ViewProject), note: entries, serve: (*server).listAudit},
+		{method: "POST", path: "/auditlog", actions: needs(policy.ViewProject), note: entries, serve: (*server).searchAudit},
+		{method: "GET", path: "/auditlog/{entryId}", actions: needs(policy.ViewProject), note: entries, serve: (*server).getAudit},
 	}
 }

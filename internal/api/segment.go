@@ -397,7 +397,7 @@ func (s *server) answerSegment(w http.ResponseWriter, r *http.Request, seg *cata
 
 // changeOf says how a PATCH wants its change treated.
 func changeOf(r *http.Request, p patch) (admin.Change, error) {
-	how := admin.Change{Comment: p.comment}
+	how := p.how()
 	if text := r.URL.Query().Get("dryRun"); text != "" {
 		dry, err := strconv.ParseBool(text)
 		if err != nil {

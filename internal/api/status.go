@@ -41,6 +41,8 @@ const retryAfter = time.Second
 type errorJSON struct {
 	Code    fault.Code `json:"code"`
 	Message string     `json:"message"`
+	// InvalidEmails is what clients read beside the codes about account members.
+	InvalidEmails []string `json:"invalid_emails,omitempty"`
 }
 
 // writeError renders an error. Causes go to the log, never to the client.
@@ -50,7 +52,7 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		status = kindStatus[f.Kind]
 	}
-	body := errorJSON{Code: f.Code, Message: f.Message}
+	body := errorJSON{Code: f.Code, Message: f.Message, InvalidEmails: f.Emails}
 	switch f.Kind {
 	case fault.Internal:
 		if r.Context().Err() == nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
@@ -18,7 +19,9 @@ type tokenJSON struct {
 	Description       string             `json:"description,omitzero"`
 	CreationDate      int64              `json:"creationDate"`
 	LastModified      int64              `json:"lastModified"`
+	LastUsed          int64              `json:"lastUsed,omitzero"`
 	Role              string             `json:"role,omitzero"`
+	CustomRoleIDs     []string           `json:"customRoleIds,omitempty"`
 	InlineRole        []statementJSON    `json:"inlineRole,omitzero"`
 	Token             string             `json:"token"`
 	ServiceToken      bool               `json:"serviceToken"`
@@ -36,12 +39,22 @@ type memberSummaryJSON struct {
 }
 
 // tokenOf renders a token without its secret: nobody keeps that, only its last characters.
+func (s *server) tokenOf(t *catalog.Token, owners map[catalog.ID]*catalog.Member) tokenJSON {
+	j := tokenOf(t, owners)
+	j.LastUsed = unixMilli(s.access.LastUsed(t))
+	return j
+}
+
+// tokenOf renders what is kept of a token.
 func tokenOf(t *catalog.Token, owners map[catalog.ID]*catalog.Member) tokenJSON {
 	j := tokenJSON{
 		ID: string(t.ID), OwnerID: string(t.Owner), MemberID: string(t.Owner), Name: t.Name, Description: t.Description,
 		CreationDate: t.CreatedAt.UnixMilli(), LastModified: t.ModifiedAt.UnixMilli(), Role: string(t.Role),
 		Token: t.Ending, ServiceToken: t.Service, DefaultAPIVersion: t.DefaultAPIVersion,
 		Links: links{"self": apiLink("/tokens/" + string(t.ID)), "parent": apiLink("/tokens")},
+	}
+	if len(t.CustomRoles) > 0 {
+		j.CustomRoleIDs = each(t.CustomRoles, func(id catalog.ID) string { return string(id) })
 	}
 	if t.InlineRole != nil {
 		j.InlineRole = each(t.InlineRole, statementOf)
@@ -86,7 +99,7 @@ func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.
 		return err
 	}
 	owners := s.owners(r, who)
-	return writeJSON(w, http.StatusOK, paged(r, p, all, func(t *catalog.Token) tokenJSON { return tokenOf(t, owners) }))
+	return writeJSON(w, http.StatusOK, paged(r, p, all, func(t *catalog.Token) tokenJSON { return s.tokenOf(t, owners) }))
 }
 
 func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -104,12 +117,9 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}
-	if len(body.CustomRoleIDs) > 0 {
-		return fault.Invalidf("custom roles are not served yet; use role or inlineRole instead of customRoleIds")
-	}
 	n := admin.NewToken{
 		Name: body.Name, Description: body.Description, Service: body.Service,
-		Role: catalog.BaseRole(body.Role), DefaultAPIVersion: body.DefaultAPIVersion, Secret: body.Token,
+		Role: catalog.BaseRole(body.Role), CustomRoles: body.CustomRoleIDs, DefaultAPIVersion: body.DefaultAPIVersion, Secret: body.Token,
 	}
 	if len(body.InlineRole) > 0 {
 		n.InlineRole = each(body.InlineRole, statementJSON.statement)
@@ -118,22 +128,94 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
-	j := tokenOf(t, s.owners(r, who))
-	j.Token = secret
-	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusCreated, j)
+	return s.revealToken(w, r, http.StatusCreated, who, t, secret)
 }
 
-func (s *server) getToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	t, err := s.admin.Token(r.Context(), who, catalog.ID(r.PathValue("tokenId")))
+// revealToken answers with a token and, this once, its secret.
+func (s *server) revealToken(w http.ResponseWriter, r *http.Request, status int, who catalog.Caller, t *catalog.Token, secret string) error {
+	j := s.tokenOf(t, s.owners(r, who))
+	j.Token = secret
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, status, j)
+}
+
+func tokenID(r *http.Request) catalog.ID { return catalog.ID(r.PathValue("tokenId")) }
+
+var tokenFields = fields[*catalog.Token]{
+	"name":          field(func(t *catalog.Token) *string { return &t.Name }),
+	"description":   field(func(t *catalog.Token) *string { return &t.Description }),
+	"role":          field(func(t *catalog.Token) *catalog.BaseRole { return &t.Role }),
+	"customRoleIds": field(func(t *catalog.Token) *[]catalog.ID { return &t.CustomRoles }),
+	"inlineRole": asField(func(t *catalog.Token, v []statementJSON) {
+		t.InlineRole = each(v, statementJSON.statement)
+	}),
+}
+
+func (s *server) patchToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := readFieldPatch(w, r)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, tokenOf(t, s.owners(r, who)))
+	t, err := s.admin.ChangeToken(r.Context(), who, tokenID(r), p.how(), func(t *catalog.Token) error {
+		before, after, err := p.edited(tokenOf(t, nil))
+		if err != nil {
+			return notApplicable(err)
+		}
+		return tokenFields.assign(t, before, after, "")
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.owners(r, who)))
+}
+
+// notApplicable gives a patch that can't be applied the code that clients know of tokens.
+func notApplicable(err error) error {
+	f := fault.From(err)
+	if f.Code != fault.CodeInvalidPatch {
+		return err
+	}
+	return fault.New(fault.Invalid, fault.CodePatchFailed, "%s", f.Message)
+}
+
+func (s *server) resetToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	expiry, err := expiryOf(r)
+	if err != nil {
+		return err
+	}
+	t, secret, err := s.admin.ResetToken(r.Context(), who, tokenID(r), expiry)
+	if err != nil {
+		return err
+	}
+	return s.revealToken(w, r, http.StatusOK, who, t, secret)
+}
+
+// expiryOf reads until when a secret that is replaced still works. One that has passed means at once.
+func expiryOf(r *http.Request) (time.Time, error) {
+	text := r.URL.Query().Get("expiry")
+	if text == "" {
+		return time.Time{}, nil
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms > latestMillis {
+		return time.Time{}, fault.Invalidf("expiry must be a time in Unix milliseconds, not %q", clip(text))
+	}
+	return time.UnixMilli(max(0, ms)), nil
+}
+
+// latestMillis is the end of the year 9999, the last that JSON can hold as a date.
+const latestMillis = 253402300799999
+
+func (s *server) getToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	t, err := s.admin.Token(r.Context(), who, tokenID(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.owners(r, who)))
 }
 
 func (s *server) deleteToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	if err := s.admin.DeleteToken(r.Context(), who, catalog.ID(r.PathValue("tokenId"))); err != nil {
+	if err := s.admin.DeleteToken(r.Context(), who, tokenID(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
