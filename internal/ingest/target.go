@@ -39,6 +39,9 @@ func (t Target) find(c store.Catalog, who catalog.Caller, action policy.Action) 
 	if p.seg, ok = c.Segment(p.env.ID, t.Segment); !ok {
 		return p, fault.NotFoundf("Unknown segment key %s", t.Segment)
 	}
+	if action == policy.ViewProject {
+		return p, who.Check(action, catalog.ProjectResource(p.project))
+	}
 	return p, who.Check(action, p.resource())
 }
 

@@ -1,0 +1,334 @@
+package api_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"muster/internal/api"
+)
+
+// decision says what one route demands of a credential.
+type decision struct {
+	call string // as in the routes
+	// path is where a furnished account is asked, with {names} of its things; body is what is sent.
+	path, body string
+	form       string // content type of a body that is not JSON
+	// needs are the rights that suffice, each an action and a resource. Without any one of them the
+	// answer is denied, or without one that begins with "view" notFound.
+	needs []string
+	// holds are rights beside them that the caller would hand out; elsewhere are actions that count
+	// on objects of another sort only.
+	holds, elsewhere []string
+	denied           int // 0: 403
+	// hidden is the answer to a credential from which the object is hidden; 0: 404.
+	hidden int
+	// anybody serves every access token, nobody only administrators, open needs no credential.
+	anybody, nobody, open bool
+}
+
+const (
+	seg   = "/segments/default/production"
+	env   = "/projects/default/environments/production"
+	onEnv = " proj/default:env/production"
+	onBig = onEnv + ":segment/big"
+	view  = "viewProject proj/default"
+)
+
+// everywhere returns the right to act on the flag in every environment.
+func everywhere(actions ...string) []string {
+	var needs []string
+	for _, a := range actions {
+		needs = append(needs, a+" proj/default:env/production:flag/f", a+" proj/default:env/test:flag/f")
+	}
+	return needs
+}
+
+var decisions = []decision{
+	{call: "GET /", path: "", open: true},
+	{call: "GET /versions", path: "/versions", anybody: true},
+	{call: "GET /caller-identity", path: "/caller-identity", anybody: true},
+	{call: "GET /account", path: "/account", anybody: true},
+	{call: "GET /limits", path: "/limits", anybody: true},
+
+	{call: "GET /segments/{projectKey}/{environmentKey}", path: seg, needs: []string{view}},
+	{call: "POST /segments/{projectKey}/{environmentKey}", path: seg, body: `{"key":"new","name":"New","tags":["t"]}`, needs: []string{"createSegment" + onEnv + ":segment/new;t"}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}", path: seg + "/big", needs: []string{view}},
+	{
+		call: "PATCH /segments/{projectKey}/{environmentKey}/{segmentKey}", path: seg + "/small",
+		body: `{"name":"N","description":"D","tags":["new"],"included":["a"],"excluded":["b"],"rules":[{"clauses":[{"attribute":"x","op":"in","values":["y"]}]}]}`,
+		needs: []string{
+			"updateName" + onEnv + ":segment/small", "updateDescription" + onEnv + ":segment/small", "updateTags" + onEnv + ":segment/small;old",
+			"updateTags" + onEnv + ":segment/small;new", "updateIncluded" + onEnv + ":segment/small", "updateExcluded" + onEnv + ":segment/small",
+			"updateRules" + onEnv + ":segment/small",
+		},
+	},
+	{call: "DELETE /segments/{projectKey}/{environmentKey}/{segmentKey}", path: seg + "/small", needs: []string{"deleteSegment" + onEnv + ":segment/small"}},
+	{
+		call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/contexts", path: seg + "/big/contexts", body: `{"included":{"add":["x"]},"excluded":{"add":["y"]}}`,
+		needs: []string{"updateIncluded" + onBig, "updateExcluded" + onBig},
+	},
+	{
+		call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/users", path: seg + "/big/users", body: `{"included":{"remove":["a"]},"excluded":{"add":["y"]}}`,
+		needs: []string{"updateIncluded" + onBig, "updateExcluded" + onBig},
+	},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/contexts/{contextKey}", path: seg + "/big/contexts/a", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/users/{contextKey}", path: seg + "/big/users/a", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs", path: seg + "/big/runs", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}", path: seg + "/big/runs/{run}", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff", path: seg + "/big/runs/{run}/diff", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects", path: seg + "/big/runs/{run}/rejects", needs: []string{view, "viewMembers" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release", path: seg + "/big/runs/{held}/release", needs: []string{"overrideShrinkGuard" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard", path: seg + "/big/runs/{held}/discard", needs: []string{"overrideShrinkGuard" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", needs: []string{view}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", body: "x\n", form: "text/csv", needs: []string{"updateIncluded" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}", path: seg + "/big/imports/{import}", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports", path: seg + "/big/exports", needs: []string{view}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/exports", path: seg + "/big/exports", needs: []string{view, "exportMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}", path: seg + "/big/exports/{export}", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}/file", path: seg + "/big/exports/{export}/file", needs: []string{view, "exportMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points", path: seg + "/big/points", needs: []string{view}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff", path: seg + "/big/points/{point}/diff", needs: []string{view, "viewMembers" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/publish", path: seg + "/big/points/{point}/publish", needs: []string{"rollbackSegment" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/guard", path: seg + "/big/guard", needs: []string{view}},
+	{call: "PATCH /segments/{projectKey}/{environmentKey}/{segmentKey}/guard", path: seg + "/big/guard", body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members", path: seg + "/big/members", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members/{contextKey}/timeline", path: seg + "/big/members/a/timeline", needs: []string{view, "viewMembers" + onBig}},
+
+	{call: "GET /flags/{projectKey}", path: "/flags/default", needs: []string{view}},
+	{call: "POST /flags/{projectKey}", path: "/flags/default", body: `{"key":"new","name":"New"}`, needs: []string{"createFlag proj/default:env/production:flag/new", "createFlag proj/default:env/test:flag/new"}},
+	{call: "GET /flags/{projectKey}/{flagKey}", path: "/flags/default/f", needs: []string{view}},
+	{
+		call: "PATCH /flags/{projectKey}/{flagKey}", path: "/flags/default/f",
+		body: `{"merge":{"name":"N","description":"D","tags":["new"],"temporary":false,"archived":true,"deprecated":true,"maintainerId":"{member}","includeInSnippet":true,
+			"clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":true},"customProperties":{"p":{"name":"P","value":["v"]}},"defaults":{"onVariation":1,"offVariation":0},
+			"variations":[{"value":true,"name":"yes"},{"value":false}],
+			"environments":{"production":{"on":true,"targets":[{"variation":0,"values":["a"]}],"rules":[{"variation":0,"clauses":[{"attribute":"x","op":"in","values":["y"]}]}],
+				"fallthrough":{"variation":1},"offVariation":0,"prerequisites":[{"key":"g","variation":0}],"trackEvents":true}}}}`,
+		needs: slices.Concat(everywhere("updateName", "updateDescription", "updateTemporary", "updateGlobalArchived", "updateDeprecated", "updateMaintainer", "updateIncludeInSnippet",
+			"updateClientSideFlagAvailability", "updateFlagCustomProperties", "updateFlagDefaultVariations", "updateFlagVariations"), []string{
+			"updateTags proj/default:env/*:flag/f;old", "updateTags proj/default:env/*:flag/f;new",
+			"updateOn proj/default:env/production:flag/f", "updateTargets proj/default:env/production:flag/f", "updateRules proj/default:env/production:flag/f",
+			"updateFallthrough proj/default:env/production:flag/f", "updateOffVariation proj/default:env/production:flag/f",
+			"updatePrerequisites proj/default:env/production:flag/f", "updateTrackEvents proj/default:env/production:flag/f",
+		}),
+	},
+	{call: "DELETE /flags/{projectKey}/{flagKey}", path: "/flags/default/f", needs: everywhere("deleteFlag")},
+
+	{call: "GET /projects", path: "/projects", anybody: true},
+	{call: "POST /projects", path: "/projects", body: `{"key":"new","name":"New","tags":["t"]}`, needs: []string{"createProject proj/new;t"}},
+	{call: "GET /projects/{projectKey}", path: "/projects/default", needs: []string{view}},
+	{
+		call: "PATCH /projects/{projectKey}", path: "/projects/default",
+		body:  `{"name":"N","tags":["new"],"includeInSnippetByDefault":true,"defaultClientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":true}}`,
+		needs: []string{"updateProjectName proj/default", "updateTags proj/default;old", "updateTags proj/default;new", "updateIncludeInSnippetByDefault proj/default", "updateDefaultClientSideAvailability proj/default"},
+	},
+	{call: "DELETE /projects/{projectKey}", path: "/projects/default", needs: []string{"deleteProject proj/default"}},
+	{call: "GET /projects/{projectKey}/environments", path: "/projects/default/environments", needs: []string{view}},
+	{call: "POST /projects/{projectKey}/environments", path: "/projects/default/environments", body: `{"key":"new","name":"New","color":"aaaaaa","critical":true}`, needs: []string{"createEnvironment proj/default:env/new;{critical:true}"}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}", path: env, needs: []string{view}},
+	{
+		call: "PATCH /projects/{projectKey}/environments/{environmentKey}", path: env,
+		body: `{"name":"N","color":"bbbbbb","defaultTtl":5,"secureMode":true,"defaultTrackEvents":true,"requireComments":true,"confirmChanges":true,"critical":true,"tags":["new"]}`,
+		needs: []string{
+			"updateName" + onEnv, "updateColor" + onEnv, "updateTtl" + onEnv, "updateSecureMode" + onEnv, "updateDefaultTrackEvents" + onEnv, "updateRequireComments" + onEnv,
+			"updateConfirmChanges" + onEnv, "updateCritical" + onEnv + ";{critical:false}", "updateCritical" + onEnv + ";{critical:true}", "updateTags" + onEnv + ";{critical:false}", "updateTags" + onEnv + ";new",
+		},
+	},
+	{call: "DELETE /projects/{projectKey}/environments/{environmentKey}", path: env, needs: []string{"deleteEnvironment" + onEnv}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/guard", path: env + "/guard", needs: []string{view}},
+	{call: "PATCH /projects/{projectKey}/environments/{environmentKey}/guard", path: env + "/guard", body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onEnv + ":segment/*"}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/runs", path: env + "/runs", needs: []string{view}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", nobody: true},
+	{call: "PUT /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", body: `{"flags":{},"segments":{}}`, nobody: true},
+
+	{call: "GET /tokens", path: "/tokens", anybody: true},
+	{call: "POST /tokens", path: "/tokens", body: `{"name":"new","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["createAccessToken"],"resources":["service-token/*"]}]}`, needs: []string{"createAccessToken service-token/*"}, hidden: 403},
+	{call: "GET /tokens/{tokenId}", path: "/tokens/{token}", needs: []string{"viewAccessToken service-token/*"}},
+	{
+		call: "PATCH /tokens/{tokenId}", path: "/tokens/{token}", body: `{"name":"N","description":"D"}`,
+		needs:     []string{"viewAccessToken service-token/*", "updateAccessTokenName service-token/{token}", "updateAccessTokenDescription service-token/{token}"},
+		elsewhere: []string{"updateAccessTokenPolicy"},
+	},
+	{call: "DELETE /tokens/{tokenId}", path: "/tokens/{token}", needs: []string{"viewAccessToken service-token/*", "deleteAccessToken service-token/{token}"}},
+	{call: "POST /tokens/{tokenId}/reset", path: "/tokens/{token}/reset", needs: []string{"viewAccessToken service-token/*", "resetAccessToken service-token/{token}"}, holds: []string{"updateName role/*"}},
+
+	{call: "GET /roles", path: "/roles", anybody: true},
+	{call: "POST /roles", path: "/roles", body: `{"key":"new","name":"New","policy":[]}`, needs: []string{"createRole role/new"}, hidden: 403},
+	{call: "GET /roles/{roleKey}", path: "/roles/r", needs: []string{"viewRole role/r"}},
+	{
+		call: "PATCH /roles/{roleKey}", path: "/roles/r", body: `{"name":"N","description":"D","policy":[],"basePermissions":"reader"}`,
+		needs: []string{"updateName role/r", "updateDescription role/r", "updatePolicy role/r", "updateBasePermissions role/r"}, holds: []string{"view* *"},
+	},
+	{call: "DELETE /roles/{roleKey}", path: "/roles/free", needs: []string{"deleteRole role/free"}, denied: 404},
+
+	{call: "GET /members", path: "/members", anybody: true},
+	{call: "POST /members", path: "/members", body: `[{"email":"new@x.test","role":"no_access"}]`, needs: []string{"createMember member/*"}, hidden: 403},
+	{call: "GET /members/{memberId}", path: "/members/{member}", needs: []string{"viewMember member/{member}"}},
+	{
+		call: "PATCH /members/{memberId}", path: "/members/{member}", body: `{"role":"no_access","customRoles":["r"]}`,
+		needs: []string{"viewMember member/{member}", "updateRole member/{member}", "updateCustomRole member/{member}"}, holds: []string{"updateName role/*"},
+	},
+	{call: "DELETE /members/{memberId}", path: "/members/{member}", needs: []string{"viewMember member/{member}", "deleteMember member/{member}"}},
+
+	{call: "GET /auditlog", path: "/auditlog", anybody: true},
+	{call: "POST /auditlog", path: "/auditlog", body: `[]`, anybody: true},
+	{call: "GET /auditlog/{entryId}", path: "/auditlog/{entry}", needs: []string{view}},
+}
+
+// things are what a furnished account holds, by the names that decisions use.
+func furnished(t testing.TB) (*account, *strings.Replacer) {
+	t.Helper()
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", seg, `{"key":"big","name":"Big","unbounded":true}`)
+	a.must(t, 201, "", "POST", seg, `{"key":"small","name":"Small","tags":["old"]}`)
+	entry := a.must(t, 200, "", "GET", "/auditlog?limit=1", "").str("items.0._id")
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"Flag","tags":["old"]}`)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"g","name":"Other"}`)
+	a.must(t, 200, "", "PATCH", seg+"/big/guard", `{"minMembers":4}`)
+	imported := a.load(t, "", "a\nb\nc\nd\n\xff\n")
+	a.decided(t, imported)
+	a.decided(t, a.load(t, "?mode=replace", "a\nb\nc\nd\ne\n"))
+	held := a.decided(t, a.load(t, "?mode=replace", "a\n")).str("runId")
+	export := strings.TrimPrefix(a.must(t, 200, "", "POST", seg+"/big/exports", "").header.Get("Location"), "/api/v2")
+	for a.must(t, 200, "", "GET", export, "").str("status") != "complete" {
+		if t.Context().Err() != nil {
+			t.Fatal("the export is never complete")
+		}
+	}
+	location := imported.header.Get("Location")
+	run := a.must(t, 200, "", "GET", strings.TrimPrefix(location, "/api/v2"), "").str("runId")
+	point := a.must(t, 200, "", "GET", seg+"/big/points", "").str("items.1._id")
+	a.must(t, 201, "", "POST", "/roles", `{"key":"free","name":"Free","policy":[]}`)
+	a.must(t, 200, "", "PATCH", "/projects/default", `{"tags":["old"]}`)
+	a.must(t, 201, "", "POST", "/roles", `{"key":"r","name":"Role","policy":[{"effect":"allow","actions":["updateName"],"resources":["role/*"]}]}`)
+	token := a.must(t, 201, "", "POST", "/tokens", `{"name":"t","serviceToken":true,"customRoleIds":["r"]}`).str("_id")
+	member := a.must(t, 201, "", "POST", "/members", `[{"email":"bob@x.test","role":"reader"}]`).str("items.0._id")
+	a.must(t, 204, "", "DELETE", "/tokens/"+a.must(t, 201, "", "POST", "/tokens", `{"name":"gone","role":"reader"}`).str("_id"), "")
+	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+	return a, strings.NewReplacer("{run}", run, "{held}", held, "{import}", last(location), "{export}", last(export),
+		"{point}", point, "{token}", token, "{member}", member, "{entry}", entry)
+}
+
+// holder returns the account for a service token with these rights, each an action and a resource.
+func (a *account) holder(t testing.TB, needs []string, denied ...string) *account {
+	t.Helper()
+	statements := []map[string]any{{"effect": "allow", "actions": []string{"nothing"}, "resources": []string{"*"}}}
+	add := func(effect, need string) {
+		action, resource, _ := strings.Cut(need, " ")
+		statements = append(statements, map[string]any{"effect": effect, "actions": []string{action}, "resources": []string{resource}})
+	}
+	for _, need := range needs {
+		add("allow", need)
+	}
+	for _, need := range denied {
+		add("deny", need)
+	}
+	body, err := json.Marshal(map[string]any{"name": "holder", "serviceToken": true, "inlineRole": statements})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.as(a.newToken(t, string(body)))
+}
+
+// TestWhatEachRouteDemands asks every route with exactly the rights that it needs, without each one
+// of them, without any, from behind a policy that hides the object, and without a credential.
+func TestWhatEachRouteDemands(t *testing.T) {
+	var known []string
+	for _, d := range decisions {
+		known = append(known, d.call)
+		t.Run(d.call, func(t *testing.T) { d.check(t) })
+	}
+	if calls := api.Calls(); !slices.Equal(known, calls) {
+		for _, call := range calls {
+			if !slices.Contains(known, call) {
+				t.Errorf("no decision says what %s demands", call)
+			}
+		}
+		for _, call := range known {
+			if !slices.Contains(calls, call) {
+				t.Errorf("%s is not served", call)
+			}
+		}
+		if !t.Failed() {
+			t.Error("the decisions are not in the order of the routes")
+		}
+	}
+}
+
+func (d *decision) check(t *testing.T) {
+	a, names := furnished(t)
+	method, _, _ := strings.Cut(d.call, " ")
+	needs := make([]string, 0, len(d.needs))
+	for _, need := range slices.Concat(d.needs, d.holds) {
+		needs = append(needs, names.Replace(need))
+	}
+	ask := func(who string, from *account, want int) {
+		t.Helper()
+		var header []string
+		if d.form != "" {
+			header = []string{"Content-Type", d.form}
+		}
+		got := from.call(t, method, names.Replace(d.path), names.Replace(d.body), header...)
+		if success := got.status < 300; success != (want == 200) || !success && got.status != want {
+			t.Errorf("%s: %d %s, want %d", who, got.status, got.text, want)
+		}
+	}
+	if d.open {
+		ask("nobody", a.as(""), 200)
+		return
+	}
+	ask("nobody", a.as(""), 401)
+	switch {
+	case d.anybody:
+		ask("a token without rights", a.holder(t, nil), 200)
+	case d.nobody:
+		ask("a token with every right", a.holder(t, []string{"* *"}), 403)
+		ask("a token from which the project is hidden", a.holder(t, []string{"* *"}, view), 404)
+		ask("an administrator", a, 200)
+	default:
+		d.checkNeeds(t, a, needs, ask)
+	}
+}
+
+func (d *decision) checkNeeds(t *testing.T, a *account, needs []string, ask func(who string, from *account, want int)) {
+	actions := slices.Clone(d.elsewhere)
+	for _, need := range d.needs {
+		action, _, _ := strings.Cut(need, " ")
+		actions = append(actions, action)
+	}
+	slices.Sort(actions)
+	actions = slices.Compact(actions)
+	if want := api.Actions(d.call); !slices.Equal(actions, want) {
+		t.Errorf("the reference names %v; it needs %v", want, actions)
+	}
+	full, refusal := d.body, 403
+	if d.denied != 0 {
+		refusal = d.denied
+	}
+	for i, need := range needs {
+		want := refusal
+		if strings.HasPrefix(need, "view") && !strings.HasPrefix(need, "viewMembers") && !strings.HasPrefix(need, "view*") {
+			want = 404
+		}
+		ask("without "+need, a.holder(t, slices.Delete(slices.Clone(needs), i, i+1)), want)
+	}
+	hidden := 404
+	if d.hidden != 0 {
+		hidden = d.hidden
+	}
+	hiding := []string{"viewProject proj/*", "* member/*", "* service-token/*", "* role/*"}
+	if hidden == 403 {
+		hiding = []string{"* *"}
+	}
+	ask("a token from which the object is hidden", a.holder(t, []string{"* *"}, hiding...), hidden)
+	if strings.HasPrefix(d.call, "PATCH ") {
+		d.body = "{}"
+		ask("a token that may view and changes nothing", a.holder(t, []string{"view* *"}), 200)
+		d.body = full
+	}
+	ask("a token with what is needed", a.holder(t, needs), 200)
+}
