@@ -54,6 +54,14 @@ var detailVerbs = map[policy.Action]string{
 	policy.UpdateMobileKey:      "rotated the mobile key of",
 	policy.UpdateContextKind:    "updated a context kind of",
 	policy.CreateContextKind:    "added a context kind to",
+
+	policy.UpdatePolicy:                 "updated the policy of",
+	policy.UpdateBasePermissions:        "updated the base permissions of",
+	policy.UpdateRole:                   "updated the role of",
+	policy.UpdateCustomRole:             "updated the custom roles of",
+	policy.UpdateAccessTokenName:        "updated the name of",
+	policy.UpdateAccessTokenDescription: "updated the description of",
+	policy.UpdateAccessTokenPolicy:      "updated the policy of",
 }
 
 func (a *Admin) audit(tx store.Tx, who catalog.Caller, es effects, d done) error {

@@ -96,7 +96,7 @@ func (a *Admin) AddMembers(ctx context.Context, who catalog.Caller, news []NewMe
 			}
 		}
 		if len(taken) > 0 {
-			return emailFault(fault.CodeEmailExists, taken, "there are already account members with %s", listed("the addresses", taken))
+			return emailFault(fault.CodeEmailExists, taken, "%s belong to account members already", listed("the addresses", taken))
 		}
 		for i, n := range news {
 			m, err := a.newMember(tx, who, n)
