@@ -41,19 +41,12 @@ func (es effects) authorise(who catalog.Caller) error {
 func (es effects) accesses() []catalog.Access {
 	var list []catalog.Access
 	for _, e := range es {
-		on, tagged := e.on.String(), e.on.Tagged()
-		i := slices.IndexFunc(list, func(a catalog.Access) bool { return a.Action == e.action && a.Resource == on })
+		a := catalog.AccessTo(e.action, e.on)
+		i := slices.IndexFunc(list, func(b catalog.Access) bool { return a.Action == b.Action && a.Resource == b.Resource })
 		if i < 0 {
-			i = len(list)
-			list = append(list, catalog.Access{Action: e.action, Resource: on})
-		}
-		if a := &list[i]; !slices.Contains(a.Tagged, tagged) {
-			a.Tagged = append(a.Tagged, tagged)
-		}
-	}
-	for i := range list {
-		if slices.Equal(list[i].Tagged, []string{list[i].Resource}) {
-			list[i].Tagged = nil // it says nothing more
+			list = append(list, a)
+		} else {
+			list[i] = list[i].Join(a)
 		}
 	}
 	return list

@@ -376,25 +376,3 @@ type AuditEntry struct {
 	Delta       []byte // JSON Patch as it was sent, if that made the change
 	Merge       []byte // merge patch as it was sent
 }
-
-// Access is an action that a change used, on a concrete resource.
-type Access struct {
-	Action   policy.Action
-	Resource string
-	// Tagged is the resource with the tags that it had before and after, if it had any.
-	Tagged []string `json:",omitempty"`
-}
-
-// Passes reports whether statements that select things select the access.
-func (a Access) Passes(statements []policy.Statement) bool {
-	specs := a.Tagged
-	if len(specs) == 0 {
-		specs = []string{a.Resource}
-	}
-	for _, spec := range specs {
-		if on, err := policy.ParseResource(spec); err == nil && policy.Filter(statements, on, a.Action) {
-			return true
-		}
-	}
-	return false
-}

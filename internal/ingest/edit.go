@@ -173,19 +173,19 @@ func (e Edit) authorise(c store.Catalog, who catalog.Caller, p *catalog.Project,
 }
 
 func (e Edit) audit(seg *catalog.Segment, run segment.Run, p *catalog.Project, env *catalog.Environment, at time.Time) catalog.AuditEntry {
-	resource := catalog.SegmentResource(p, env, seg.Key, seg.Tags).String()
+	resource := catalog.SegmentResource(p, env, seg.Key, seg.Tags)
 	entry := catalog.AuditEntry{
 		ID: catalog.NewID(), At: at, Kind: "segment", Name: seg.Name, Actor: run.Actor, Comment: e.Comment,
 		TitleVerb:   "edited the members of",
 		Short:       fmt.Sprintf("By hand: %d added, %d removed", run.Added, run.Removed),
 		Description: fmt.Sprintf("Contexts named: %d. %d added, %d removed, %d unchanged. Run `%s`.", run.Received, run.Added, run.Removed, run.Unchanged, run.ID),
-		Target:      resource, Project: p.Key, Env: env.Key,
+		Target:      resource.String(), Project: p.Key, Env: env.Key,
 	}
 	if len(e.AddIncluded)+len(e.RemoveIncluded) > 0 {
-		entry.Accesses = append(entry.Accesses, catalog.Access{Action: policy.UpdateIncluded, Resource: resource})
+		entry.Accesses = append(entry.Accesses, catalog.AccessTo(policy.UpdateIncluded, resource))
 	}
 	if len(e.AddExcluded)+len(e.RemoveExcluded) > 0 {
-		entry.Accesses = append(entry.Accesses, catalog.Access{Action: policy.UpdateExcluded, Resource: resource})
+		entry.Accesses = append(entry.Accesses, catalog.AccessTo(policy.UpdateExcluded, resource))
 	}
 	return entry
 }

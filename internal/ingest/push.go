@@ -428,23 +428,23 @@ func (w *push) follow(seg *catalog.Segment, cohort segment.Cohort, requestLevel 
 }
 
 func (w *push) audit(seg, before *catalog.Segment, run segment.Run) catalog.AuditEntry {
-	resource := catalog.SegmentResource(w.project, w.env, seg.Key, seg.Tags).String()
+	resource := catalog.SegmentResource(w.project, w.env, seg.Key, seg.Tags)
 	entry := catalog.AuditEntry{
 		ID:          catalog.NewID(),
 		At:          w.ingest.now(),
 		Kind:        "segment",
 		Name:        seg.Name,
-		Accesses:    []catalog.Access{{Action: policy.UpdateIncluded, Resource: resource}},
+		Accesses:    []catalog.Access{catalog.AccessTo(policy.UpdateIncluded, resource)},
 		Actor:       w.who.Actor,
 		TitleVerb:   "synced the members of",
 		Short:       fmt.Sprintf("%s: %d added, %d removed", w.ToolName, run.Added, run.Removed),
 		Description: fmt.Sprintf("Members sent by %s: %d. %d added, %d removed, %d unchanged, %d skipped. Run `%s`.", w.ToolName, run.Received, run.Added, run.Removed, run.Unchanged, run.Skipped, run.ID),
-		Target:      resource,
+		Target:      resource.String(),
 		Project:     w.project.Key,
 		Env:         w.env.Key,
 	}
 	if before == nil {
-		entry.Accesses = append(entry.Accesses, catalog.Access{Action: policy.CreateSegment, Resource: resource})
+		entry.Accesses = append(entry.Accesses, catalog.AccessTo(policy.CreateSegment, resource))
 		entry.TitleVerb = "created and synced"
 	}
 	return entry

@@ -47,14 +47,14 @@ func (t Target) find(c store.Catalog, who catalog.Caller, action policy.Action) 
 
 // auditOf returns the audit entry of something done to the members of a segment.
 func (i *Ingest) auditOf(who catalog.Caller, p place, verb, description, comment string, actions ...policy.Action) catalog.AuditEntry {
-	resource := p.resource().String()
+	resource := p.resource()
 	entry := catalog.AuditEntry{
 		ID: catalog.NewID(), At: i.now(), Kind: "segment", Name: p.seg.Name, Actor: who.Actor, Comment: comment,
-		TitleVerb: verb, Short: verb + " " + p.seg.Name, Description: description, Target: resource,
+		TitleVerb: verb, Short: verb + " " + p.seg.Name, Description: description, Target: resource.String(),
 		Project: p.project.Key, Env: p.env.Key,
 	}
 	for _, a := range actions {
-		entry.Accesses = append(entry.Accesses, catalog.Access{Action: a, Resource: resource})
+		entry.Accesses = append(entry.Accesses, catalog.AccessTo(a, resource))
 	}
 	return entry
 }
