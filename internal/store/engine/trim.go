@@ -54,7 +54,9 @@ func (env *environment) trim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	through, err := env.dispensable(ctx, env.graves.Load().through, named)
+	// The newest entry stays, as the driver keeps it, with what it names.
+	limit := min(env.graves.Load().through, segment.Revision(max(env.head.Load(), 1))-1)
+	through, err := env.dispensable(ctx, limit, named)
 	if err != nil || through <= env.trimmed {
 		return err
 	}

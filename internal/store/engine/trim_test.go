@@ -54,3 +54,76 @@ func TestOldEntriesAreTrimmedAndTheRestServesOn(t *testing.T) {
 	d.apply(t, "vip", segment.Include, 0, 5)
 	d.wantMembers(t, vip, 170, func(i int) bool { return i < 160 })
 }
+
+func TestTheNewestEntryStaysWithWhatItNames(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := newDisk(t, engine.Options{InlineChanges: 70, Now: func() time.Time { return now }})
+	d.found(t)
+	d.apply(t, "vip", segment.Include, 100, 110)
+	d.apply(t, "vip", segment.Include, 0, 100) // a file that a fold merges with that
+	now = now.Add(8 * 24 * time.Hour)
+	for range 2 {
+		d.TendLogs()
+		head, err := d.Head(testEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for en, err := range d.Entries(t.Context(), testEnv, head-1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := en.Members[0].Each(nil, func(segment.Change) bool { n++; return true }); err != nil {
+				t.Error(err)
+			}
+		}
+		if n != 100 {
+			t.Errorf("the newest entry has %d of 100 changes", n)
+		}
+		d.reopen(t)
+	}
+}
+
+func TestALogThatTakesTooMuchIsTrimmed(t *testing.T) {
+	const limit = 4 << 20
+	d := newDisk(t, engine.Options{LogBytes: limit, InlineChanges: 40_000})
+	d.found(t)
+	begun := func() segment.Revision {
+		for rev := segment.Revision(0); ; rev++ {
+			err := errors.New("there is nothing")
+			for _, readErr := range d.driver.Read(t.Context(), testEnv, rev) {
+				err = readErr
+				break
+			}
+			if !errors.Is(err, store.ErrTrimmed) {
+				return rev
+			}
+		}
+	}
+	size := func() int64 {
+		n, err := d.driver.Size(t.Context(), testEnv, begun())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for i := range 8 {
+		d.apply(t, "vip", segment.Include, 30_000*i, 30_000*(i+1))
+	}
+	d.reopen(t) // then the driver knows the size of it all
+	before := size()
+	d.TendLogs()
+	if after := size(); before < 7<<20 || after > limit || after < limit/2 {
+		t.Errorf("the log took %d bytes, and takes %d of %d now", before, after, limit)
+	}
+	// A file that an entry names counts as well.
+	entries := begun()
+	d.apply(t, "vip", segment.Uninclude, 0, 150_000)
+	d.TendLogs()
+	if head, _ := d.Head(testEnv); begun() != head-1 {
+		t.Errorf("a file of 150,000 changes leaves the entries after %d, from %d on, of %d", begun(), entries, head)
+	}
+	d.wantMembers(t, vip, 240_000, func(i int) bool { return i >= 150_000 })
+	d.reopen(t)
+	d.wantMembers(t, vip, 240_000, func(i int) bool { return i >= 150_000 })
+}
