@@ -41,3 +41,15 @@ func (e *Engine) Layers(id segment.EnvID, ref segment.Ref) int {
 	}
 	return len(l.older) + 1
 }
+
+// Graves returns in how many files the graves of a ref lie, and how many entries these have.
+func (e *Engine) Graves(id segment.EnvID, ref segment.Ref) (files, entries int) {
+	g := e.environment(id).graves.Load().of[ref]
+	if g == nil {
+		return 0, 0
+	}
+	for _, f := range g.files {
+		entries += int(f.n)
+	}
+	return len(g.files), entries
+}
