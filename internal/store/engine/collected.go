@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 // Collected returns the members that a session would make of a segment if it ended now.
@@ -16,6 +17,7 @@ func (e *Engine) Collected(ctx context.Context, id segment.EnvID, k segment.Key,
 	if err != nil {
 		return nil, fmt.Errorf("session %s of segment %s: %w", run, k, err)
 	}
+	whole := false // the list is all there is below the journal
 	above := len(journal)
 	counts := now.counts
 	all := journal
@@ -28,13 +30,20 @@ func (e *Engine) Collected(ctx context.Context, id segment.EnvID, k segment.Key,
 			return nil, fmt.Errorf("list of session %s of segment %s: %w", run, k, err)
 		}
 		all = append(all, layer{file: f})
-		if s.Kept.Mode == store.LoadReplace {
+		switch whole = f.roster.Kind() == roster.Full; {
+		case whole:
 			counts = f.roster.Counts()
-		} else {
+		case s.Kept.Mode == store.LoadReplace:
+			all = append(all, now.layers...)
+			if counts, err = listedCounts(counts, all, above); err != nil {
+				return nil, fmt.Errorf("list of session %s of segment %s: %w", run, k, err)
+			}
+			return &members{env: id, ref: s.Ref, revision: now.revision, counts: counts, layers: all}, nil
+		default:
 			above++
 		}
 	}
-	if s.Kept == nil || s.Kept.Mode != store.LoadReplace {
+	if !whole {
 		all = append(all, now.layers...)
 	}
 	out := &members{env: id, ref: s.Ref, revision: now.revision, counts: counts, layers: all}

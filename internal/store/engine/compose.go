@@ -2,9 +2,11 @@ package engine
 
 import (
 	"iter"
+	"slices"
 
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 // composition is a membership made of layers that exist already: files, and on top of them the
@@ -88,6 +90,51 @@ func compose(all []layer, known int, counts segment.Counts) (*composition, error
 	c.tail.counts = c.counts
 	c.tail.change = minus(c.counts, c.filed)
 	return c, nil
+}
+
+// listed makes a composition of a sealed list of all members and what was changed meanwhile, to take
+// the place of a membership.
+func listed(m *membership, list *file, meanwhile []layer) (*composition, error) {
+	above := append(slices.Clip(meanwhile), layer{file: list})
+	if list.roster.Kind() == roster.Full {
+		return compose(above, len(meanwhile), list.roster.Counts())
+	}
+	// The list is changes on what the membership was. Whatever it is now and was not then came
+	// meanwhile, so these lie over it as well as over what they were made for.
+	l := m.layers.Load()
+	if l.err != nil {
+		return nil, l.err
+	}
+	all := append(above, l.frozen()...)
+	counts, err := listedCounts(*m.counts.Load(), all, len(meanwhile))
+	if err != nil {
+		return nil, err
+	}
+	return compose(all, 0, counts)
+}
+
+// listedCounts returns the counts of layers: changes made meanwhile, the changes that make a list of
+// what was there before them, and what is there now.
+func listedCounts(now segment.Counts, all []layer, meanwhile int) (segment.Counts, error) {
+	list := all[meanwhile].file
+	added := list.roster.Counts().Included
+	counts := now
+	counts.Included += added - (list.roster.Len() - added)
+	for ch, err := range mergedLayers(false, all[:meanwhile], nil) {
+		if err != nil {
+			return counts, err
+		}
+		change, err := list.find(&ch.Hash)
+		if err != nil {
+			return counts, err
+		}
+		before, err := findIn(all[meanwhile+1:], &ch.Hash)
+		if err != nil {
+			return counts, err
+		}
+		counts = counts.Add(inverse(change)).Add(ch.Ops.Over(change).Effective(before.Settled()))
+	}
+	return counts, nil
 }
 
 // tables yields the contexts that the tables among layers name, in hash order.

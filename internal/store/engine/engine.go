@@ -61,6 +61,9 @@ type Options struct {
 	// DiskReserve says how much of a disk of some size is to stay free; see [store.Health]. Default: the
 	// larger of 2 GiB and 3 %.
 	DiskReserve func(size uint64) uint64
+	// SmallRoster is how many entries a roster has at most to be written anew for each whole list; a
+	// list that differs little from what lies in a larger one becomes changes over it. Default 262,144.
+	SmallRoster int
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -108,6 +111,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DiskReserve == nil {
 		o.DiskReserve = defaultReserve
+	}
+	if o.SmallRoster == 0 {
+		o.SmallRoster = 1 << 18
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute

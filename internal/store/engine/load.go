@@ -68,7 +68,7 @@ func (l *load) Compare(ctx context.Context, now store.Members) (segment.Diff, er
 			return segment.Diff{}, fmt.Errorf("members of %s are of another store", now.Ref())
 		}
 	}
-	_, diff, err := l.builder.Build(ctx, nil, l.meaning(), baseOf(m))
+	_, diff, err := l.builder.Build(ctx, nil, l.meaning(), baseOf(m), 0)
 	return diff, err
 }
 
@@ -94,7 +94,11 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 	_, _ = rand.Read(id[:]) // never fails
 	var sum roster.Summary
 	err = l.e.put(ctx, id, func(w io.Writer) error {
-		sum, diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base))
+		few := int64(0)
+		if l.mode == store.LoadReplace {
+			few = base.leeway(l.e.o.SmallRoster)
+		}
+		sum, diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base), few)
 		return err
 	})
 	if err != nil {
@@ -108,6 +112,28 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 	return &staged{
 		e: l.e, file: f, n: int(sum.Entries), base: base, diff: diff, mode: l.mode, session: session,
 	}, diff, nil
+}
+
+// changeShare is the part of the largest roster, as a divisor, that all changes over it may be: every
+// lookup and every comparison passes through them.
+const changeShare = 3
+
+// leeway returns how many changes a whole list may differ by to be laid over the rosters of a
+// membership. Over a small roster there is none: a lookup in one roster is the fastest.
+func (m *members) leeway(small int) int64 {
+	n := len(m.layers)
+	if n == 0 || n >= 2*maxRosters {
+		return 0
+	}
+	bottom := m.layers[n-1].file
+	if bottom == nil || bottom.roster.Len() <= int64(small) {
+		return 0
+	}
+	left := bottom.roster.Len() / changeShare
+	for _, l := range m.layers[:n-1] {
+		left -= l.len()
+	}
+	return left
 }
 
 // base is a membership as a builder compares lists with it. Tables are sorted once, ahead.

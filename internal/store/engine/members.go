@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -138,6 +139,9 @@ func counted(changes iter.Seq2[segment.Change, error], from, to *members, diff *
 
 // difference yields what turns some members into others, in hash order and without keys.
 func difference(ctx context.Context, from, to *members) iter.Seq2[segment.Change, error] {
+	if n := common(from.layers, to.layers); n > 0 {
+		return layeredDifference(ctx, from.layers, to.layers, n)
+	}
 	return func(yield func(segment.Change, error) bool) {
 		next, stop := iter.Pull2(baseOf(from).Range(0, 255))
 		defer stop()
@@ -181,6 +185,42 @@ func difference(ctx context.Context, from, to *members) iter.Seq2[segment.Change
 		}
 		if err != nil {
 			yield(was, err)
+		}
+	}
+}
+
+// common returns how many rosters two memberships have both at their bottom.
+func common(from, to []layer) (n int) {
+	for n < len(from) && n < len(to) {
+		a, b := from[len(from)-1-n].file, to[len(to)-1-n].file
+		if a == nil || b == nil || a.id != b.id {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// layeredDifference yields what turns layers into others that have the last n in common: only what
+// the layers above these name can differ.
+func layeredDifference(ctx context.Context, from, to []layer, n int) iter.Seq2[segment.Change, error] {
+	above, instead := from[:len(from)-n], to[:len(to)-n]
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range until(ctx, mergedLayers(false, slices.Concat(above, instead), nil)) {
+			var below, before, after segment.Ops
+			if err == nil {
+				below, err = findIn(from[len(from)-n:], &c.Hash)
+			}
+			if err == nil {
+				before, err = findIn(above, &c.Hash)
+			}
+			if err == nil {
+				after, err = findIn(instead, &c.Hash)
+			}
+			c.Ops, c.Key = turned(before.Over(below).Settled(), after.Over(below).Settled()), nil
+			if (c.Ops != 0 || err != nil) && (!yield(c, err) || err != nil) {
+				return
+			}
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/store/roster"
 )
 
 // publication is the exchange of a whole membership: what an entry says about it, and what is kept
@@ -26,6 +27,7 @@ type publication struct {
 	revision segment.Revision
 	publicationRow
 	settled chan struct{} // closed when the change file is there, or never will be
+	tabled  bool          // the point has changes that lie in no file yet
 }
 
 // publicationRow is a publication as it is kept.
@@ -253,7 +255,7 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		}
 	}
 	journal := s.journal.layers
-	c, err := compose(append(slices.Clip(journal), layer{file: file}), len(journal), file.roster.Counts())
+	c, err := listed(m, file, journal)
 	if err != nil {
 		return store.Effect{}, m.unreadable(err)
 	}
@@ -272,7 +274,23 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 	if p.Reason == segment.PointRelease {
 		since = 0 // what was held is as new as the moment of its release
 	}
-	return effect, t.exchange(m, c, p, since, effect)
+	pub, err := t.exchange(m, c, p, since, effect)
+	if err == nil && st != nil && len(journal) == 0 {
+		pub.settleBy(st)
+	}
+	return effect, err
+}
+
+// settleBy takes a sealed list as the change that the publication makes, where it is that: then no
+// job needs to write it once more.
+func (p *publication) settleBy(st *staged) {
+	if st.file.roster.Kind() != roster.Partial || p.Point == "" || p.tabled {
+		return
+	}
+	p.File, p.Rosters = &st.file.id, nil
+	p.Bytes = st.file.roster.Summary().Bytes
+	p.Diff = st.diff
+	p.Diff.Unchanged = max(0, int(p.Counts.Included)-p.Diff.Added)
 }
 
 // exchangeable returns the membership of a segment whose members this write exchanges.
@@ -322,6 +340,9 @@ func (t *tx) replaced(m *membership, st *staged, meanwhile []layer) (store.Effec
 		if err != nil {
 			return e, err
 		}
+		if st.file.roster.Kind() == roster.Partial { // changes on the base
+			listed = listed.Over(base)
+		}
 		now, err := m.state(&ch.Hash)
 		if err != nil {
 			return e, err
@@ -360,15 +381,16 @@ func (t *tx) publishPoint(m *membership, p store.Publication) (store.Effect, err
 		return store.Effect{}, m.unreadable(err)
 	}
 	effect := store.Effect{Counts: pt.Counts, Uncounted: true}
-	return effect, t.exchange(m, c, p, 0, effect)
+	_, err = t.exchange(m, c, p, 0, effect)
+	return effect, err
 }
 
 // exchange stages a composition as the membership of m's ref. Sessions that began before since
 // are superseded; 0 means all that have begun.
-func (t *tx) exchange(m *membership, c *composition, p store.Publication, since segment.Revision, effect store.Effect) error {
+func (t *tx) exchange(m *membership, c *composition, p store.Publication, since segment.Revision, effect store.Effect) (*publication, error) {
 	old, err := t.retired(m, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	next := newMembership(m.env, m.ref)
 	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters(), since: since}
@@ -386,14 +408,14 @@ func (t *tx) exchange(m *membership, c *composition, p store.Publication, since 
 		pub.Run = p.Run
 	}
 	if old != nil {
-		pub.point, pub.Point = old.ID, old.ID
+		pub.point, pub.Point, pub.tabled = old.ID, old.ID, old.tail != nil
 		t.points = append(t.points, old)
 	}
 	d := c.tail
 	d.ref, d.m, d.publication = m.ref, next, pub
 	stage(&t.deltas, next, d)
 	stage(&t.over.memberships, refID{m.env, m.ref}, next)
-	return nil
+	return pub, nil
 }
 
 func total(c segment.Counts) int64 { return c.Included + c.Excluded }
@@ -487,7 +509,8 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 	}
 	t.CloseSession(env, k, id)
 	effect := store.Effect{Counts: c.counts, Uncounted: true}
-	return effect, t.exchange(m, c, store.Publication{Session: id, Reason: segment.PointRelease, Run: id}, 0, effect)
+	_, err = t.exchange(m, c, store.Publication{Session: id, Reason: segment.PointRelease, Run: id}, 0, effect)
+	return effect, err
 }
 
 // gather collects the changes of layers if they are few enough to be applied from memory.
@@ -523,7 +546,7 @@ func (t *tx) prepareExchange(p *prepared, d *delta) error {
 		return err
 	}
 	p.rows = append(p.rows, row)
-	p.named = append(p.named, pub.Rosters...)
+	p.named = append(p.named, pub.files()...)
 	if pub.Ended {
 		return nil
 	}

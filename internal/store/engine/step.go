@@ -427,7 +427,7 @@ func (s *step) install() {
 	}
 	s.e.release(s.unnamed...)
 	for _, d := range s.deltas {
-		if d.publication != nil {
+		if d.publication != nil && !d.publication.isSettled() {
 			s.e.publications.add(d.publication)
 		}
 	}

@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -44,19 +43,28 @@ const (
 )
 
 // Build writes a roster of the list and says how the list differs from the base. A list of everybody
-// becomes a full roster, into which the excluded contexts of the base are taken over; the other lists
-// become partial ones. A nil writer only compares. Every writer must have been closed.
-func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, base Base) (Summary, segment.Diff, error) {
+// becomes a full roster, into which the excluded contexts of the base are taken over; or, if it seems
+// to differ from the base in fewer contexts than few, a partial one of exactly the changes that make
+// the base the list. The other lists become partial ones of all their contexts. A nil writer only
+// compares. Every writer must have been closed.
+func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, base Base, few int64) (Summary, segment.Diff, error) {
+	spans := b.spans()
 	kind := Partial
+	changes := false
 	if meaning == Everybody {
-		kind = Full
+		var err error
+		if changes, err = b.similar(ctx, spans[0], base, few); err != nil {
+			return Summary{}, segment.Diff{}, err
+		}
+		if !changes {
+			kind = Full
+		}
 	}
 	var a *assembler
 	if out != nil {
 		a = newAssembler(out, kind)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	spans := b.spans()
 	lookup := meaning != Everybody && b.Len() < base.Len()/lookupShare
 	results := make([]chan spanResult, len(spans))
 	for i := range results {
@@ -72,7 +80,7 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 	for range workers {
 		running.Go(func() {
 			w := spanWorker{
-				b: b, meaning: meaning, base: base, lookup: lookup, write: out != nil,
+				b: b, meaning: meaning, base: base, lookup: lookup, write: out != nil, changes: changes,
 				group: groupWriter{kind: kind}, spareBytes: spare,
 			}
 			for {
@@ -117,6 +125,18 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 	}
 	sum, err := a.finish()
 	return sum, diff, err
+}
+
+// similar reports whether a list of everybody differs from the base in fewer contexts than few, going
+// by one span of it: hashes are uniform, so a span is a sample.
+func (b *Builder) similar(ctx context.Context, s span, base Base, few int64) (bool, error) {
+	if few <= 0 {
+		return false, nil
+	}
+	w := spanWorker{b: b, meaning: Everybody, base: base}
+	r := w.build(ctx, s)
+	changes := int64(r.diff.added+r.diff.removed) * partitions / int64(s.last-s.first+1)
+	return changes < few, r.err
 }
 
 // span is a range of partitions that is built at once: as many as fit into a group, at least one.
@@ -168,6 +188,7 @@ type spanWorker struct {
 	base    Base
 	lookup  bool // ask the base for each context instead of reading it
 	write   bool
+	changes bool // emit only what differs from the base
 	raw     []byte
 	items   []item
 	spare   []item
@@ -233,12 +254,8 @@ func (w *spanWorker) compare(ctx context.Context, s span, d *spanDiff, emit func
 	i, read := 0, 0
 	// listed emits the listed contexts before h, all that remain when it is nil.
 	listed := func(h *segment.Hash) {
-		for ; i < len(w.items); i++ {
-			mine := w.hash(i)
-			if h != nil && bytes.Compare(mine[:], h[:]) >= 0 {
-				return
-			}
-			w.listed(mine, w.key(i), 0, d, emit)
+		for ; i < len(w.items) && (h == nil || w.before(i, h)); i++ {
+			w.listed(i, 0, d, emit)
 		}
 	}
 	for c, err := range w.base.Range(byte(s.first), byte(s.last)) {
@@ -249,8 +266,8 @@ func (w *spanWorker) compare(ctx context.Context, s span, d *spanDiff, emit func
 			return err
 		}
 		listed(&c.Hash)
-		if i < len(w.items) && *w.hash(i) == c.Hash {
-			w.listed(&c.Hash, w.key(i), c.Ops, d, emit)
+		if i < len(w.items) && w.items[i].head == position(&c.Hash) && *w.hash(i) == c.Hash {
+			w.listed(i, c.Ops, d, emit)
 			i++
 			continue
 		}
@@ -269,6 +286,12 @@ func (w *spanWorker) compare(ctx context.Context, s span, d *spanDiff, emit func
 				}
 			}
 		}
+		if w.changes {
+			if c.Ops&segment.Include != 0 {
+				emit(&c.Hash, segment.Uninclude, nil)
+			}
+			continue
+		}
 		if c.Ops&segment.Exclude != 0 {
 			key, err := w.base.Key(c.Hash)
 			if err != nil {
@@ -284,46 +307,46 @@ func (w *spanWorker) compare(ctx context.Context, s span, d *spanDiff, emit func
 // lookUp asks the base for each listed context and emits what the roster holds.
 func (w *spanWorker) lookUp(ctx context.Context, d *spanDiff, emit func(*segment.Hash, segment.Ops, []byte)) error {
 	for i := range w.items {
-		h := w.hash(i)
-		now, err := w.base.Find(h)
+		now, err := w.base.Find(w.hash(i))
 		if err == nil && i%1024 == 0 {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
-		w.listed(h, w.key(i), now, d, emit)
+		w.listed(i, now, d, emit)
 	}
 	return nil
 }
 
-// listed counts a listed context, whose state in the base is now, and emits it.
-func (w *spanWorker) listed(h *segment.Hash, key []byte, now segment.Ops, d *spanDiff, emit func(*segment.Hash, segment.Ops, []byte)) {
+// listed counts a listed context, whose state in the base is now, and emits it. The list lies in
+// memory in another order, so what stays out of the roster is better not looked at.
+func (w *spanWorker) listed(i int, now segment.Ops, d *spanDiff, emit func(*segment.Hash, segment.Ops, []byte)) {
 	included := now&segment.Include != 0
 	ops := segment.Include
+	n, samples := &d.unchanged, (*[]string)(nil)
 	switch {
 	case w.meaning == Leaving:
 		ops = segment.Uninclude
 		if included {
-			d.removed++
-			if len(key) > 0 && len(d.removedKeys) < segment.MaxDiffSamples {
-				d.removedKeys = append(d.removedKeys, string(key))
-			}
-		} else {
-			d.unchanged++
+			n, samples = &d.removed, &d.removedKeys
 		}
-	case included:
-		d.unchanged++
-	default:
-		d.added++
-		if len(key) > 0 && len(d.addedKeys) < segment.MaxDiffSamples {
-			d.addedKeys = append(d.addedKeys, string(key))
+	case !included:
+		n, samples = &d.added, &d.addedKeys
+	}
+	*n++
+	if samples != nil && len(*samples) < segment.MaxDiffSamples {
+		if key := w.key(i); len(key) > 0 {
+			*samples = append(*samples, string(key))
 		}
 	}
-	if w.meaning == Everybody {
+	if !w.write || w.changes && included {
+		return
+	}
+	if w.meaning == Everybody && !w.changes {
 		ops |= now & segment.Exclude
 	}
-	emit(h, ops, key)
+	emit(w.hash(i), ops, w.key(i))
 }
 
 // read brings the chunks of a span into memory.

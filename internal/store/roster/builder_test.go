@@ -100,12 +100,16 @@ func TestABuiltRosterIsTheListOverItsBase(t *testing.T) {
 		}
 		want, diff := expected(meaning, members, listed)
 		diff.Unchanged += sent - len(listed)
-		_, compared, err := b.Build(t.Context(), nil, meaning, base)
+		_, compared, err := b.Build(t.Context(), nil, meaning, base, 0)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		var out bytes.Buffer
-		sum, built, err := b.Build(t.Context(), &out, meaning, base)
+		few := rapid.SampledFrom([]int64{0, 1 << 40}).Draw(rt, "few")
+		if few > 0 && meaning == Everybody {
+			want = changes(want, members)
+		}
+		sum, built, err := b.Build(t.Context(), &out, meaning, base, few)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -125,7 +129,8 @@ func TestABuiltRosterIsTheListOverItsBase(t *testing.T) {
 			rt.Fatalf("roster of %d entries, want %d: %v", sum.Entries, len(want), err)
 		}
 		for c, err := range r.All(nil) {
-			if err != nil || c.Ops != want[c.Hash] || segment.HashOf(c.Key) != c.Hash {
+			known := c.Ops == segment.Uninclude && meaning == Everybody || segment.HashOf(c.Key) == c.Hash
+			if err != nil || c.Ops != want[c.Hash] || !known {
 				rt.Fatalf("%s is %04b with the key %q, want %04b: %v", c.Hash, c.Ops, c.Key, want[c.Hash], err)
 			}
 		}
@@ -170,6 +175,61 @@ func expected(meaning Meaning, base memoryBase, listed map[segment.Hash]int) (ma
 	return want, d
 }
 
+// changes are what makes one membership another.
+func changes(after map[segment.Hash]segment.Ops, before memoryBase) map[segment.Hash]segment.Ops {
+	all := map[segment.Hash]segment.Ops{}
+	for h, ops := range after {
+		if ops&^before[h].Ops != 0 {
+			all[h] = ops &^ before[h].Ops
+		}
+	}
+	for h, c := range before {
+		if c.Ops&^after[h] != 0 {
+			all[h] = segment.Uninclude
+		}
+	}
+	return all
+}
+
+func TestAListThatDiffersLittleBecomesChanges(t *testing.T) {
+	const n, moved = 200_000, 2_000
+	build := func(from int, base Base, few int64) (*Roster, segment.Diff) {
+		b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+		w := b.Writer()
+		for i := from; i < from+n; i++ {
+			if err := w.Append(key(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		_, diff, err := b.Build(t.Context(), &out, Everybody, base, few)
+		if err = errors.Join(err, b.Discard()); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(out.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, diff
+	}
+	whole, _ := build(0, memoryBase{}, n)
+	if whole.Kind() != Full || whole.Len() != n {
+		t.Fatalf("a first list is of kind %d with %d entries", whole.Kind(), whole.Len())
+	}
+	for few, kind := range map[int64]Kind{3 * moved: Partial, moved: Full} {
+		r, diff := build(moved, rosterBase{whole}, few)
+		if r.Kind() != kind || diff.Added != moved || diff.Removed != moved {
+			t.Errorf("up to %d changes make a roster of kind %d with %d entries: %+v", few, r.Kind(), r.Len(), diff)
+		}
+		if kind == Partial && r.Len() != 2*moved {
+			t.Errorf("%d changes, want %d", r.Len(), 2*moved)
+		}
+	}
+}
+
 func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
 	const n = 400_000
 	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
@@ -189,7 +249,7 @@ func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
 	}
 	writing.Wait()
 	var out bytes.Buffer
-	sum, diff, err := b.Build(t.Context(), &out, Everybody, memoryBase{})
+	sum, diff, err := b.Build(t.Context(), &out, Everybody, memoryBase{}, 0)
 	if err != nil || sum.Entries != n || diff.Added != n {
 		t.Fatalf("%+v, %+v, %v", sum, diff, err)
 	}
@@ -200,7 +260,7 @@ func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, diff, err := b.Build(t.Context(), io.Discard, Everybody, rosterBase{r})
+	again, diff, err := b.Build(t.Context(), io.Discard, Everybody, rosterBase{r}, 0)
 	if err != nil || again.Entries != n || diff.Unchanged != n || diff.Added+diff.Removed > 0 {
 		t.Errorf("built over itself: %+v, %+v, %v", again, diff, err)
 	}
@@ -229,7 +289,7 @@ func TestGroupsOfALargePartitionAreOfOneSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if _, _, err := b.Build(t.Context(), &out, Everybody, memoryBase{}); err != nil {
+	if _, _, err := b.Build(t.Context(), &out, Everybody, memoryBase{}, 0); err != nil {
 		t.Fatal(err)
 	}
 	r := open(t, out.Bytes())
@@ -326,7 +386,7 @@ func TestEveryFailureOfTheScratchFileIsReported(t *testing.T) {
 		b := NewBuilder(memory, d.scratch(t))
 		err := appendKeys(b, 0, 300)
 		if err == nil {
-			_, _, err = b.Build(t.Context(), io.Discard, Joining, memoryBase{})
+			_, _, err = b.Build(t.Context(), io.Discard, Joining, memoryBase{}, 0)
 		}
 		left := d.left.Load()
 		if (err != nil) != (left < 0) || err != nil && !errors.Is(err, errFull) {
@@ -347,12 +407,12 @@ func TestEveryFailureOfTheOutputIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	var whole bytes.Buffer
-	if _, _, err := b.Build(t.Context(), &whole, Joining, memoryBase{}); err != nil {
+	if _, _, err := b.Build(t.Context(), &whole, Joining, memoryBase{}, 0); err != nil {
 		t.Fatal(err)
 	}
 	for n := 0; n < whole.Len(); n += whole.Len() / 10 {
 		disk := fullDisk(n)
-		if _, _, err := b.Build(t.Context(), &disk, Joining, memoryBase{}); !errors.Is(err, errFull) {
+		if _, _, err := b.Build(t.Context(), &disk, Joining, memoryBase{}, 0); !errors.Is(err, errFull) {
 			t.Errorf("after %d bytes: %v", n, err)
 		}
 	}
@@ -411,7 +471,7 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := b.Build(ctx, io.Discard, Joining, memoryBase{}); !errors.Is(err, context.Canceled) {
+	if _, _, err := b.Build(ctx, io.Discard, Joining, memoryBase{}, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that has ended: %v", err)
 	}
 	members := memoryBase{}
@@ -419,7 +479,7 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 		members[segment.HashOf(key(i))] = segment.Change{Hash: segment.HashOf(key(i)), Ops: segment.Include}
 	}
 	ctx, cancel = context.WithCancel(t.Context())
-	if _, _, err := b.Build(ctx, io.Discard, Everybody, endingBase{members, cancel}); !errors.Is(err, context.Canceled) {
+	if _, _, err := b.Build(ctx, io.Discard, Everybody, endingBase{members, cancel}, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that ends meanwhile: %v", err)
 	}
 	if err := b.Discard(); err != nil {
@@ -460,7 +520,7 @@ func BenchmarkBuild(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				sum, _, err := builder.Build(b.Context(), out, Everybody, memoryBase{})
+				sum, _, err := builder.Build(b.Context(), out, Everybody, memoryBase{}, 0)
 				if err != nil || sum.Entries != int64(n) {
 					b.Fatal(sum, err)
 				}

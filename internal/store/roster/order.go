@@ -19,6 +19,14 @@ func (w *spanWorker) hash(i int) *segment.Hash {
 	return (*segment.Hash)(w.raw[w.items[i].off:])
 }
 
+// before reports whether item i comes before h.
+func (w *spanWorker) before(i int, h *segment.Hash) bool {
+	if head, at := w.items[i].head, position(h); head != at {
+		return head < at
+	}
+	return bytes.Compare(w.hash(i)[:], h[:]) < 0
+}
+
 func (w *spanWorker) key(i int) []byte {
 	b := w.raw[w.items[i].off+uint32(len(segment.Hash{})):]
 	n, used := binary.Uvarint(b)

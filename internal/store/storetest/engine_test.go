@@ -22,7 +22,7 @@ import (
 var quiet = slog.New(slog.DiscardHandler)
 
 // eager makes lists of a dozen changes large ones and folds all the time.
-var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, IdleFold: time.Millisecond}
+var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, IdleFold: time.Millisecond}
 
 // machine is an engine over Pebble on a disk in memory.
 type machine struct {
