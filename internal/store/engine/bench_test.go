@@ -148,6 +148,9 @@ func BenchmarkEachCold(b *testing.B) {
 				d.eachOf(b, h)
 			}
 			b.Run("each", func(b *testing.B) { d.benchEach(b, asked, segments) })
+			if d.Hint(testEnv) > 0 {
+				b.Run("hinted", func(b *testing.B) { d.benchEach(b, asked, segments) })
+			}
 		})
 	}
 }

@@ -15,6 +15,20 @@ func (e *Engine) TendLogs() { e.tendAll(e.ctx) }
 // Forget deletes what is too old of the ledger now.
 func (e *Engine) Forget() { e.forget(e.ctx) }
 
+// Hint renews the hints of an environment now and returns how many memberships have some.
+func (e *Engine) Hint(id segment.EnvID) (n int) {
+	env := e.environment(id)
+	env.rehint()
+	for _, s := range env.view.Load().refs.shards {
+		for _, slot := range s.slots {
+			if slot > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Waiting returns how many updates wait for the committer of an environment.
 func (e *Engine) Waiting(id segment.EnvID) int {
 	env := e.environment(id)

@@ -35,6 +35,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	e.running.Go(e.settlePublications)
 	e.running.Go(e.tendLogs)
 	e.running.Go(e.forgetOld)
+	e.running.Go(e.hintWhenNeeded)
 	return e, nil
 }
 

@@ -107,8 +107,15 @@ func (m *membership) unreadable(err error) error {
 
 // refs is an immutable set of memberships. Adding or removing one copies a small part of it.
 type refs struct {
-	shards [][]place // a power of two of them
+	shards []shard // a power of two of them
 	n      int
+	hints  *hints // of some of the places; nil if there are few
+}
+
+// shard is a part of a set.
+type shard struct {
+	places []place
+	slots  []uint32 // of each place in the hints, 0: none. Apart, so that passing over it is cheap
 }
 
 // place is a membership in a set. Where it is one roster and nothing else, the place has a probe of
@@ -142,7 +149,7 @@ func (r *refs) find(ref segment.Ref) *membership {
 	if r.n == 0 {
 		return nil
 	}
-	s := r.shards[r.shard(ref)]
+	s := r.shards[r.shard(ref)].places
 	for i := range s {
 		if s[i].m.ref == ref {
 			return s[i].m
@@ -154,29 +161,31 @@ func (r *refs) find(ref segment.Ref) *membership {
 // each calls yield for every membership until it returns false.
 func (r *refs) each(yield func(*membership) bool) {
 	for _, s := range r.shards {
-		for i := range s {
-			if !yield(s[i].m) {
+		for i := range s.places {
+			if !yield(s.places[i].m) {
 				return
 			}
 		}
 	}
 }
 
+func (s shard) clone() shard { return shard{slices.Clone(s.places), slices.Clone(s.slots)} }
+
 // renewed returns a set in which the places of some memberships are as these are now.
 func (r *refs) renewed(ms ...*membership) *refs {
-	next := &refs{n: r.n}
+	next := &refs{n: r.n, hints: r.hints}
 	own := make(map[int]bool)
 	for _, m := range ms {
 		if r.n == 0 {
 			break
 		}
 		i := r.shard(m.ref)
-		j := slices.IndexFunc(r.shards[i], func(p place) bool { return p.m == m })
+		j := slices.IndexFunc(r.shards[i].places, func(p place) bool { return p.m == m })
 		if j < 0 {
 			continue
 		}
 		p := placeOf(m)
-		if p.file == r.shards[i][j].file {
+		if p.file == r.shards[i].places[j].file {
 			continue
 		}
 		if next.shards == nil {
@@ -184,9 +193,9 @@ func (r *refs) renewed(ms ...*membership) *refs {
 		}
 		if !own[i] {
 			own[i] = true
-			next.shards[i] = slices.Clone(next.shards[i])
+			next.shards[i] = next.shards[i].clone()
 		}
-		next.shards[i][j] = p
+		next.shards[i].places[j], next.shards[i].slots[j] = p, 0
 	}
 	if next.shards == nil {
 		return r
@@ -203,42 +212,47 @@ func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
 	for size*shardSize < r.n+len(add) {
 		size *= 2
 	}
-	next := &refs{shards: make([][]place, size)}
+	next := &refs{shards: make([]shard, size), hints: r.hints}
 	own := make(map[int]bool)
 	if size == len(r.shards) {
 		copy(next.shards, r.shards)
 		next.n = r.n
 	} else {
-		r.each(func(m *membership) bool { next.insert(m, own); return true })
+		for _, s := range r.shards {
+			for i := range s.places {
+				next.insert(s.places[i], s.slots[i], own)
+			}
+		}
 	}
 	for _, ref := range remove {
 		next.remove(ref)
 	}
 	for _, m := range add {
-		next.insert(m, own)
+		next.insert(placeOf(m), 0, own)
 	}
 	return next
 }
 
-func (r *refs) insert(m *membership, own map[int]bool) {
-	i := r.shard(m.ref)
+func (r *refs) insert(p place, slot uint32, own map[int]bool) {
+	i := r.shard(p.m.ref)
 	if !own[i] { // another set may share it
 		own[i] = true
-		r.shards[i] = append(make([]place, 0, len(r.shards[i])+1), r.shards[i]...)
+		r.shards[i] = r.shards[i].clone()
 	}
-	r.shards[i] = append(r.shards[i], placeOf(m))
+	s := &r.shards[i]
+	s.places, s.slots = append(s.places, p), append(s.slots, slot)
 	r.n++
 }
 
 func (r *refs) remove(ref segment.Ref) {
 	i := r.shard(ref)
-	var kept []place
-	for _, p := range r.shards[i] {
+	var kept shard
+	for j, p := range r.shards[i].places {
 		if p.m.ref != ref {
-			kept = append(kept, p)
+			kept.places, kept.slots = append(kept.places, p), append(kept.slots, r.shards[i].slots[j])
 		}
 	}
-	r.n -= len(r.shards[i]) - len(kept)
+	r.n -= len(r.shards[i].places) - len(kept.places)
 	r.shards[i] = kept
 }
 
@@ -260,18 +274,11 @@ func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
 
 func (v *view) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
 	w := walk{h: h, needle: roster.NeedleOf(&h), yield: yield}
-	for _, s := range v.refs.shards {
-		for len(s) > shardSize {
-			if !w.sift(s[:shardSize]) {
-				return w.err
-			}
-			s = s[shardSize:]
-		}
-		if !w.sift(s) {
-			return w.err
-		}
+	if v.refs.hints != nil {
+		w.passHinted(v.refs)
+	} else {
+		w.pass(v.refs)
 	}
-	w.answer()
 	runtime.KeepAlive(v)
 	return w.err
 }

@@ -22,6 +22,126 @@ type walk struct {
 
 	likely [shardSize]*membership
 	n      int
+
+	// Of the places that the hints name.
+	hints  *hints
+	named  [shardSize]*place
+	slots  [shardSize]uint32
+	nNamed int
+}
+
+// pass looks into the memberships of a set.
+func (w *walk) pass(r *refs) {
+	for i := range r.shards {
+		if !w.siftAll(r.shards[i].places) {
+			return
+		}
+	}
+	w.answer()
+}
+
+// passHinted looks into the memberships of a set, but not into those of which the hints know that they
+// don't hold the context.
+func (w *walk) passHinted(r *refs) {
+	var may, sure hintMask
+	w.hints = r.hints
+	w.hints.fill(&w.h, &may, &sure)
+	for i := range r.shards {
+		s := &r.shards[i]
+		for j := 0; j < len(s.slots); j++ {
+			slot := s.slots[j]
+			switch {
+			case slot == 0:
+				from := j
+				for j+1 < len(s.slots) && s.slots[j+1] == 0 {
+					j++
+				}
+				if !w.siftAll(s.places[from : j+1]) {
+					return
+				}
+			case may[slot/64]>>(slot%64)&1 == 0:
+			case sure[slot/64]>>(slot%64)&1 != 0:
+				p := &s.places[j]
+				if ops := p.probe.Ops().Settled(); ops != 0 && !w.yield(p.m.ref, ops) {
+					return
+				}
+			default:
+				if w.nNamed == len(w.named) && !w.look() {
+					return
+				}
+				w.named[w.nNamed], w.slots[w.nNamed] = &s.places[j], slot
+				w.nNamed++
+			}
+		}
+	}
+	if w.look() {
+		w.answer()
+	}
+}
+
+// look yields the memberships that hold the context of those that the hints name; false once yield
+// wants no more.
+func (w *walk) look() (more bool) {
+	var ops [shardSize]segment.Ops
+	others := w.hold(&ops)
+	n := w.nNamed
+	w.nNamed = 0
+	for i, p := range w.named[:n] {
+		switch {
+		case others>>i&1 != 0:
+			if w.n == len(w.likely) && !w.answer() {
+				return false
+			}
+			w.likely[w.n] = p.m
+			w.n++
+		case ops[i] != 0 && !w.yield(p.m.ref, ops[i]):
+			return false
+		}
+	}
+	return true
+}
+
+// hold asks the rosters that the hints name, and returns of which only the membership can tell, one
+// bit each.
+func (w *walk) hold(ops *[shardSize]segment.Ops) (others uint32) {
+	named := w.named[:w.nNamed]
+	defer catchHolding(debug.SetPanicOnFault(true), named, &others)
+	var spots [shardSize]roster.Spot
+	for i, p := range named {
+		spots[i] = w.hints.spot(&w.h, w.slots[i])
+		w.fetched ^= p.probe.FetchSpot(spots[i])
+	}
+	for i, p := range named {
+		found, ok := p.probe.Hold(&w.h, spots[i])
+		if ops[i] = found.Settled(); !ok {
+			others |= 1 << i
+		}
+	}
+	return others
+}
+
+// catchHolding lets the memberships tell when a roster can't be read.
+func catchHolding(before bool, named []*place, others *uint32) {
+	debug.SetPanicOnFault(before)
+	p := recover()
+	if p == nil {
+		return
+	}
+	if !slices.ContainsFunc(named, func(at *place) bool { return at.file.roster.Fault(p) != nil }) {
+		panic(p)
+	}
+	*others = uint32(1<<len(named) - 1)
+}
+
+// siftAll sifts any number of places.
+func (w *walk) siftAll(places []place) (more bool) {
+	for len(places) > shardSize {
+		if !w.sift(places[:shardSize]) {
+			return false
+		}
+		places = places[shardSize:]
+	}
+	return w.sift(places)
 }
 
 // sift picks the memberships that may hold the context, of shardSize at most; false once yield

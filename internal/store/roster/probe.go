@@ -16,12 +16,15 @@ import (
 // Whoever keeps a probe keeps the bytes of its roster, and catches their faults: see [Roster.Fault].
 // The zero Probe knows nothing.
 type Probe struct {
-	filter []byte // nil if the roster has more than one group
-	low    uint64
-	scale  uint64
-	good   *atomic.Uint64 // which blocks were verified, as in checks
-	start  uint32         // where the filter begins, from the first of these blocks
-	shift  uint8
+	columns []byte // filter, heads and rests; nil if the roster has more than one group
+	low     uint64
+	scale   uint64
+	good    *atomic.Uint64 // which blocks of the filter were verified, as in checks
+	start   uint32         // where the filter begins, from the first of these blocks
+	heads   uint32         // where the heads begin, from there
+	rests   uint32
+	shift   uint8
+	uniform segment.Ops
 }
 
 // Probe returns the probe of a roster, the zero one if it is too large for that.
@@ -35,13 +38,17 @@ func (r *Roster) Probe() Probe {
 		return Probe{}
 	}
 	return Probe{
-		filter: r.b[g.filter:g.heads:g.heads], low: g.low, scale: g.scale, shift: g.shift,
+		columns: r.b[g.filter:g.ops:g.ops], heads: uint32(g.heads - g.filter), rests: uint32(g.rests - g.filter),
+		low: g.low, scale: g.scale, shift: g.shift, uniform: g.uniform,
 		good: &r.checked.good[g.filter/span], start: uint32(g.filter % span),
 	}
 }
 
 // Known reports whether the probe knows anything.
-func (p *Probe) Known() bool { return len(p.filter) > 0 }
+func (p *Probe) Known() bool { return len(p.columns) > 0 }
+
+// Whole reports whether Hold can tell everything that the roster says.
+func (p *Probe) Whole() bool { return p.Known() && p.uniform != 0 }
 
 // Needle is a context prepared to be looked for by probes.
 type Needle struct {
@@ -65,24 +72,71 @@ func NeedleOf(h *segment.Hash) (n Needle) {
 func (p *Probe) Fetch(n *Needle) (off uint32, fetched byte) {
 	// A position that is not in the roster's range gives any line or none: no answer is wrong then.
 	i, _ := bits.Mul64((n.at-p.low)<<p.shift, p.scale)
-	if i = i >> 32 * lineBytes; i < uint64(len(p.filter)) {
-		return uint32(i), p.filter[i]
+	if i = i >> 32 * lineBytes; i < uint64(p.heads) {
+		return uint32(i), p.columns[i]
 	}
-	return uint32(len(p.filter)), 0
+	return p.heads, 0
 }
 
 // MayHold reports false only if Find would find nothing, without an error.
 func (p *Probe) MayHold(n *Needle, off uint32) bool {
-	if uint64(off)+lineBytes > uint64(len(p.filter)) {
+	if off >= p.heads {
 		return !p.Known()
 	}
-	line := (*[lineBytes]byte)(p.filter[off:])
+	line := (*[lineBytes]byte)(p.columns[off:])
 	set := byte(1)
 	for i := range probes {
 		set &= line[n.places[i]%lineBytes] >> (n.shifts[i] % 8)
 	}
 	verified := p.good.Load() >> ((p.start + off) / blockBytes % 64) & 1
 	return set == 1 || verified == 0
+}
+
+// Ops returns the operations of every entry, if the probe is whole.
+func (p *Probe) Ops() segment.Ops { return p.uniform }
+
+// Hash returns the context of an entry, under the conditions of Hold.
+func (p *Probe) Hash(i int) (h segment.Hash) {
+	copy(h[:columnBytes], p.columns[int(p.heads)+i*columnBytes:])
+	copy(h[columnBytes:], p.columns[int(p.rests)+i*columnBytes:])
+	return h
+}
+
+// Spot says between which entries of a probe's roster a context stands if it does.
+type Spot struct{ from, to, guess int }
+
+// SpotOf returns the spot of a context given the range of the entries with its first byte.
+func SpotOf(h *segment.Hash, from, to uint16) Spot {
+	return Spot{int(from), int(to), point(binary.BigEndian.Uint32(h[1:])).within(int(from), int(to))}
+}
+
+// FetchSpot asks for the memory that Hold reads. The caller must use the result lest the compiler
+// drops the access.
+func (p *Probe) FetchSpot(s Spot) byte {
+	if s.from >= s.to {
+		return 0
+	}
+	return p.columns[p.heads+uint32(s.guess)*columnBytes]
+}
+
+// Hold returns what the roster says about a context, 0 if nothing; false if only Find can tell.
+// Contrived hashes that share half of their bytes need Find. It may be asked only of a whole probe, and
+// after Hashes has yielded all of the roster.
+func (p *Probe) Hold(h *segment.Hash, s Spot) (segment.Ops, bool) {
+	if s.from >= s.to {
+		return 0, true
+	}
+	heads := p.columns[p.heads:p.rests]
+	high, low := position(h), binary.BigEndian.Uint64(h[8:])
+	i := lowerBound(heads, high, low, s.from, s.to, s.guess)
+	if i >= s.to || !headIs(heads, i, high, low) {
+		return 0, true
+	}
+	rest := p.columns[int(p.rests)+i*columnBytes:][:columnBytes]
+	if string(rest) == string(h[columnBytes:]) {
+		return p.uniform, true
+	}
+	return 0, false
 }
 
 // Fault returns what it means that reading a roster's probe, or glancing into it, panicked with p:

@@ -59,3 +59,33 @@ func (r *Roster) within(g *group, first, last byte, yield func(segment.Change, e
 	}
 	return true, nil
 }
+
+// Hashes yields the contexts of all entries in hash order. It ends early with an error that wraps
+// [store.ErrCorrupt]. When it has yielded all of them, whatever a probe reads is verified.
+func (r *Roster) Hashes() iter.Seq2[segment.Hash, error] {
+	return func(yield func(segment.Hash, error) bool) {
+		for gi := range r.groups {
+			more, err := r.hashes(&r.groups[gi], yield)
+			if err != nil {
+				yield(segment.Hash{}, err)
+			}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
+}
+
+// hashes yields the contexts of one group. It returns false when yield did.
+func (r *Roster) hashes(g *group, yield func(segment.Hash, error) bool) (more bool, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
+	if err := r.checked.bytes(g.filter, g.end); err != nil {
+		return false, err
+	}
+	for i := range g.n {
+		if !yield(r.hash(g, i), nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
