@@ -87,7 +87,50 @@ type Writer interface {
 	// fn must be quick, must not call back into the store, and may be run more than once; only
 	// the last run counts. Concurrent updates of one environment are committed in groups.
 	Update(ctx context.Context, scope Scope, fn func(Tx) error) (segment.Revision, error)
+	// Watch makes tell be called with what every later write did, as soon as that is visible, until
+	// stop is called. Of one environment the writes come in their order, of several at once. Those
+	// who commit wait for tell: it must be quick, must not call back into the store, and must not
+	// change what it is given.
+	Watch(tell func(*Written)) (stop func())
 }
+
+// Written is what one durable write did, in the words of those who show it. It is no log: what was
+// written before somebody watched, or while muster was down, is nowhere in it.
+type Written struct {
+	At    time.Time
+	Heads map[segment.EnvID]segment.Revision // of the environments whose log grew
+	Runs  []segment.Run                      // rows of the ledger as they are now
+	// Members are the segments whose members changed.
+	Members []SegmentName
+	Objects []Object
+}
+
+// SegmentName is a segment's place.
+type SegmentName struct {
+	Env segment.EnvID
+	Key segment.Key
+}
+
+// Object is something that people configure which was put or deleted.
+type Object struct {
+	Kind    ObjectKind
+	Project catalog.ProjectKey // of a project or a flag, and of an environment that exists
+	Env     segment.EnvID      // of an environment or a segment
+	Key     string
+	Version int // 0 for a project, and for what was deleted
+	Deleted bool
+}
+
+// ObjectKind says what an object is.
+type ObjectKind string
+
+// The kinds of objects that are told of.
+const (
+	ProjectObject     ObjectKind = "project"
+	EnvironmentObject ObjectKind = "environment"
+	FlagObject        ObjectKind = "flag"
+	SegmentObject     ObjectKind = "segment"
+)
 
 // Tx is what a write sees and stages. Reads see what the same write staged before. Values put are
 // kept as they are and must not be changed afterwards.
@@ -133,6 +176,8 @@ type Tx interface {
 	UpdateSession(env segment.EnvID, key segment.Key, id segment.RunID, detail []byte)
 	// Keep makes staged changes part of a session, durably: the page of this number, or, with page
 	// -1, the sealed list that Publish and Settle will take. The same page again replaces the first.
+	// A sealed list of all members that can't be published at this moment is refused: the error wraps
+	// ErrSuperseded or ErrStale.
 	Keep(env segment.EnvID, key segment.Key, id segment.RunID, page int, staged Staged) error
 	// Park adds changes to what a session keeps without applying them. It returns what they would do
 	// to the members as they are.

@@ -155,6 +155,7 @@ type Engine struct {
 	loading       *roster.Memory
 	publications  publications
 	unsynced      unsynced
+	watchers      watchers
 	auditSequence atomic.Uint64
 
 	pendingChanges atomic.Int64 // in tables of all environments

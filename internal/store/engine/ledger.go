@@ -347,6 +347,7 @@ type recordedRun struct {
 	env   segment.EnvID
 	id    segment.RunID
 	value []byte
+	run   segment.Run
 }
 
 func (t *tx) ledgerRow(p *prepared, r *segment.Run) error {
@@ -379,7 +380,7 @@ func (t *tx) ledgerRow(p *prepared, r *segment.Run) error {
 	if r.Revision > 0 {
 		p.rows = append(p.rows, store.Row{Table: tableRunOfRevision, Key: runOfRevisionKey(r.Env, r.Segment, r.Revision), Value: []byte(r.ID)})
 	}
-	stage(&p.recorded, string(k), recordedRun{r.Env, r.ID, b})
+	stage(&p.recorded, string(k), recordedRun{r.Env, r.ID, b, *r})
 	p.unsynced = append(p.unsynced, unsyncedRow{unsyncedKey(tableRun, k), before})
 	return nil
 }

@@ -404,8 +404,19 @@ func (s *drawnSession) discard() {
 func (x *exchange) park(rt *rapid.T, t *testing.T) {
 	if rapid.Bool().Draw(rt, "list") {
 		s := x.drawn(rt, func(s *drawnSession) bool { return s.staged != nil && !s.kept })
-		x.d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error { return tx.Keep(testEnv, "vip", s.id, -1, s.staged) })
-		s.kept = true
+		_, err := x.d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error { return tx.Keep(testEnv, "vip", s.id, -1, s.staged) })
+		var want error
+		switch {
+		case s.mode != store.LoadReplace:
+		case s.start < x.since:
+			want = store.ErrSuperseded
+		case s.sealed != x.done:
+			want = store.ErrStale
+		}
+		if !errors.Is(err, want) {
+			rt.Fatalf("kept a list: %v, want %v", err, want)
+		}
+		s.kept = err == nil
 		return
 	}
 	s := x.drawn(rt, func(*drawnSession) bool { return true })

@@ -365,6 +365,11 @@ func (t *tx) Keep(env segment.EnvID, k segment.Key, id segment.RunID, page int, 
 	if err := t.room(); err != nil {
 		return err
 	}
+	if page < 0 && st.mode == store.LoadReplace {
+		if err := t.publishable(s, st); err != nil {
+			return err
+		}
+	}
 	next := *s
 	if page < 0 {
 		if s.Kept != nil {
@@ -394,6 +399,21 @@ func (t *tx) Keep(env segment.EnvID, k segment.Key, id segment.RunID, page int, 
 	}
 	t.concern(segmentID{env, k})
 	stage(&t.over.sessions, s.name(), &next)
+	return nil
+}
+
+// publishable refuses to keep a list of all members that could not be published at this moment.
+func (t *tx) publishable(s *session, st *staged) error {
+	m := t.membership(refID{s.env, s.Ref})
+	if m == nil {
+		return fmt.Errorf("session %s of segment %s: %w", s.ID, s.Ref.Key, store.ErrNoSession)
+	}
+	if _, err := t.collected(m, s.name()); err != nil {
+		return err
+	}
+	if st.base == nil || st.base.of != m {
+		return fmt.Errorf("keep a list of segment %s: %w", s.Ref.Key, store.ErrStale)
+	}
 	return nil
 }
 

@@ -169,6 +169,7 @@ func (e *Engine) replacePublication(p *publication, row publicationRow, pt *poin
 		return err
 	}
 	rows := []store.Row{r}
+	var counted []store.Row
 	named, unnamed := slices.Clone(row.files()), p.Rosters
 	if pt != nil {
 		pointRows, err := pt.rows()
@@ -179,8 +180,7 @@ func (e *Engine) replacePublication(p *publication, row publicationRow, pt *poin
 		named = append(named, pt.Rosters[0])
 	}
 	if row.Run != "" {
-		counted, err := e.countedRun(p, row.Diff)
-		if err != nil {
+		if counted, err = e.countedRun(p, row.Diff); err != nil {
 			return err
 		}
 		rows = append(rows, counted...)
@@ -199,6 +199,9 @@ func (e *Engine) replacePublication(p *publication, row publicationRow, pt *poin
 	p.Diff = row.Diff // before settled is closed
 	e.publications.remove(p)
 	e.release(unnamed...)
+	for _, row := range counted {
+		e.tellCounted(row.Value)
+	}
 	return nil
 }
 

@@ -363,6 +363,7 @@ func (s *step) commit() error {
 	s.e.unsynced.remove(s.unsynced)
 	s.e.retain(s.named...)
 	s.install()
+	s.tell()
 	return nil
 }
 

@@ -241,11 +241,32 @@ func keepStep(env segment.EnvID, id segment.RunID, staged store.Staged, sealed *
 		if c == nil {
 			return nil
 		}
+		ref, _, _ := e.live(c.key)
+		err := tx.Keep(env, c.key, id, -1, staged)
+		if want := e.refuses(c, ref, sealed); want != nil && sealed.mode == store.LoadReplace {
+			if !errors.Is(err, want) {
+				return fmt.Errorf("keep: %v, want %w", err, want)
+			}
+			return nil
+		}
 		c = c.clone()
 		c.kept = sealed
 		e.sessions[id] = c
-		return tx.Keep(env, c.key, id, -1, staged)
+		return err
 	}
+}
+
+// refuses returns why a list can't take the place of a segment's members, nil if it can.
+func (e *envWorld) refuses(c *collecting, ref segment.Ref, sealed *list) error {
+	switch {
+	case c.began < e.since[ref]:
+		return store.ErrSuperseded
+	case sealed == nil || sealed.mode != store.LoadReplace:
+		return store.ErrNoSession
+	case sealed.exchanges != e.exchanges[ref]:
+		return store.ErrStale
+	}
+	return nil
 }
 
 // parkStep adds changes to a session without applying them.
@@ -312,15 +333,7 @@ func publishStep(env segment.EnvID, id segment.RunID, staged store.Staged, seale
 		if sealed == nil {
 			sealed = c.kept
 		}
-		var want error
-		switch {
-		case c.began < e.since[ref]:
-			want = store.ErrSuperseded
-		case sealed == nil || sealed.mode != store.LoadReplace:
-			want = store.ErrNoSession
-		case sealed.exchanges != e.exchanges[ref]:
-			want = store.ErrStale
-		}
+		want := e.refuses(c, ref, sealed)
 		got, err := tx.Publish(env, c.key, store.Publication{Session: id, Staged: staged, Reason: reason, Run: id})
 		if want != nil {
 			out.err = want

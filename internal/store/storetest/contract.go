@@ -31,6 +31,7 @@ var writerChecks = []check[store.Store]{
 	{"A deleted environment is gone and its name free", testDeleteEnvironment},
 	{"A deleted project takes everything of it along", testDeleteProject},
 	{"A cancelled caller gets an error", started(testCancelledUpdate)},
+	{"Who watches is told what a write did once it is visible", started(testWatch)},
 	{"A closed store says so", testClosedStore},
 }
 
