@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"muster/internal/segment"
 )
@@ -101,7 +102,7 @@ func BenchmarkSubscriberNoAlloc(b *testing.B) {
 	first := &change{ready: make(chan struct{})}
 	tail := &chain{}
 	for range links {
-		tail.add(&Message{Bytes: []byte("event: patch\n\n")})
+		tail.add(&Message{Bytes: []byte("event: patch\n\n")}, 0, time.Time{})
 	}
 	first.next = tail.first
 	close(first.ready)

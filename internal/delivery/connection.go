@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"muster/internal/segment"
 )
@@ -22,6 +23,8 @@ type Connection struct {
 	// touched is the newest revision that changed a membership of the context. Only the follower
 	// writes it.
 	touched atomic.Uint64
+	// written is the revision up to which everything was written, 0 before the first message was.
+	written atomic.Uint64
 
 	opened      bool
 	at          segment.Revision // of the last evaluation
@@ -74,6 +77,7 @@ func (c *Connection) Next() (Message, error) {
 	case <-c.ready: // whatever it stood for is in the state by now
 	default:
 	}
+	c.written.Store(uint64(c.at))
 	st := c.f.state.Load()
 	if st.end != nil {
 		return Message{}, st.end
@@ -106,6 +110,16 @@ func (c *Connection) Next() (Message, error) {
 		c.d.updates.Add(1)
 	}
 	return m, nil
+}
+
+func (c *Connection) following() *follower { return c.f }
+
+func (c *Connection) reached(st *state) (at segment.Revision, waiting time.Time) {
+	at = segment.Revision(c.written.Load())
+	if at == 0 || c.touched.Load() > uint64(at) || st.snapshot.Revision > at {
+		return at, st.at
+	}
+	return st.revision, time.Time{}
 }
 
 // maxPatches is how many results change at once before all of them are sent as one put.

@@ -65,6 +65,8 @@ type Delivery struct {
 	closed    bool
 	followers map[segment.EnvID]*follower
 
+	roll roll
+
 	evaluations atomic.Uint64
 	events      atomic.Uint64
 	updates     atomic.Uint64

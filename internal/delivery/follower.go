@@ -42,6 +42,7 @@ type state struct {
 	environment segment.Revision
 	// visible is the newest revision that SDKs may see an effect of.
 	visible segment.Revision
+	at      time.Time // of the newest entry, or of the load
 	end     error
 	passed  chan struct{}
 }
@@ -49,8 +50,10 @@ type state struct {
 // change is a link in the chain of what server-side streams have to write, shared by all of them.
 type change struct {
 	message atomic.Pointer[Message] // nil when it fell out of the window
-	next    *change                 // valid once ready is closed
-	end     error                   // likewise: nothing follows
+	at      time.Time
+	rev     segment.Revision
+	next    *change // valid once ready is closed
+	end     error   // likewise: nothing follows
 	ready   chan struct{}
 }
 
@@ -75,7 +78,7 @@ func (f *follower) begin() {
 	if err == nil {
 		f.oldest = &change{ready: make(chan struct{})}
 		f.state.Store(&state{
-			revision: rev, snapshot: snapshot, newest: f.oldest, visible: rev, passed: make(chan struct{}),
+			revision: rev, snapshot: snapshot, newest: f.oldest, visible: rev, at: f.d.o.Now(), passed: make(chan struct{}),
 		})
 		f.d.mu.Lock()
 		if f.d.closed {
@@ -182,7 +185,7 @@ func (f *follower) catchUp(ctx context.Context) error {
 // step applies the next entries and makes them visible at once. It returns how many there were.
 func (f *follower) step(ctx context.Context) (n int, err error) {
 	old := f.state.Load()
-	next := &state{revision: old.revision, environment: old.environment, visible: old.visible}
+	next := &state{revision: old.revision, environment: old.environment, visible: old.visible, at: old.at}
 	b := newBuild(old.snapshot, f.graph)
 	tail := &chain{}
 	f.definitions = false
@@ -209,7 +212,7 @@ func (f *follower) step(ctx context.Context) (n int, err error) {
 
 // take applies one entry to the next state.
 func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
-	next.revision = e.Revision
+	next.revision, next.at = e.Revision, e.At
 	var out []byte
 	for _, d := range e.Definitions {
 		if f.apply(b, e.Revision, d) {
@@ -227,7 +230,7 @@ func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
 		next.visible = e.Revision
 	}
 	if len(out) > 0 || e.Environment {
-		tail.add(&Message{Bytes: out, Environment: e.Environment})
+		tail.add(&Message{Bytes: out, Environment: e.Environment}, e.Revision, e.At)
 		f.d.events.Add(1)
 	}
 }
@@ -247,8 +250,8 @@ type chain struct {
 	bytes int
 }
 
-func (c *chain) add(m *Message) {
-	link := &change{ready: make(chan struct{})}
+func (c *chain) add(m *Message, rev segment.Revision, at time.Time) {
+	link := &change{ready: make(chan struct{}), rev: rev, at: at}
 	link.message.Store(m)
 	if c.first == nil {
 		c.first = link
@@ -303,10 +306,11 @@ func (f *follower) reload() error {
 	}
 	old := f.state.Load()
 	tail := &chain{}
-	tail.add(&Message{Bytes: snapshot.opening(), Environment: true})
+	now := f.d.o.Now()
+	tail.add(&Message{Bytes: snapshot.opening(), Environment: true}, rev, now)
 	f.definitions = true
 	f.audience.touchAll(rev)
-	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev}, tail)
+	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev, at: now}, tail)
 	return nil
 }
 

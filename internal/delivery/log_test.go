@@ -45,7 +45,7 @@ func newMemoryLog() *memoryLog {
 func (l *memoryLog) commit(e segment.Entry, changes ...memberChange) segment.Revision {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.Revision = segment.Revision(len(l.entries) + 1)
+	e.Revision, e.At = segment.Revision(len(l.entries)+1), time.Now()
 	for _, d := range e.Definitions {
 		l.definitions[dependency{d.Kind, d.Key}] = d
 	}

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"muster/internal/segment"
 )
@@ -9,9 +11,10 @@ import (
 // Subscription is a server-side stream: the whole snapshot first, then exactly every later change,
 // in order. It needs no closing and is used by one goroutine.
 type Subscription struct {
-	d     *Delivery
-	at    *change
-	first *Message
+	f       *follower
+	at      *change
+	first   *Message
+	written atomic.Pointer[change] // the last one that was; nil before the snapshot was
 }
 
 // Subscribe opens a server-side stream of an environment.
@@ -21,7 +24,7 @@ func (d *Delivery) Subscribe(ctx context.Context, env segment.EnvID) (*Subscript
 		return nil, err
 	}
 	st := f.state.Load()
-	return &Subscription{d: d, at: st.newest, first: &Message{Bytes: st.snapshot.opening()}}, nil
+	return &Subscription{f: f, at: st.newest, first: &Message{Bytes: st.snapshot.opening()}}, nil
 }
 
 // opened is a channel that is always ready.
@@ -47,6 +50,7 @@ func (s *Subscription) Next() (Message, error) {
 		s.first = nil
 		return m, nil
 	}
+	s.written.Store(s.at)
 	select {
 	case <-s.at.ready:
 	default:
@@ -58,10 +62,28 @@ func (s *Subscription) Next() (Message, error) {
 	s.at = s.at.next
 	m := s.at.message.Load()
 	if m == nil {
-		s.d.slow.Add(1)
+		s.f.d.slow.Add(1)
 		return Message{}, ErrSlow
 	}
 	return *m, nil
+}
+
+func (s *Subscription) following() *follower { return s.f }
+
+func (s *Subscription) reached(st *state) (at segment.Revision, waiting time.Time) {
+	last := s.written.Load()
+	if last == nil {
+		return 0, st.at
+	}
+	select {
+	case <-last.ready:
+	default:
+		return st.revision, time.Time{}
+	}
+	if last.next == nil { // the stream ends
+		return st.revision, time.Time{}
+	}
+	return last.next.rev - 1, last.next.at
 }
 
 // Current returns the snapshot of an environment, not older than anything that was durable when
@@ -76,8 +98,9 @@ func (d *Delivery) Current(ctx context.Context, env segment.EnvID) (*Snapshot, e
 
 // Pings is a stream that says only that something changed.
 type Pings struct {
-	f    *follower
-	seen *state
+	f       *follower
+	seen    *state
+	written atomic.Pointer[state] // the last one that a ping was written for, or none was due
 }
 
 // Ping opens a stream of pings; the first one is due at once.
@@ -105,6 +128,7 @@ func (p *Pings) Next() (Message, error) {
 	st := p.f.state.Load()
 	last := p.seen
 	p.seen = st
+	p.written.Store(last)
 	switch {
 	case st.end != nil:
 		return Message{}, st.end
@@ -116,4 +140,16 @@ func (p *Pings) Next() (Message, error) {
 		m.Bytes = ping
 	}
 	return m, nil
+}
+
+func (p *Pings) following() *follower { return p.f }
+
+func (p *Pings) reached(st *state) (at segment.Revision, waiting time.Time) {
+	switch last := p.written.Load(); {
+	case last == nil:
+		return 0, st.at
+	case st.visible > last.visible:
+		return last.revision, st.at
+	}
+	return st.revision, time.Time{}
 }

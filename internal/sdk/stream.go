@@ -17,14 +17,6 @@ const (
 	streamKinds
 )
 
-// source is what a stream writes: a subscription, a connection or pings of package delivery.
-type source interface {
-	// Ready says that Next may have something; it is asked for anew after each Next.
-	Ready() <-chan struct{}
-	// Next returns what is there without waiting for more, or why the stream ends.
-	Next() (delivery.Message, error)
-}
-
 // all streams flags and segments to a server-side SDK.
 func (c *call) all() error {
 	if err := c.checkFilter(); err != nil {
@@ -67,10 +59,11 @@ func (c *call) ping() error {
 
 // stream writes what src says until it ends, the client leaves, the credential ends or the server
 // drains. After each message it rests for about pause, so that many changes become one message.
-func (c *call) stream(kind int, src source, pause time.Duration) {
+func (c *call) stream(kind int, src delivery.Stream, pause time.Duration) {
 	open := &c.h.streams[kind]
 	open.Add(1)
 	defer open.Add(-1)
+	defer c.h.delivery.Attend(c.peer(kind), src)()
 	out := newOutput(c)
 	if out.start() != nil {
 		return
@@ -123,7 +116,7 @@ var heartbeat = []byte(":\n\n")
 var errCredential = errors.New("credential is no longer valid")
 
 // write sends everything that src has to say now and reports whether that was anything.
-func (c *call) write(out *output, src source) (wrote bool, err error) {
+func (c *call) write(out *output, src delivery.Stream) (wrote bool, err error) {
 	for {
 		m, err := src.Next()
 		switch {

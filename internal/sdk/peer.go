@@ -1,0 +1,41 @@
+package sdk
+
+import (
+	"net"
+	"strings"
+	"unicode/utf8"
+
+	"muster/internal/delivery"
+)
+
+// maxPeerName is how many bytes of an SDK's name are kept.
+const maxPeerName = 128
+
+// peer returns who reads a stream. SDKs in browsers can't set User-Agent and use a header of their own.
+func (c *call) peer(kind int) delivery.Peer {
+	agent := c.r.Header.Get("X-LaunchDarkly-User-Agent")
+	if agent == "" {
+		agent = c.r.UserAgent()
+	}
+	p := delivery.Peer{Side: delivery.ClientSide, Address: c.r.RemoteAddr}
+	if kind == serverStream {
+		p.Side = delivery.ServerSide
+	}
+	if host, _, err := net.SplitHostPort(p.Address); err == nil {
+		p.Address = host
+	}
+	p.Name, p.Version = product(agent)
+	return p
+}
+
+// product splits a User-Agent like GoClient/7.14.6. That of a browser is a sentence, and is a name.
+func product(agent string) (name, version string) {
+	if len(agent) > maxPeerName {
+		agent = agent[:maxPeerName]
+	}
+	agent = strings.ToValidUTF8(agent, string(utf8.RuneError))
+	if name, version, ok := strings.Cut(agent, "/"); ok && !strings.ContainsAny(agent, " (") {
+		return name, version
+	}
+	return agent, ""
+}
