@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"muster/internal/access"
+	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/api"
 	"muster/internal/catalog"
@@ -53,6 +54,10 @@ type settings struct {
 	BigListThreshold listThreshold `help:"Targets that a segment may list in its definition; one with more becomes a big segment, if server-side SDKs can read those (--resp-listen). 0: longer lists are refused." default:"15000"`
 	SDKCache         time.Duration `name:"sdk-cache" help:"How long SDKs may go on with memberships that they have read; a list that becomes big waits as long." default:"10s"`
 	DiskReserve      reserve       `help:"How much of the disk stays free: a size, a percentage, or the larger of both. Below it pushes and imports are answered 429." default:"2GiB,3%"`
+	KeepRuns         time.Duration `help:"How long runs stay in the ledger; those on their way or held stay longer." default:"2160h"`
+	KeepPoints       int           `help:"How many points of a segment are kept to roll back to." default:"10"`
+	KeepPointsFor    time.Duration `help:"How long a point is kept." default:"720h"`
+	KeepLog          time.Duration `help:"How long entries of the log are kept: as far back timelines are complete." default:"168h"`
 	Connectors       string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
 	LogLevel         slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
 	LogFormat        string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
@@ -109,6 +114,28 @@ func (c *settings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
+// Validate refuses settings under which nothing would be kept.
+func (c *settings) Validate() error {
+	if c.KeepRuns < time.Hour || c.KeepPoints < 1 || c.KeepPointsFor < time.Hour || c.KeepLog < time.Hour {
+		return errors.New("--keep-runs, --keep-points-for and --keep-log must be an hour or more, and --keep-points 1 or more")
+	}
+	return nil
+}
+
+// limits are those of what the API itself does not know.
+func (c *settings) limits() []api.Limit {
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
+	return []api.Limit{
+		{Name: "maxIngestBodyBytes", Value: int64(c.MaxBody), Setting: "--max-body"},
+		{Name: "maxCohortIdBytes", Value: connector.MaxCohortIDBytes},
+		{Name: "maxCohortsPerCall", Value: connector.MaxCohorts},
+		{Name: "keptRunsSeconds", Value: seconds(c.KeepRuns), Setting: "--keep-runs"},
+		{Name: "keptPoints", Value: int64(c.KeepPoints), Setting: "--keep-points"},
+		{Name: "keptPointsSeconds", Value: seconds(c.KeepPointsFor), Setting: "--keep-points-for"},
+		{Name: "keptLogSeconds", Value: seconds(c.KeepLog), Setting: "--keep-log"},
+	}
+}
+
 // server is one running process: what it listens on and the rooms behind.
 type server struct {
 	settings   *settings
@@ -125,6 +152,7 @@ type server struct {
 	database *pebblestore.Store
 	engine   *engine.Engine
 	delivery *delivery.Delivery
+	activity *activity.Activity
 	members  *ingest.Ingest
 	past     *history.History
 	inbound  *inbound.Inbound
@@ -206,12 +234,15 @@ func (s *server) open(ctx context.Context) error {
 		return fmt.Errorf("make the spool folder: %w", err)
 	}
 	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
-	s.inbound = inbound.New(s.members, keys, tools, s.log, inbound.Options{
+	s.activity = activity.New(s.engine)
+	s.inbound = inbound.New(s.members, keys, tools, s.activity, s.log, inbound.Options{
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: s.spool, Now: time.Now,
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
-	management := api.New(people, s.members, s.past, keys, int64(s.settings.MaxImport), time.Now, s.log)
+	management := api.New(api.Rooms{
+		Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys,
+	}, int64(s.settings.MaxImport), s.settings.limits(), time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
@@ -243,6 +274,7 @@ func (s *server) openStore(ctx context.Context) error {
 	}
 	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{
 		Logger: s.log, OnFatal: s.fatal, DiskReserve: s.settings.DiskReserve.of,
+		RunAge: s.settings.KeepRuns, MaxPoints: s.settings.KeepPoints, PointAge: s.settings.KeepPointsFor, LogAge: s.settings.KeepLog,
 	})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", s.folder, err)
@@ -349,6 +381,7 @@ func (s *server) drain() error {
 	s.log.Info("stopping", "drain_timeout", s.settings.DrainTimeout)
 	idle := s.origin.drain()
 	s.inbound.Drain()
+	s.activity.Close()
 	s.sdk.Drain()
 	select {
 	case <-idle:
@@ -397,6 +430,9 @@ func (s *server) abandon() {
 	}
 	if s.stopRESP != nil {
 		s.stopRESP()
+	}
+	if s.activity != nil {
+		s.activity.Close()
 	}
 	if s.delivery != nil {
 		s.delivery.Close()

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"muster/internal/access"
+	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
@@ -24,22 +26,38 @@ import (
 
 const prefix = "/api/v2"
 
+// Rooms are what the API is in front of.
+type Rooms struct {
+	Admin    *admin.Admin
+	Ingest   *ingest.Ingest
+	History  *history.History
+	Delivery *delivery.Delivery
+	Activity *activity.Activity
+	Access   *access.Access
+}
+
 type server struct {
-	admin   *admin.Admin
-	ingest  *ingest.Ingest
-	history *history.History
-	access  *access.Access
-	now     func() time.Time
-	log     *slog.Logger
-	mux     *http.ServeMux
+	admin    *admin.Admin
+	ingest   *ingest.Ingest
+	history  *history.History
+	delivery *delivery.Delivery
+	activity *activity.Activity
+	access   *access.Access
+	now      func() time.Time
+	log      *slog.Logger
+	mux      *http.ServeMux
 
 	maxImport int64
+	limits    []Limit
 }
 
 // New returns the handler of everything under /api/v2. An import may have maxImport bytes,
-// decompressed.
-func New(a *admin.Admin, in *ingest.Ingest, h *history.History, acc *access.Access, maxImport int64, now func() time.Time, log *slog.Logger) http.Handler {
-	s := &server{admin: a, ingest: in, history: h, access: acc, maxImport: maxImport, now: now, log: log, mux: http.NewServeMux()}
+// decompressed. Limits are those of other rooms, to be shown beside the API's own.
+func New(rooms Rooms, maxImport int64, limits []Limit, now func() time.Time, log *slog.Logger) http.Handler {
+	s := &server{
+		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity,
+		access: rooms.Access, maxImport: maxImport, limits: limits, now: now, log: log, mux: http.NewServeMux(),
+	}
 	for _, rt := range routes() {
 		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))
 	}

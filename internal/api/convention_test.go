@@ -17,7 +17,7 @@ import (
 
 // bare is the API without rooms behind it: enough for what needs no credential.
 func bare() http.Handler {
-	return New(nil, nil, nil, nil, 1<<20, time.Now, slog.New(slog.DiscardHandler))
+	return New(Rooms{}, 1<<20, nil, time.Now, slog.New(slog.DiscardHandler))
 }
 
 func answer(h http.Handler, method, target string, header map[string]string) *httptest.ResponseRecorder {
@@ -205,7 +205,7 @@ func TestErrorRendering(t *testing.T) {
 
 func TestAPanicIsAnAnswerAndALogLine(t *testing.T) {
 	var lines strings.Builder
-	h := New(nil, nil, nil, nil, 1<<20, time.Now, slog.New(slog.NewTextHandler(&lines, nil)))
+	h := New(Rooms{}, 1<<20, nil, time.Now, slog.New(slog.NewTextHandler(&lines, nil)))
 	w := answer(h, "GET", "/api/v2/versions", nil) // there is no access room to ask
 	if w.Code != 500 || errorOf(t, w).Message != internalMessage || !strings.Contains(lines.String(), "request panicked") {
 		t.Errorf("%d %s\n%s", w.Code, w.Body, lines.String())

@@ -4,8 +4,6 @@ import (
 	"net/http"
 
 	"muster/internal/catalog"
-	"muster/internal/ingest"
-	"muster/internal/segment"
 )
 
 // accountID is the id of the one account that an installation has.
@@ -41,27 +39,4 @@ func (s *server) getAccount(w http.ResponseWriter, _ *http.Request, _ catalog.Ca
 		Organization string `json:"organization"`
 		Links        links  `json:"_links"`
 	}{accountID, "muster", links{"self": apiLink("/account")}})
-}
-
-type limitJSON struct {
-	Name    string `json:"name"`
-	Value   int64  `json:"value"`
-	Setting string `json:"setting,omitzero"` // the flag that changes it
-}
-
-func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {
-	limits := []limitJSON{
-		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
-		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
-		{Name: "maxContextsBodyBytes", Value: maxContextsBytes},
-		{Name: "maxBodyBytes", Value: maxBodyBytes},
-		{Name: "maxSdkDataBytes", Value: maxSDKDataBytes},
-		{Name: "maxPatchOperations", Value: maxPatchOps},
-		{Name: "maxInstructions", Value: maxInstructions},
-		{Name: "maxJsonDepth", Value: maxDepth},
-		{Name: "maxImportBytes", Value: s.maxImport, Setting: "--max-import"},
-	}
-	return writeJSON(w, http.StatusOK, collection[limitJSON]{
-		Items: limits, TotalCount: len(limits), Links: links{"self": apiLink("/limits")},
-	})
 }

@@ -120,6 +120,8 @@ func routes() []route {
 			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",
 			actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listContextSegments,
 		},
+		{method: "GET", path: environment + "/followers", actions: needs(policy.ViewProject), serve: (*server).listFollowers},
+		{method: "GET", path: environment + "/activity", actions: needs(policy.ViewProject), serve: (*server).watchActivity},
 		{method: "GET", path: environment + "/sdk-data", note: "administrators", serve: (*server).getSDKData},
 		{method: "PUT", path: environment + "/sdk-data", note: "administrators", serve: (*server).putSDKData},
 

@@ -15,8 +15,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"muster/internal/access"
+	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/api"
+	"muster/internal/delivery"
 	"muster/internal/history"
 	"muster/internal/ingest"
 	"muster/internal/segment"
@@ -37,10 +39,12 @@ const maxImport = 16 << 20
 
 // account is a whole installation in memory behind its API.
 type account struct {
-	api   http.Handler
-	store store.Store
-	log   *bytes.Buffer
-	token string
+	api      http.Handler
+	store    store.Store
+	delivery *delivery.Delivery
+	activity *activity.Activity
+	log      *bytes.Buffer
+	token    string
 }
 
 func newAccount(t testing.TB) *account {
@@ -70,13 +74,21 @@ func newAccount(t testing.TB) *account {
 	t.Cleanup(past.Close)
 	members := ingest.New(e, time.Now, silent)
 	t.Cleanup(members.Close)
-	a.api = api.New(rooms, members, past, access.New(e, time.Now), maxImport, time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
+	feeds := delivery.New(e, delivery.Options{Log: silent})
+	t.Cleanup(feeds.Close)
+	a.delivery, a.activity = feeds, activity.New(e)
+	t.Cleanup(a.activity.Close)
+	a.api = api.New(api.Rooms{
+		Admin: rooms, Ingest: members, History: past, Delivery: feeds, Activity: a.activity, Access: access.New(e, time.Now),
+	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }
 
 // as returns the same installation for another credential.
 func (a *account) as(token string) *account {
-	return &account{api: a.api, store: a.store, log: a.log, token: token}
+	other := *a
+	other.token = token
+	return &other
 }
 
 // reply is what the API answered.

@@ -42,12 +42,13 @@ var rooms = map[string]room{
 	"internal/admin":           {rank: 3, never: []string{"internal/connector"}},
 	"internal/history":         {rank: 3, never: []string{"internal/connector"}},
 	"internal/delivery":        {rank: 3, never: []string{"internal/connector"}},
+	"internal/activity":        {rank: 3, never: []string{"internal/connector"}},
 
 	"internal/store/pebblestore": {rank: 4, imports: []string{"internal/store", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},
 
-	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
-	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/activity", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},
 	"web":              {rank: 5, imports: []string{}},
 

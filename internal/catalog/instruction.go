@@ -13,8 +13,8 @@ import (
 	"muster/internal/segment"
 )
 
-// maxInstructionTargets is how many context keys one semantic patch of a segment may name.
-const maxInstructionTargets = 1500
+// MaxInstructionTargets is how many context keys one semantic patch of a segment may name.
+const MaxInstructionTargets = 1500
 
 // Instruction is one step of a semantic patch. Params is the instruction as decoded JSON: texts,
 // numbers as float64 or int, booleans, []any, map[string]any. Names are matched whatever their

@@ -59,8 +59,8 @@ func InstructMembers(ins []Instruction) (*MemberInstructions, error) {
 		return nil, fault.Invalidf("instructions about the members of a big segment need a request of their own")
 	case m.Import != "" && members > 1:
 		return nil, fault.Invalidf("processBigSegmentImport needs a request of its own")
-	case len(order) > maxInstructionTargets:
-		return nil, fault.Invalidf("the instructions name %d context keys; at most %d are allowed in one request", len(order), maxInstructionTargets)
+	case len(order) > MaxInstructionTargets:
+		return nil, fault.Invalidf("the instructions name %d context keys; at most %d are allowed in one request", len(order), MaxInstructionTargets)
 	}
 	for _, k := range order {
 		list := m.list(k.excluded, adds[k])

@@ -20,8 +20,8 @@ func (s *Segment) Instruct(ins []Instruction) error {
 			return a.err
 		}
 	}
-	if named > maxInstructionTargets {
-		return fault.Invalidf("the instructions name %d context keys; at most %d are allowed in one request", named, maxInstructionTargets)
+	if named > MaxInstructionTargets {
+		return fault.Invalidf("the instructions name %d context keys; at most %d are allowed in one request", named, MaxInstructionTargets)
 	}
 	n.Normalize()
 	*s = *n
@@ -80,7 +80,7 @@ func (s *Segment) instructTargets(a *arguments) int {
 		return 0
 	}
 	values := a.texts("values")
-	if len(values) > maxInstructionTargets {
+	if len(values) > MaxInstructionTargets {
 		return len(values)
 	}
 	if !add {

@@ -67,7 +67,7 @@ func checkParsed(t *testing.T, body []byte, p *Parsed, err error) {
 	b := p.Batch
 	received, skipped := 0, 0
 	for _, c := range b.Cohorts {
-		if c.ExternalID == "" || len(c.ExternalID) > maxCohortIDBytes || c.Name == "" {
+		if c.ExternalID == "" || len(c.ExternalID) > MaxCohortIDBytes || c.Name == "" {
 			t.Fatalf("cohort %q with name %q", c.ExternalID, c.Name)
 		}
 		received += c.Received

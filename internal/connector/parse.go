@@ -15,11 +15,15 @@ import (
 	"muster/internal/segment"
 )
 
+// Bounds of what a request may name: a tool's id of a cohort, and cohorts.
+const (
+	MaxCohortIDBytes = 512
+	MaxCohorts       = 1000
+)
+
 const (
 	maxEnvironmentBytes  = 128
 	maxKindBytes         = 256
-	maxCohortIDBytes     = 512
-	maxCohorts           = 1000
 	maxURLBytes          = 2048
 	maxNameRunes         = 256
 	maxDescriptionRunes  = 1024
@@ -326,8 +330,8 @@ func (r *request) cohort(empty bool) error {
 		return nil
 	case strings.TrimSpace(id) == "":
 		return notFound(idField)
-	case len(id) > maxCohortIDBytes:
-		return tooLong(idField, maxCohortIDBytes)
+	case len(id) > MaxCohortIDBytes:
+		return tooLong(idField, MaxCohortIDBytes)
 	}
 	r.batch.Cohorts = []segment.Cohort{{
 		ExternalID:  id,

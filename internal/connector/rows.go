@@ -184,8 +184,8 @@ func (r *request) lookUpCohort(w *walker) (int, error) {
 	if !ok {
 		id = b.Cohorts[0].ExternalID
 	}
-	if len(id) > maxCohortIDBytes {
-		return 0, fault.Invalidf("the cohort id of a member in the request payload is longer than %d bytes", maxCohortIDBytes)
+	if len(id) > MaxCohortIDBytes {
+		return 0, fault.Invalidf("the cohort id of a member in the request payload is longer than %d bytes", MaxCohortIDBytes)
 	}
 	name, named := r.overrideText(w, r.m.override.name)
 	at, known := r.rows.cohorts[id]
@@ -193,8 +193,8 @@ func (r *request) lookUpCohort(w *walker) (int, error) {
 	case known && named:
 		b.Cohorts[at].Name = cohortName(name, id)
 	case known:
-	case len(b.Cohorts) == maxCohorts:
-		return 0, fault.Invalidf("the request payload names more than %d cohorts", maxCohorts)
+	case len(b.Cohorts) == MaxCohorts:
+		return 0, fault.Invalidf("the request payload names more than %d cohorts", MaxCohorts)
 	default:
 		if !named {
 			name = b.Cohorts[0].Name

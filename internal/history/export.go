@@ -69,8 +69,8 @@ type Initiator struct{ Name, Email string }
 const (
 	// ExportAge is how long an export is kept.
 	ExportAge = 7 * 24 * time.Hour
-	// keptExports is how many finished exports of a segment are kept.
-	keptExports = 20
+	// KeptExports is how many finished exports of a segment are kept.
+	KeptExports = 20
 	// exportsAtOnce is how many are written at the same time, maxExports how many may wait.
 	exportsAtOnce = 2
 	maxExports    = 32

@@ -167,7 +167,7 @@ func (h *History) trimExports(ctx context.Context, env segment.EnvID, key segmen
 		}
 		oldest[id] = x.Created
 	}
-	for err == nil && len(oldest) > keptExports {
+	for err == nil && len(oldest) > KeptExports {
 		var first ExportID
 		for id, at := range oldest {
 			if first == "" || at.Before(oldest[first]) {

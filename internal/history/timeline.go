@@ -32,11 +32,10 @@ type TimelineItem struct {
 	Run      segment.Run
 }
 
-const (
-	// maxTimeline bounds the changes that a timeline tells of.
-	maxTimeline = 200
-	maxNear     = 5
-)
+// MaxTimeline is how many changes a timeline tells of.
+const MaxTimeline = 200
+
+const maxNear = 5
 
 // Timeline tells when a context joined and left a segment, and by which run.
 func (h *History) Timeline(ctx context.Context, who catalog.Caller, t Target, key string) (Timeline, error) {
@@ -81,8 +80,8 @@ func (h *History) trace(ctx context.Context, seg *catalog.Segment, hash segment.
 			to.CompleteSince = s.Since
 			return nil
 		}
-		if len(to.Items) == maxTimeline {
-			to.CompleteSince = to.Items[maxTimeline-1].At
+		if len(to.Items) == MaxTimeline {
+			to.CompleteSince = to.Items[MaxTimeline-1].At
 			return nil
 		}
 		run, _, err := h.store.RunAt(ctx, seg.Env, seg.Key, s.Revision)

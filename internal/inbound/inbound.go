@@ -20,6 +20,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"muster/internal/access"
+	"muster/internal/activity"
+	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/fault"
 	"muster/internal/ingest"
@@ -41,6 +43,7 @@ type Inbound struct {
 	ingest   *ingest.Ingest
 	access   *access.Access
 	tools    *connector.Registry
+	activity *activity.Activity
 	log      *slog.Logger
 	options  Options
 	large    *semaphore.Weighted // bytes of large bodies being parsed at once
@@ -48,10 +51,10 @@ type Inbound struct {
 	draining atomic.Bool
 }
 
-// New returns the endpoints.
-func New(i *ingest.Ingest, a *access.Access, tools *connector.Registry, log *slog.Logger, o Options) *Inbound {
+// New returns the endpoints. The activity is told of every call.
+func New(i *ingest.Ingest, a *access.Access, tools *connector.Registry, told *activity.Activity, log *slog.Logger, o Options) *Inbound {
 	return &Inbound{
-		ingest: i, access: a, tools: tools, log: log, options: o,
+		ingest: i, access: a, tools: tools, activity: told, log: log, options: o,
 		large: semaphore.NewWeighted(o.MaxBody), metrics: newMetrics(),
 	}
 }
@@ -71,6 +74,7 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	received time.Time
+	token    catalog.ID
 	tool     *connector.Manifest
 	parsed   *connector.Parsed
 	receipt  ingest.Receipt
@@ -94,6 +98,9 @@ func (c *call) push() error {
 	who, err := c.access.Caller(access.Credential(c.r.Header.Get("Authorization")))
 	if err != nil {
 		return err
+	}
+	if who.Token != nil {
+		c.token = who.Token.ID
 	}
 	tool, ok := c.tools.Lookup(c.r.PathValue("integrationKey"))
 	if !ok {
@@ -170,6 +177,25 @@ func (c *call) answer(err error) {
 		_, _ = c.w.Write(body) // the client is gone if this fails, and the ledger has the run
 	}
 	c.report(status, err)
+	c.tell(status, err)
+}
+
+// tell lets those who watch the environment see the call. It says nothing of members.
+func (c *call) tell(status int, err error) {
+	told := activity.Call{At: c.received, Path: c.r.URL.Path, Status: status, Token: c.token, Env: segment.EnvID(c.r.URL.Query().Get("environmentId"))}
+	if c.tool != nil {
+		told.Tool = string(c.tool.Key)
+	}
+	if c.parsed != nil && c.parsed.Batch.Environment != "" {
+		told.Env = c.parsed.Batch.Environment
+	}
+	if err != nil {
+		told.Message = oneLine(fault.From(err).Message)
+	}
+	if len(c.receipt.Runs) > 0 {
+		told.Run = c.receipt.Runs[0].ID
+	}
+	c.activity.Called(told)
 }
 
 // render returns the answer in the tool's own form if its manifest has one, else ours.

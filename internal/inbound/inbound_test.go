@@ -23,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"muster/internal/access"
+	"muster/internal/activity"
 	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/inbound"
@@ -44,9 +45,10 @@ const (
 // origin is the endpoints over a real store in memory.
 type origin struct {
 	*httptest.Server
-	store   *engine.Engine
-	inbound *inbound.Inbound
-	spool   string
+	store    *engine.Engine
+	inbound  *inbound.Inbound
+	activity *activity.Activity
+	spool    string
 }
 
 func newOrigin(t testing.TB, maxBody int64) *origin {
@@ -76,7 +78,9 @@ func newOriginOn(t testing.TB, dir string, disk vfs.FS, maxBody int64) *origin {
 		t.Fatal(err)
 	}
 	o := &origin{store: e, spool: t.TempDir()}
-	o.inbound = inbound.New(ingest.New(e, time.Now, log), access.New(e, time.Now), tools, log,
+	o.activity = activity.New(e)
+	t.Cleanup(o.activity.Close)
+	o.inbound = inbound.New(ingest.New(e, time.Now, log), access.New(e, time.Now), tools, o.activity, log,
 		inbound.Options{MaxBody: maxBody, SpoolDir: o.spool, Now: time.Now})
 	mux := http.NewServeMux()
 	for _, route := range inbound.Routes {
@@ -514,5 +518,54 @@ func TestAToolWithATemplateGetsItsOwnAnswer(t *testing.T) {
 	failed := o.post(t, "/api/v2/segment-targets/heap-inbound", []byte(`{"parameters":{}}`))
 	if err := json.Unmarshal([]byte(failed.body), &shape); err != nil || failed.status != http.StatusBadRequest || shape["status"] != "failure" {
 		t.Errorf("%d %s: %v", failed.status, failed.body, err)
+	}
+}
+
+func TestEveryCallIsToldToThoseWhoWatchWithoutItsMembers(t *testing.T) {
+	o := newOrigin(t, 1<<20)
+	env, ok := o.store.Environment(sampleEnvironment)
+	if !ok {
+		t.Fatal("no environment")
+	}
+	watch, err := o.activity.Watch(env, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Close()
+	calls := func() (calls []activity.Call) {
+		t.Helper()
+		for len(calls) == 0 {
+			events, err := watch.Next(t.Context(), 10*time.Second)
+			if err != nil || len(events) == 0 {
+				t.Fatalf("no call is told: %v", err)
+			}
+			for _, e := range events {
+				if e.Kind == activity.CallEvent {
+					calls = append(calls, e.Call)
+				}
+			}
+		}
+		return calls
+	}
+	const path = "/api/v2/segment-targets/rudderstack"
+	body := []byte(`{"environmentId":"` + string(sampleEnvironment) + `","cohortId":"c1","cohortName":"C","listData":{"add":[{"id":"ann"}],"remove":[]}}`)
+	if got := o.post(t, path, body); got.status != 204 {
+		t.Fatalf("%+v", got)
+	}
+	told := calls()
+	if c := told[0]; len(told) != 1 || c.Env != sampleEnvironment || c.Path != path || c.Tool != "rudderstack" || c.Status != 204 || c.Message != "" || c.Token == "" || c.Run == "" || c.At.IsZero() {
+		t.Errorf("%+v", told)
+	}
+	o.post(t, path, body, "Authorization", "api-nobody")
+	if c := calls()[0]; c.Status != 401 || c.Env != "" || c.Token != "" || c.Run != "" || c.Message == "" {
+		t.Errorf("%+v", c)
+	}
+	o.post(t, path, body, "Authorization", reader)
+	if c := calls()[0]; c.Status != 403 || c.Env != sampleEnvironment || c.Token == "" || c.Run != "" || c.Message == "" {
+		t.Errorf("%+v", c)
+	}
+	o.post(t, path, bytes.ReplaceAll(body, []byte(`"cohortId":"c1",`), nil))
+	if c := calls()[0]; c.Status != 400 || c.Env != sampleEnvironment || strings.Contains(c.Message, "ann") {
+		t.Errorf("%+v", c)
 	}
 }

@@ -249,6 +249,19 @@ func (i *Ingest) Importing(env segment.EnvID, key segment.Key) bool {
 	return i.jobs.of(segmentID{env, key}) != nil
 }
 
+// UnderWay returns the runs of the imports that are being read or sorted in an environment.
+func (i *Ingest) UnderWay(env segment.EnvID) []segment.Run {
+	i.jobs.mu.Lock()
+	defer i.jobs.mu.Unlock()
+	var runs []segment.Run
+	for id, j := range i.jobs.at {
+		if id.env == env {
+			runs = append(runs, j.state())
+		}
+	}
+	return runs
+}
+
 // Imports returns the imports of a segment, newest first, and how many there are. A limit of 0 means
 // no limit.
 func (i *Ingest) Imports(ctx context.Context, who catalog.Caller, t Target, limit, offset int) ([]segment.Run, int, error) {

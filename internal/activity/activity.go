@@ -1,0 +1,140 @@
+// Package activity is what goes on at this moment, as events for whoever watches an environment.
+//
+// It is told by the store what was written and by the transport of tools who called. Nobody who
+// writes or calls waits for those who watch: news goes through a bounded queue, and a watch whose
+// reader falls behind ends with [ErrSlow]. Nothing is replayed; whoever comes back reads the present
+// state first. Who may watch is decided by the caller.
+package activity
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/store"
+)
+
+const (
+	// maxWatches is how many may watch at once.
+	maxWatches = 256
+	// maxNews is how many writes and calls may wait to be passed on.
+	maxNews = 1024
+)
+
+// Activity passes on what goes on. It is safe for concurrent use.
+type Activity struct {
+	store    store.Writer
+	news     chan news
+	watching atomic.Int64 // how many watch, so that news without readers costs one look
+	missed   atomic.Bool  // something did not fit into news
+	done     chan struct{}
+	wait     sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	watches map[*Watch]struct{}
+	stop    func() // ends being told by the store; nil while nobody watches
+}
+
+// news is one of both.
+type news struct {
+	written *store.Written
+	call    *Call
+}
+
+// New returns the activity of a store.
+func New(s store.Writer) *Activity {
+	a := &Activity{store: s, news: make(chan news, maxNews), done: make(chan struct{}), watches: make(map[*Watch]struct{})}
+	a.wait.Go(a.serve)
+	return a
+}
+
+// Close ends every watch with [ErrClosed].
+func (a *Activity) Close() {
+	a.mu.Lock()
+	closed := a.closed
+	a.closed = true
+	for w := range a.watches {
+		w.fail(ErrClosed)
+	}
+	a.mu.Unlock()
+	if !closed {
+		close(a.done)
+	}
+	a.wait.Wait()
+}
+
+// Watch begins to watch an environment. Everything lets calls be seen that name no environment.
+func (a *Activity) Watch(env *catalog.Environment, everything bool) (*Watch, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || len(a.watches) >= maxWatches {
+		return nil, fault.Unavailablef("the activity can't be watched at this moment, at most %d watch at once; try again", maxWatches)
+	}
+	w := newWatch()
+	w.a, w.env, w.project, w.everything = a, env.ID, env.Project, everything
+	a.watches[w] = struct{}{}
+	a.watching.Add(1)
+	if a.stop == nil {
+		a.stop = a.store.Watch(func(what *store.Written) { a.tell(news{written: what}) })
+	}
+	return w, nil
+}
+
+func (a *Activity) leave(w *Watch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.watches[w]; !ok {
+		return
+	}
+	delete(a.watches, w)
+	a.watching.Add(-1)
+	if len(a.watches) == 0 {
+		a.stop()
+		a.stop = nil
+	}
+}
+
+// Called tells those who watch of a call.
+func (a *Activity) Called(c Call) {
+	if a.watching.Load() > 0 {
+		a.tell(news{call: &c})
+	}
+}
+
+// tell passes news on without waiting.
+func (a *Activity) tell(n news) {
+	select {
+	case a.news <- n:
+	default:
+		a.missed.Store(true)
+	}
+}
+
+func (a *Activity) serve() {
+	for {
+		select {
+		case n := <-a.news:
+			a.spread(n)
+		case <-a.done:
+			return
+		}
+	}
+}
+
+func (a *Activity) spread(n news) {
+	missed := a.missed.Swap(false)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for w := range a.watches {
+		switch {
+		case missed: // whoever comes back reads the present state
+			w.fail(ErrSlow)
+		case n.written != nil:
+			w.written(n.written)
+		default:
+			w.called(n.call)
+		}
+	}
+}

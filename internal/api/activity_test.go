@@ -1,0 +1,290 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"muster/internal/activity"
+	"muster/internal/delivery"
+	"muster/internal/segment"
+)
+
+// feed is an open activity stream.
+type feed struct {
+	t      testing.TB
+	reader *bufio.Reader
+	lastID int
+}
+
+// watch opens the activity stream of production.
+func (a *account) watch(t testing.TB) *feed {
+	t.Helper()
+	server := httptest.NewServer(a.api)
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a test that waits in vain fails
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v2"+environment+"/activity", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", a.token)
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+		t.Fatalf("%s, %v", res.Status, res.Header)
+	}
+	return &feed{t: t, reader: bufio.NewReader(res.Body)}
+}
+
+// event is one event of a stream; at reads its data.
+type event struct {
+	name string
+	reply
+}
+
+// next returns the next event, comments left out; false at the end of the stream.
+func (f *feed) next() (event, bool) {
+	f.t.Helper()
+	var e event
+	for {
+		line, err := f.reader.ReadString('\n')
+		if err != nil {
+			return e, false
+		}
+		field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch field {
+		case "id":
+			if f.lastID++; value != fmt.Sprint(f.lastID) {
+				f.t.Errorf("id %s follows %d", value, f.lastID-1)
+			}
+		case "event":
+			e.name = value
+		case "data":
+			e.text = []byte(value)
+			if err := json.Unmarshal(e.text, &e.body); err != nil {
+				f.t.Fatalf("%v in %s", err, value)
+			}
+		case "":
+			if e.name != "" {
+				return e, true
+			}
+		}
+	}
+}
+
+// await returns the first event of a name for which all of the conditions, as for want, hold.
+func (f *feed) await(name string, conditions ...string) event {
+	f.t.Helper()
+	var seen []string
+	for {
+		e, ok := f.next()
+		if !ok {
+			f.t.Fatalf("the stream ended without %s %q; it had %q", name, conditions, seen)
+		}
+		if e.name == name && e.holds(f.t, conditions...) {
+			return e
+		}
+		seen = append(seen, e.name+" "+string(e.text))
+	}
+}
+
+// holds reports whether the values at paths are as given, in JSON.
+func (r reply) holds(t testing.TB, pairs ...string) bool {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		b, err := json.Marshal(r.at(pairs[i]), json.Deterministic(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(b) != pairs[i+1] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestActivityTellsWhatGoesOn(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
+	f := a.watch(t)
+	a.must(t, 204, "", "POST", segments+"/vips/contexts", `{"included":{"add":["ann","bob"]}}`)
+	f.await("head", "revision", `3`)
+	f.await("segment", "key", `"vips"`, "members", `2`, "state", `"live"`, "revision", `3`)
+	f.await("run", "kind", `"edit"`, "added", `2`, "state", `"live"`)
+
+	a.must(t, 200, "", "PATCH", segments+"/vips", `[{"op":"replace","path":"/name","value":"Very important"}]`)
+	f.await("catalog", "kind", `"segment"`, "key", `"vips"`, "version", `2`)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"checkout","name":"Checkout"}`)
+	f.await("catalog", "kind", `"flag"`, "key", `"checkout"`, "version", `1`)
+	a.must(t, 204, "", "DELETE", "/flags/default/checkout", "")
+	f.await("catalog", "kind", `"flag"`, "key", `"checkout"`, "deleted", `true`)
+
+	at := time.UnixMilli(1_700_000_000_000)
+	a.activity.Called(activity.Call{At: at, Env: clientSideID, Path: "/api/v2/segment-targets/heap-inbound", Tool: "heap-inbound", Status: 204, Token: "t1", Run: "r1"})
+	got := f.await("call")
+	if string(got.text) != `{"at":1700000000000,"path":"/api/v2/segment-targets/heap-inbound","tool":"heap-inbound","status":204,"tokenId":"t1","runId":"r1"}` {
+		t.Errorf("a call is told as %s", got.text)
+	}
+	a.activity.Called(activity.Call{At: at, Path: "/api/v2/segment-targets/x", Status: 401, Message: "no token"})
+	f.await("call", "status", `401`, "message", `"no token"`)
+}
+
+func TestActivityTellsHowFarAnImportIs(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
+	f := a.watch(t)
+	first, rest := make(chan struct{}), make(chan struct{})
+	taken := make(chan int, 1)
+	go func() {
+		body := &pausing{first: strings.NewReader(strings.Repeat("user-1\n", 1<<19)), reached: first, wait: rest, rest: strings.NewReader("user-2\n")}
+		r := httptest.NewRequest(http.MethodPost, "/api/v2"+segments+"/vips/imports?mode=merge", body)
+		r.Header.Set("Content-Type", "text/csv")
+		r.Header.Set("Authorization", a.token)
+		w := httptest.NewRecorder()
+		a.api.ServeHTTP(w, r)
+		taken <- w.Code
+	}()
+	release := sync.OnceFunc(func() { close(rest) })
+	t.Cleanup(release)
+	<-first
+	e := f.await("run", "kind", `"import"`, "state", `"received"`)
+	f.await("segment", "key", `"vips"`, "state", `"syncing"`)
+	for e.at("progress.bytesRead") == float64(0) {
+		e = f.await("run", "kind", `"import"`, "state", `"received"`)
+	}
+	release()
+	if status := <-taken; status != 204 {
+		t.Fatalf("%d", status)
+	}
+	f.await("run", "kind", `"import"`, "state", `"live"`, "added", `2`)
+	f.await("segment", "key", `"vips"`, "state", `"live"`, "members", `2`)
+}
+
+// pausing is a body that stops in the middle.
+type pausing struct {
+	first, rest   *strings.Reader
+	reached, wait chan struct{}
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	if p.first.Len() > 0 {
+		return p.first.Read(b)
+	}
+	if p.reached != nil {
+		close(p.reached)
+		p.reached = nil
+		<-p.wait
+	}
+	return p.rest.Read(b)
+}
+
+func TestActivityEnds(t *testing.T) {
+	const reader = `{"name":"r","role":"reader"}`
+	tests := map[string]func(a, watcher *account){
+		"with the token": func(a, _ *account) {
+			list := a.must(t, 200, "", "GET", "/tokens?showAll=true", "")
+			for i := range 2 {
+				if list.at(fmt.Sprintf("items.%d.name", i)) == "r" {
+					a.must(t, 204, "", "DELETE", fmt.Sprintf("/tokens/%s", list.at(fmt.Sprintf("items.%d._id", i))), "")
+				}
+			}
+		},
+		"with the environment": func(a, _ *account) {
+			a.must(t, 204, "", "DELETE", environment, "")
+		},
+		"with the process": func(a, _ *account) { a.activity.Close() },
+	}
+	for name, end := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t)
+			watcher := a.as(a.newToken(t, reader))
+			f := watcher.watch(t)
+			end(a, watcher)
+			for {
+				if _, ok := f.next(); !ok {
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestActivityAndFollowersAreForThoseWhoMayViewTheProject(t *testing.T) {
+	a := newAccount(t)
+	stranger := a.as(a.newToken(t, `{"name":"s","inlineRole":[{"effect":"allow","actions":["*"],"resources":["proj/other"]}]}`))
+	for _, path := range []string{"/activity", "/followers"} {
+		stranger.must(t, 404, "Error", "GET", environment+path, "")
+		a.must(t, 404, "Error", "GET", "/projects/default/environments/none"+path, "")
+	}
+	reader := a.as(a.newToken(t, `{"name":"r","role":"reader"}`))
+	reader.must(t, 200, "", "GET", environment+"/followers", "").want(t, "items", `[]`, "totalCount", `0`)
+	f := reader.watch(t)
+	a.activity.Called(activity.Call{Path: "/nobody", Status: 401}) // names no environment: not theirs to see
+	a.activity.Called(activity.Call{Env: clientSideID, Path: "/here", Status: 204})
+	if e := f.await("call"); e.at("path") != "/here" {
+		t.Errorf("a reader saw %s", e.text)
+	}
+}
+
+func TestFollowers(t *testing.T) {
+	a := newAccount(t)
+	f := a.watch(t)
+	s, err := a.delivery.Subscribe(t.Context(), clientSideID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := a.delivery.Attend(delivery.Peer{Side: delivery.ServerSide, Name: "GoClient", Version: "7.14.6", Address: "10.0.0.7"}, s)
+	p, err := a.delivery.Ping(t.Context(), clientSideID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.delivery.Attend(delivery.Peer{Side: delivery.ClientSide, Name: "JSClient"}, p)()
+	for _, stream := range []delivery.Stream{s, p} {
+		for m := (delivery.Message{Bytes: []byte{0}}); len(m.Bytes) > 0; {
+			if m, err = stream.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	a.must(t, 200, "", "GET", environment+"/followers", "").want(t, "totalCount", `2`, "items.0._id", `"sdk-1"`, "items.0.kind", `"sdk"`,
+		"items.0.name", `"GoClient"`, "items.0.version", `"7.14.6"`, "items.0.address", `"10.0.0.7"`, "items.0.count", `1`, "items.0.state", `"current"`,
+		"items.0.revision", `1`, "items.0.lagRevisions", `0`, "items.0.lagSeconds", `0`, "items.1.kind", `"stream"`, "items.1._id", `"stream-2"`)
+	f.await("follower", "_id", `"sdk-1"`, "state", `"current"`, "revision", `1`)
+	leave()
+	f.await("follower", "_id", `"sdk-1"`, "gone", `true`)
+}
+
+func TestLimitsAreAllNamedOnce(t *testing.T) {
+	a := newAccount(t)
+	got := a.must(t, 200, "", "GET", "/limits", "")
+	var names []string
+	for i := range int(got.at("totalCount").(float64)) { //nolint:forcetypeassert // the test fails if it is none
+		name := fmt.Sprint(got.at(fmt.Sprintf("items.%d.name", i)))
+		if slices.Contains(names, name) {
+			t.Errorf("%s is there twice", name)
+		}
+		if v, ok := got.at(fmt.Sprintf("items.%d.value", i)).(float64); !ok || v <= 0 {
+			t.Errorf("%s is %v", name, got.at(fmt.Sprintf("items.%d.value", i)))
+		}
+		names = append(names, name)
+	}
+	for name, value := range map[string]int64{"maxMemberKeyBytes": segment.MaxKeyBytes, "maxImportBytes": maxImport, "maxIngestBodyBytes": 1 << 28} {
+		i := slices.Index(names, name)
+		if i < 0 || got.at(fmt.Sprintf("items.%d.value", i)) != float64(value) {
+			t.Errorf("%s is missing or not %d", name, value)
+		}
+	}
+}
