@@ -12,45 +12,50 @@ import (
 // Guard is the limits of a segment as they count.
 type Guard struct {
 	segment.Guard
-	// Inherited are the limits that come from the environment or are the default.
+	// Inherited are the limits that were set somewhere else or are the default.
 	Inherited []segment.GuardField
 }
 
+// guardOf returns the guard of a segment as somebody sees it.
 func guardOf(e *catalog.Environment, s *catalog.Segment) Guard {
-	g := e.Guard.Over(segment.DefaultGuard)
-	if s == nil {
-		return Guard{g, e.Guard.Inherited()}
-	}
-	return Guard{s.Guard.Over(g), s.Guard.Inherited()}
+	return Guard{e.GuardOf(s), s.Guard.Inherited()}
 }
 
-// Guard returns the guard of a segment, or with an empty key the one that the segments of the
+func guardOfSource(e *catalog.Environment, source string) Guard {
+	settings := e.Guard
+	if source != "" {
+		settings = e.SourceGuards[source]
+	}
+	return Guard{e.GuardOfSource(source), settings.Inherited()}
+}
+
+// Guard returns the guard of a segment, or the one that the segments of a source or of the
 // environment inherit.
-func (a *Admin) Guard(_ context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key) (Guard, error) {
+func (a *Admin) Guard(_ context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, of catalog.GuardScope) (Guard, error) {
 	_, env, err := viewEnvironment(a.store, who, p, e)
 	if err != nil {
 		return Guard{}, err
 	}
-	if key == "" {
-		return guardOf(env, nil), nil
+	if of.Segment == "" {
+		return guardOfSource(env, of.Source), nil
 	}
-	s, err := findSegment(a.store, env, key)
+	s, err := findSegment(a.store, env, of.Segment)
 	if err != nil {
 		return Guard{}, err
 	}
 	return guardOf(env, s), nil
 }
 
-// ChangeGuard runs change on the limits that are set on a segment, or with an empty key on its
-// environment; limits that it sets to nil are inherited. The caller needs updateGuard on the segment,
-// for an environment on all of its segments. change may run more than once.
-func (a *Admin) ChangeGuard(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key, how Change, change func(*segment.GuardSettings) error) (Guard, error) {
+// ChangeGuard runs change on the limits that are set on a segment, a source or an environment; limits
+// that it sets to nil are inherited. The caller needs updateGuard on the segment, for a source or an
+// environment on all of its segments. change may run more than once.
+func (a *Admin) ChangeGuard(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, of catalog.GuardScope, how Change, change func(*segment.GuardSettings) error) (Guard, error) {
 	_, env, err := findEnvironment(a.store, p, e)
 	if err != nil {
 		return Guard{}, err
 	}
 	scope := store.Scope{Env: env.ID}
-	if key == "" {
+	if of.Segment == "" {
 		scope = store.Scope{Project: p}
 	}
 	var result Guard
@@ -60,11 +65,11 @@ func (a *Admin) ChangeGuard(ctx context.Context, who catalog.Caller, p catalog.P
 			return err
 		}
 		w := guardChange{Admin: a, tx: tx, who: who, how: how, project: project, env: env}
-		if key == "" {
-			result, err = w.environment(change)
+		if of.Segment == "" {
+			result, err = w.environment(of.Source, change)
 			return err
 		}
-		s, err := findSegment(tx, env, key)
+		s, err := findSegment(tx, env, of.Segment)
 		if err != nil {
 			return err
 		}
@@ -126,16 +131,33 @@ func (w *guardChange) segment(before *catalog.Segment, change func(*segment.Guar
 	return guardOf(w.env, after), w.audit(w.tx, w.who, es, d)
 }
 
-func (w *guardChange) environment(change func(*segment.GuardSettings) error) (Guard, error) {
-	settings, es, err := w.settings(w.env.Guard, catalog.SegmentResource(w.project, w.env, "", nil), change)
+func (w *guardChange) environment(source string, change func(*segment.GuardSettings) error) (Guard, error) {
+	before := w.env.Guard
+	if source != "" {
+		before = w.env.SourceGuards[source]
+	}
+	settings, es, err := w.settings(before, catalog.SegmentResource(w.project, w.env, "", nil), change)
 	if err != nil || len(es) == 0 {
-		return guardOf(w.env, nil), err
+		return guardOfSource(w.env, source), err
 	}
 	after := w.env.Clone()
-	after.Guard = settings
+	switch {
+	case source == "":
+		after.Guard = settings
+	case settings == nil:
+		delete(after.SourceGuards, source)
+	default:
+		if after.SourceGuards == nil {
+			after.SourceGuards = make(map[string]*segment.GuardSettings)
+		}
+		after.SourceGuards[source] = settings
+	}
 	after.Version++
+	if err := after.Validate(); err != nil {
+		return Guard{}, err
+	}
 	w.tx.PutEnvironment(after)
 	d := environmentDone("updated the guard of", w.project, w.env, after)
 	d.how = w.how
-	return guardOf(after, nil), w.audit(w.tx, w.who, es, d)
+	return guardOfSource(after, source), w.audit(w.tx, w.who, es, d)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -123,10 +124,16 @@ func guardOf(r *http.Request, g admin.Guard) guardJSON {
 	return j
 }
 
-// getGuard answers with the guard of a segment, or with the one that an environment hands down.
+// guardScopeOf says whose guard a path names. Integration keys are the same in any case.
+func guardScopeOf(r *http.Request) catalog.GuardScope {
+	return catalog.GuardScope{Segment: segmentPathOf(r).key, Source: strings.ToLower(r.PathValue("integrationKey"))}
+}
+
+// getGuard answers with the guard of a segment, or with the one that a source or an environment hands
+// down.
 func (s *server) getGuard(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at := segmentPathOf(r)
-	g, err := s.admin.Guard(r.Context(), who, at.project, at.env, at.key)
+	g, err := s.admin.Guard(r.Context(), who, at.project, at.env, guardScopeOf(r))
 	if err != nil {
 		return err
 	}
@@ -145,7 +152,7 @@ func (s *server) patchGuard(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	g, err := s.admin.ChangeGuard(r.Context(), who, at.project, at.env, at.key, how, func(set *segment.GuardSettings) error {
+	g, err := s.admin.ChangeGuard(r.Context(), who, at.project, at.env, guardScopeOf(r), how, func(set *segment.GuardSettings) error {
 		return changeGuard(set, members)
 	})
 	if err != nil {

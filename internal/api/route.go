@@ -115,6 +115,8 @@ func routes() []route {
 		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
 		{method: "GET", path: environment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
 		{method: "PATCH", path: environment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
+		{method: "GET", path: environment + "/sources/{integrationKey}/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
+		{method: "PATCH", path: environment + "/sources/{integrationKey}/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
 		{method: "GET", path: environment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns},
 		{
 			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",

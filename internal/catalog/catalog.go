@@ -80,6 +80,8 @@ type Environment struct {
 	Version            int // grows with every change
 	// Guard holds the limits that were set for the segments of the environment.
 	Guard *segment.GuardSettings
+	// SourceGuards holds those that were set for the segments of a source, by integration key.
+	SourceGuards map[string]*segment.GuardSettings
 }
 
 // ExpiringKey is a rotated SDK key that still works until Expiry.

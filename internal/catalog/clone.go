@@ -21,6 +21,7 @@ func (e *Environment) Clone() *Environment {
 	c.Tags = slices.Clone(e.Tags)
 	c.ExpiringSDKKeys = slices.Clone(e.ExpiringSDKKeys)
 	c.Guard = e.Guard.Clone()
+	c.SourceGuards = cloneGuards(e.SourceGuards)
 	return &c
 }
 

@@ -79,7 +79,7 @@ func (e *Environment) Validate() error {
 	if err := CheckSecret("mobile key", MobileKeyPrefix, e.MobileKey); err != nil {
 		return err
 	}
-	if err := e.Guard.Validate(); err != nil {
+	if err := e.checkGuards(); err != nil {
 		return err
 	}
 	return checkTags(e.Tags)

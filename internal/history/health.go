@@ -104,9 +104,9 @@ func (ps *pulses) put(id pulseID, p heldPulse) {
 
 // Health returns the state of an unbounded segment. It costs few reads, so that lists can show it.
 func (h *History) Health(ctx context.Context, seg *catalog.Segment) (Health, error) {
-	out := Health{State: Live, Guard: seg.Guard.Over(segment.DefaultGuard)}
+	out := Health{State: Live, Guard: segment.DefaultGuard}
 	if env, ok := h.store.Environment(seg.Env); ok {
-		out.Guard = seg.Guard.Over(env.Guard.Over(segment.DefaultGuard))
+		out.Guard = env.GuardOf(seg)
 	}
 	points, err := h.store.Points(seg.Env, seg.Key)
 	if err != nil {

@@ -11,11 +11,6 @@ import (
 	"muster/internal/store"
 )
 
-// guardOf returns the limits of a segment and where the one that a reason is about was set.
-func guardOf(env *catalog.Environment, seg *catalog.Segment) segment.Guard {
-	return seg.Guard.Over(env.Guard.Over(segment.DefaultGuard))
-}
-
 // setOn says where the limit for a reason was set.
 func setOn(env *catalog.Environment, seg *catalog.Segment, reason segment.HoldReason) string {
 	has := func(s *segment.GuardSettings) bool {
@@ -30,14 +25,12 @@ func setOn(env *catalog.Environment, seg *catalog.Segment, reason segment.HoldRe
 			return s.Shrink != nil
 		}
 	}
-	switch {
-	case has(seg.Guard):
-		return "segment"
-	case has(env.Guard):
-		return "environment"
-	default:
-		return "default"
+	for _, l := range env.GuardLayers(seg, "") {
+		if has(l.GuardSettings) {
+			return l.SetOn
+		}
 	}
+	return "default"
 }
 
 // tripped ends an update whose changes the guard holds back: it is made again with them parked.
@@ -48,7 +41,7 @@ func (t *tripped) Error() string { return "the guard holds the run" }
 // inspect returns an error of type tripped, or a refusal, if the guard must hold what a sync does.
 // Applied says that the write has applied it as a delta.
 func inspect(tx store.Tx, env *catalog.Environment, seg *catalog.Segment, s segment.Sync, applied bool, at time.Time) error {
-	g := guardOf(env, seg)
+	g := env.GuardOf(seg)
 	added, removed := tx.Recent(env.ID, seg.Key, at.Add(-g.Window))
 	if applied { // it is among what was done lately
 		added, removed = added-s.Added, removed-s.Removed

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"muster/internal/catalog"
+	"muster/internal/connector"
 	"muster/internal/fault"
 	"muster/internal/ingest"
 	"muster/internal/segment"
@@ -127,6 +128,30 @@ func TestAGuardCanRefuse(t *testing.T) {
 	}
 	if open, err := h.store.Sessions(production); err != nil || len(open) > 0 {
 		t.Errorf("sessions %v, %v", open, err)
+	}
+}
+
+func TestTheGuardOfASourceCountsForItsSegmentsAlone(t *testing.T) {
+	h := newHouse(t)
+	t.Cleanup(h.Close)
+	env, _ := h.store.Environment(production)
+	env = env.Clone()
+	few, shrink := int64(1), 10.0
+	env.SourceGuards = map[string]*segment.GuardSettings{"rudderstack": {Members: &few, Shrink: &shrink}}
+	if _, err := h.store.Update(t.Context(), store.Scope{Project: "web"}, func(tx store.Tx) error { tx.PutEnvironment(env); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []connector.Key{"rudderstack", "heap-inbound"} {
+		added, removed := batch(cohort("trial", "Trial", "+ann", "+ben", "+cleo")), batch(cohort("trial", "Trial", "-ann"))
+		added.Tool, removed.Tool = tool, tool
+		h.push(t, syncToken, added)
+		run := h.push(t, syncToken, removed).Runs[0]
+		if held := run.State == segment.RunHeld; held != (tool == "rudderstack") {
+			t.Errorf("%s: %+v", tool, run)
+		}
+		if run.Hold != nil && (run.Hold.SetOn != "source" || run.Hold.Limit != 10) {
+			t.Errorf("%s: %+v", tool, run.Hold)
+		}
 	}
 }
 
