@@ -85,13 +85,14 @@ func (s *splitter) split(ctx context.Context, inFlight chan<- struct{}, work cha
 			return err
 		}
 		b.n = n
+		last := b.broken != "" // once handed over, the block is its parser's
 		select {
 		case inFlight <- struct{}{}:
 			work <- b
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if b.broken != "" {
+		if last {
 			return nil
 		}
 	}
