@@ -227,7 +227,7 @@ func TestWhatHappensInTheMiddleOfAnUpload(t *testing.T) {
 		s := a.begin(t, server.URL, a.token, "?mode=replace", "cleo\n")
 		_ = s.to.CloseWithError(io.ErrClosedPipe)
 		<-s.reply
-		for a.must(t, 200, "", "GET", listPath+"/imports?limit=1", "").str("items.0.status") == "preparing" && t.Context().Err() == nil {
+		for a.must(t, 200, "", "GET", listPath, "").at("_importInProgress") == true && t.Context().Err() == nil {
 		}
 		a.must(t, 200, "", "GET", listPath+"/imports?limit=1", "").want(t, "items.0.status", `"stopped"`, "items.0.error.message", `"the upload ends early; send the whole list again"`)
 	})
