@@ -124,6 +124,8 @@ func TestListsThatNobodyCanReadChangeNothing(t *testing.T) {
 // nothingLeft checks that no import left anything behind that only an import at work needs.
 func (a *account) nothingLeft(t testing.TB) {
 	t.Helper()
+	for a.must(t, 200, "", "GET", listPath, "").at("_importInProgress") == true && t.Context().Err() == nil {
+	}
 	open, err := a.store.Sessions(segment.EnvID(clientSideID))
 	if err != nil || len(open) > 0 {
 		t.Errorf("sessions %v, %v", open, err)
