@@ -198,3 +198,54 @@ func BenchmarkOpenWithPending(b *testing.B) {
 		d.reopen(b)
 	}
 }
+
+// BenchmarkGraves takes a list that removes 200,000 members off the log, and walks through what is
+// left: as many removes.
+func BenchmarkGraves(b *testing.B) {
+	const members = 200_000
+	list := func(ops segment.Ops) *segment.Changes {
+		c := &segment.Changes{}
+		for i := range members {
+			c.Append(userKey(i), ops)
+		}
+		return c
+	}
+	for _, what := range []string{"bury", "walk"} {
+		b.Run(what, func(b *testing.B) {
+			d := onDisk(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				d.pushChanges(b, "vip", list(segment.Include))
+				d.pushChanges(b, "vip", list(segment.Uninclude))
+				if what == "walk" {
+					if err := d.Bury(b.Context(), testEnv); err != nil {
+						b.Fatal(err)
+					}
+				}
+				c, err := d.Resume(b.Context(), testEnv, segment.Cursor{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				if what == "bury" {
+					if err := d.Bury(b.Context(), testEnv); err != nil {
+						b.Fatal(err)
+					}
+					continue
+				}
+				n := 0
+				for _, err := range d.Walk(b.Context(), testEnv, c) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+				if n != members {
+					b.Fatalf("the walk has %d changes", n)
+				}
+			}
+			b.ReportMetric(float64(members)*float64(b.N)/b.Elapsed().Seconds(), "members/s")
+		})
+	}
+}
