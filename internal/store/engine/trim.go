@@ -39,8 +39,10 @@ func (e *Engine) tendAll(ctx context.Context) {
 func (env *environment) tend(ctx context.Context) error {
 	env.tending.Lock()
 	defer env.tending.Unlock()
-	if err := env.bury(ctx); err != nil {
-		return err
+	if env.e.room() == nil { // deletion frees some, graves take some
+		if err := env.bury(ctx); err != nil {
+			return err
+		}
 	}
 	return env.trim(ctx)
 }
@@ -203,6 +205,9 @@ func (e *Engine) namedInLog(ctx context.Context, id segment.EnvID) ([]namedInLog
 
 // foldUpTo folds what keeps entries up to a revision from being deleted.
 func (env *environment) foldUpTo(ctx context.Context, rev segment.Revision) error {
+	if env.e.room() != nil {
+		return nil
+	}
 	for _, u := range env.e.unfolded(func(m *membership) bool { return m.env == env.id && m.from <= rev }) {
 		if err := env.e.fold(ctx, u.m); err != nil && !errors.Is(err, store.ErrNoEnvironment) && !errors.Is(err, store.ErrCorrupt) {
 			return err
