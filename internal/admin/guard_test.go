@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"muster/internal/admin"
+	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/segment"
 )

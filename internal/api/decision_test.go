@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,8 @@ type decision struct {
 	denied           int // 0: 403
 	// hidden is the answer to a credential from which the object is hidden; 0: 404.
 	hidden int
+	// endless is answered until the caller leaves.
+	endless bool
 	// anybody serves every access token, nobody only administrators, open needs no credential.
 	anybody, nobody, open bool
 }
@@ -140,8 +144,15 @@ var decisions = []decision{
 	{call: "DELETE /projects/{projectKey}/environments/{environmentKey}", path: env, needs: []string{"deleteEnvironment" + onEnv}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/guard", path: env + "/guard", needs: []string{view}},
 	{call: "PATCH /projects/{projectKey}/environments/{environmentKey}/guard", path: env + "/guard", body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onEnv + ":segment/*"}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sources/{integrationKey}/guard", path: env + "/sources/amplitude/guard", needs: []string{view}},
+	{
+		call: "PATCH /projects/{projectKey}/environments/{environmentKey}/sources/{integrationKey}/guard", path: env + "/sources/amplitude/guard",
+		body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onEnv + ":segment/*"},
+	},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/runs", path: env + "/runs", needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/followers", path: env + "/followers", needs: []string{view}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/activity", path: env + "/activity", needs: []string{view}, endless: true},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", nobody: true},
 	{call: "PUT /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", body: `{"flags":{},"segments":{}}`, nobody: true},
 
@@ -272,6 +283,9 @@ func (d *decision) check(t *testing.T) {
 		if d.form != "" {
 			header = []string{"Content-Type", d.form}
 		}
+		if d.endless {
+			from = from.leaving()
+		}
 		got := from.call(t, method, names.Replace(d.path), names.Replace(d.body), header...)
 		if success := got.status < 300; success != (want == 200) || !success && got.status != want {
 			t.Errorf("%s: %d %s, want %d", who, got.status, got.text, want)
@@ -292,6 +306,17 @@ func (d *decision) check(t *testing.T) {
 	default:
 		d.checkNeeds(t, a, needs, ask)
 	}
+}
+
+// leaving returns the account for a caller that leaves as soon as it has asked.
+func (a *account) leaving() *account {
+	other := *a
+	other.api = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		cancel()
+		a.api.ServeHTTP(w, r.WithContext(ctx))
+	})
+	return &other
 }
 
 func (d *decision) checkNeeds(t *testing.T, a *account, needs []string, ask func(who string, from *account, want int)) {
