@@ -16,6 +16,7 @@ type gauges struct {
 	sdk      *sdk.Handler
 
 	free, size, reserve                                                   *prometheus.Desc
+	damaged                                                               *prometheus.Desc
 	head, members, segments                                               *prometheus.Desc
 	connections, evaluations, events, updates, slow, unservable, received *prometheus.Desc
 }
@@ -32,6 +33,7 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 		reserve:     desc("disk_reserve_bytes", "What is kept free of the disk; below it pushes are answered 429.", nil),
 		head:        desc("log_revision", "Newest durable revision of the environment's log.", environment),
 		segments:    desc("segments", "Segments of the environment.", environment),
+		damaged:     desc("segments_damaged", "Segments of the environment whose stored members can't be read whole.", environment),
 		members:     desc("segment_members", "Contexts that the environment's unbounded segments hold, summed.", environment),
 		connections: desc("stream_connections", "Streams that are open, by kind.", []string{"kind"}),
 		evaluations: desc("evaluations_total", "Evaluations of a context for client-side SDKs.", nil),
@@ -45,7 +47,7 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.free, g.size, g.reserve, g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
+	for _, d := range []*prometheus.Desc{g.free, g.size, g.reserve, g.damaged, g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
 		ch <- d
 	}
 }
@@ -65,12 +67,16 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			if err != nil {
 				continue // deleted between the two reads
 			}
-			segments, members := 0, int64(0)
+			segments, members, damaged := 0, int64(0), 0
 			for _, s := range g.store.Segments(e.ID) {
 				segments++
 				counts, _ := view.Counts(s.Ref())
 				members += counts.Included + counts.Excluded
+				if g.store.Damage(e.ID, s.Ref()) != nil {
+					damaged++
+				}
 			}
+			gauge(g.damaged, float64(damaged), labels...)
 			gauge(g.head, float64(view.Revision()), labels...)
 			gauge(g.segments, float64(segments), labels...)
 			gauge(g.members, float64(members), labels...)

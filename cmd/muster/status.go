@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
+	"muster/internal/catalog"
 	"muster/internal/delivery"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -89,6 +91,9 @@ func (s *status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 			synchronized, ok := s.delivery.SynchronizedOn(e.ID)
 			env.Revision = head
 			env.BigSegmentStatus = bigSegmentStatus{Available: ok, PotentiallyStale: !ok, LastSynchronizedOn: synchronized.UnixMilli()}
+			if s.damaged(e.ID) {
+				answer.Status = "degraded"
+			}
 			if err != nil || !ok {
 				env.Status, env.ConnectionStatus.State, answer.Status = "disconnected", "INTERRUPTED", "degraded"
 			}
@@ -98,6 +103,13 @@ func (s *status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(answer) // the reader is gone if this fails
+}
+
+// damaged reports whether stored members of an environment can't be read. Which, its segments tell.
+func (s *status) damaged(env segment.EnvID) bool {
+	return slices.ContainsFunc(s.store.Segments(env), func(seg *catalog.Segment) bool {
+		return s.store.Damage(env, seg.Ref()) != nil
+	})
 }
 
 // masked hides a credential the way the Relay Proxy does: its kind and its last five characters.

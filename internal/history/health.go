@@ -20,7 +20,7 @@ const (
 	Live   State = "live"
 	Held   State = "held"   // the guard keeps a run
 	Stale  State = "stale"  // no run came for much longer than usual
-	Failed State = "failed" // the newest run was refused
+	Failed State = "failed" // the newest run was refused, or stored members can't be read
 )
 
 // Health is the state of a segment's syncs and what it follows from.
@@ -124,6 +124,8 @@ func (h *History) Health(ctx context.Context, seg *catalog.Segment) (Health, err
 		}
 	}
 	switch {
+	case h.store.Damage(seg.Env, seg.Ref()) != nil:
+		out.State = Failed
 	case seg.Hold != nil:
 		out.State = Held
 	case run.State == segment.RunRejected && run.Kind != segment.EditRun:

@@ -400,6 +400,9 @@ type Health interface {
 	// a fault of kind Unavailable, or waits: changes of members, lists, documents, the writing of
 	// files in the background. Reads, rollbacks, deletions and what people configure go on.
 	Room() (Room, error)
+	// Damage returns why the members of a ref can't be read whole, as far as somebody came upon it; the
+	// error wraps ErrCorrupt. A list of all members that is published, or a point, heals it.
+	Damage(segment.EnvID, segment.Ref) error
 }
 
 // Room is the room on the disk, in bytes.

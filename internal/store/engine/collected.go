@@ -14,6 +14,9 @@ import (
 func (e *Engine) Collected(ctx context.Context, id segment.EnvID, k segment.Key, run segment.RunID) (store.Members, error) {
 	name := sessionID{id, k, run}
 	s, journal, now, err := e.collecting(name)
+	if err == nil {
+		err = s.whole()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("session %s of segment %s: %w", run, k, err)
 	}

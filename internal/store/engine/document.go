@@ -185,8 +185,8 @@ func (e *Engine) DocumentList(ctx context.Context, env segment.EnvID, prefix str
 			if err == nil && e.hidden(r.Key) {
 				continue
 			}
-			if err == nil {
-				err = decodeJSON(r, &row)
+			if err == nil && decodeJSON(r, &row) != nil {
+				continue // it was reported at the start, and must not hide the others
 			}
 			if err != nil {
 				yield(store.DocumentEntry{}, fmt.Errorf("list documents: %w", err))
@@ -203,11 +203,14 @@ func (e *Engine) DocumentList(ctx context.Context, env segment.EnvID, prefix str
 func (e *Engine) retainDocuments(ctx context.Context) error {
 	for r, err := range e.log.Rows(ctx, tableDocument, nil, false) {
 		if err != nil {
-			return err
+			return e.omit("documents", err)
 		}
 		files, err := filesNamed(r)
 		if err != nil {
-			return err
+			if err := e.omit("document", err); err != nil {
+				return err
+			}
+			continue
 		}
 		e.retain(files...)
 	}

@@ -70,8 +70,8 @@ func (e *Engine) filesOf(ctx context.Context, id segment.EnvID) ([]store.FileID,
 				return nil, fmt.Errorf("list rows of table %d: %w", table, err)
 			}
 			named, err := filesNamed(row)
-			if err != nil {
-				return nil, err
+			if err != nil { // the next start sweeps what it named
+				e.o.Logger.Error("a row of a deleted environment can't be read", "environment", id, "error", err)
 			}
 			files = append(files, named...)
 		}

@@ -146,6 +146,7 @@ type Engine struct {
 	dropped      sync.Map                                       // segment.EnvID of environments whose rows are not gone yet
 
 	closed        atomic.Bool
+	omitted       int                   // things that could not be read at the start
 	low           atomic.Bool           // the disk reserve was touched when somebody asked last
 	failure       atomic.Pointer[error] // set once
 	ledger        ledger

@@ -1,6 +1,9 @@
 package engine
 
-import "muster/internal/segment"
+import (
+	"muster/internal/segment"
+	"muster/internal/store"
+)
 
 // Ticks returns a function that does what the folder does when its ticker ticks. The ticker itself
 // can't run in a synctest bubble: rosters share encoders that other tests use outside.
@@ -66,4 +69,13 @@ func (e *Engine) Graves(id segment.EnvID, ref segment.Ref) (files, entries int) 
 		entries += int(f.n)
 	}
 	return len(g.files), entries
+}
+
+// Tables are those of which a damaged row must not stop a start.
+func Tables() map[string]store.Table {
+	return map[string]store.Table{
+		"membership": tableMembership, "keys": tableKeys, "run": tableRun, "count of runs": tableRunTally, "index of runs": tableRunIndex,
+		"point": tablePoint, "tail of a point": tableTail, "publication": tablePublication, "session": tableSession, "page": tablePage,
+		"journal": tableJournal, "document": tableDocument, "audit": tableAudit, "run of a revision": tableRunOfRevision, "idempotency": tableIdempotency,
+	}
 }

@@ -269,6 +269,7 @@ func (env *environment) unfreeze(m *membership, at *frozenAt, why error) {
 	m.from = at.from
 	m.failed = at
 	m.damaged = errors.Is(why, store.ErrCorrupt)
+	m.hurt(why)
 }
 
 // choose decides how many layers to merge: all tables and the rosters named in between, then

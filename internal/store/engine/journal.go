@@ -18,6 +18,7 @@ type journal struct {
 	from   uint64   // number of the first record that is in the live table
 	rows   []uint64 // numbers of the records that have a row
 	moving bool     // its live table is being written into a file
+	broken error    // why not all that the session keeps can be read; set at the start
 }
 
 // files returns the files that the journal's rows name.

@@ -235,15 +235,21 @@ func (e *Engine) loadLedger(ctx context.Context) error {
 	}
 	for row, err := range e.log.Rows(ctx, tableRunTally, nil, false) {
 		if err != nil {
-			return err
+			if err := e.omit("counts of runs", err); err != nil {
+				return err
+			}
+			break
 		}
 		parts, err := split(row.Key, 2)
-		if err != nil {
-			return err
+		var t tally
+		if err == nil {
+			t, err = decodeTally(row.Value)
 		}
-		t, err := decodeTally(row.Value)
 		if err != nil {
-			return err
+			if err := e.omit("counts of runs", err); err != nil {
+				return err
+			}
+			continue
 		}
 		e.ledger.set(segmentID{segment.EnvID(parts[0]), segment.Key(parts[1])}, t)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -72,7 +73,8 @@ func (l *load) Compare(ctx context.Context, now store.Members) (segment.Diff, er
 	return diff, err
 }
 
-// Seal sorts what was added into a file.
+// Seal sorts what was added into a file. A list of all members heals a membership that can't be read:
+// it is compared with nobody then.
 func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, session segment.RunID) (store.Staged, segment.Diff, error) {
 	var diff segment.Diff
 	if err := l.e.usable(); err != nil {
@@ -85,33 +87,50 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 	if !ok || !seg.Unbounded {
 		return nil, diff, fmt.Errorf("seal list for segment %s of environment %s: %w", k, env, store.ErrUnbounded)
 	}
-	now, err := l.e.Snapshot(env, seg.Ref())
+	base, err := l.e.snapshotOf(refID{env, seg.Ref()})
+	var st *staged
+	if err == nil {
+		st, err = l.seal(ctx, base)
+	}
+	if errors.Is(err, store.ErrCorrupt) && l.mode == store.LoadReplace {
+		m := l.e.membership(refID{env, seg.Ref()})
+		if m == nil {
+			return nil, diff, err
+		}
+		m.hurt(err)
+		l.e.o.Logger.Error("members that can't be read are replaced by a list; contexts that were excluded are lost", "environment", env, "ref", m.ref.String(), "error", err)
+		st, err = l.seal(ctx, &members{env: env, ref: m.ref, of: m, lost: true})
+	}
 	if err != nil {
 		return nil, diff, err
 	}
-	base := now.(*members) //nolint:forcetypeassert // this engine's own snapshot
+	st.session = session
+	return st, st.diff, nil
+}
+
+// seal writes the list as it compares with a membership.
+func (l *load) seal(ctx context.Context, base *members) (*staged, error) {
+	st := &staged{e: l.e, base: base, mode: l.mode}
 	var id store.FileID
 	_, _ = rand.Read(id[:]) // never fails
-	var sum roster.Summary
-	err = l.e.put(ctx, id, func(w io.Writer) error {
+	err := l.e.put(ctx, id, func(w io.Writer) (err error) {
 		few := int64(0)
 		if l.mode == store.LoadReplace {
 			few = base.leeway(l.e.o.SmallRoster)
 		}
-		sum, diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base), few)
+		var sum roster.Summary
+		sum, st.diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base), few)
+		st.n = int(sum.Entries)
 		return err
 	})
 	if err != nil {
-		return nil, diff, fmt.Errorf("write roster %x: %w", id, err)
+		return nil, fmt.Errorf("write roster %x: %w", id, err)
 	}
-	f, err := l.e.openFile(ctx, id)
-	if err != nil {
+	if st.file, err = l.e.openFile(ctx, id); err != nil {
 		l.e.deleteFile(l.e.writing, id)
-		return nil, diff, err
+		return nil, err
 	}
-	return &staged{
-		e: l.e, file: f, n: int(sum.Entries), base: base, diff: diff, mode: l.mode, session: session,
-	}, diff, nil
+	return st, nil
 }
 
 // changeShare is the part of the largest roster, as a divisor, that all changes over it may be: every

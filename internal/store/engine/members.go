@@ -20,6 +20,7 @@ type members struct {
 	counts   segment.Counts
 	layers   []layer     // newest first
 	of       *membership // that it is a moment of; nil when it is a point
+	lost     bool        // it can't be read: layers and counts are empty
 }
 
 func (m *members) Ref() segment.Ref           { return m.ref }
@@ -35,6 +36,9 @@ func (m *members) State(h segment.Hash) (segment.Ops, error) {
 }
 
 func (m *members) unreadable(err error) error {
+	if m.of != nil {
+		m.of.hurt(err)
+	}
 	return fmt.Errorf("read %s of environment %s at revision %d: %w", m.ref, m.env, m.revision, err)
 }
 
@@ -227,15 +231,23 @@ func layeredDifference(ctx context.Context, from, to []layer, n int) iter.Seq2[s
 
 // Snapshot returns the members of a ref as they are now.
 func (e *Engine) Snapshot(id segment.EnvID, ref segment.Ref) (store.Members, error) {
-	env := e.environment(id)
+	m, err := e.snapshotOf(refID{id, ref})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (e *Engine) snapshotOf(id refID) (*members, error) {
+	env := e.environment(id.env)
 	if env == nil {
-		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, store.ErrNoEnvironment)
+		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, store.ErrNoEnvironment)
 	}
 	env.commit.Lock()
 	defer env.commit.Unlock()
-	m := env.view.Load().refs.find(ref)
+	m := env.view.Load().refs.find(id.ref)
 	if m == nil {
-		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, store.ErrUnbounded)
+		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, store.ErrUnbounded)
 	}
 	return env.snapshot(m)
 }

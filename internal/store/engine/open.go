@@ -61,7 +61,7 @@ func (e *Engine) load(ctx context.Context) error {
 		if err := env.replay(ctx); err != nil {
 			return fmt.Errorf("replay log of environment %s: %w", id, err)
 		}
-		if err := e.loadRecent(ctx, env); err != nil {
+		if err := e.loadRecent(ctx, env); err != nil && e.omit("newest runs of environment "+string(id), err) != nil {
 			return fmt.Errorf("read the last runs of environment %s: %w", id, err)
 		}
 	}
@@ -88,7 +88,10 @@ func (e *Engine) finishDrops(ctx context.Context) error {
 	}
 	for _, id := range left {
 		if err := e.drop(ctx, id); err != nil {
-			return fmt.Errorf("drop environment %s: %w", id, err)
+			if err := e.omit("deleted environment "+string(id), err); err != nil {
+				return fmt.Errorf("drop environment %s: %w", id, err)
+			}
+			e.dropped.Store(id, nil)
 		}
 	}
 	return nil
@@ -170,33 +173,45 @@ func (e *Engine) loadLast(ctx context.Context, over *overlay) error {
 	return nil
 }
 
-// loadMemberships opens the rosters of every ref. A roster that can't be read fails its segment,
-// not the start.
+// loadMemberships opens the rosters of every ref.
 func (e *Engine) loadMemberships(ctx context.Context) error {
 	for row, err := range e.log.Rows(ctx, tableFile, nil, false) {
 		if err != nil {
-			return err
+			if err := e.omit("files of the log", err); err != nil {
+				return err
+			}
+			break
 		}
 		if n := len(row.Key) - len(store.FileID{}); n > 0 {
 			e.retain(store.FileID(row.Key[n:]))
 		}
 	}
 	begin := make(map[segment.EnvID][]*membership)
+	known := make(map[refID]bool)
 	for row, err := range e.log.Rows(ctx, tableMembership, nil, false) {
+		var id refID
+		if err == nil {
+			id, err = parseRefKey(row.Key)
+		}
+		if err != nil {
+			if err := e.omit("memberships", err); err != nil {
+				return err
+			}
+			break // the others are found by the names of their segments
+		}
+		m, err := e.loadMembership(ctx, id, row.Value, nil)
 		if err != nil {
 			return err
 		}
-		id, err := parseRefKey(row.Key)
-		if err != nil {
-			return err
-		}
-		m := newMembership(id.env, id.ref)
-		if m.row, err = decodeMembershipRow(row.Value); err != nil {
-			return fmt.Errorf("%s of environment %s: %w", id.ref, id.env, err)
-		}
-		e.retain(m.row.rosters...)
-		e.openLayers(ctx, m)
 		begin[id.env] = append(begin[id.env], m)
+		known[id] = true
+	}
+	missing, err := e.missingMemberships(ctx, known)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		begin[m.env] = append(begin[m.env], m)
 	}
 	for id, ms := range begin {
 		if env := e.environment(id); env != nil {
@@ -259,6 +274,7 @@ func (env *environment) replay(ctx context.Context) error {
 			}
 		}
 	}
+	refs.each(func(m *membership) bool { m.supersede(head); return true })
 	env.head.Store(uint64(head))
 	env.view.Store(&view{revision: head, refs: refs.renewed(changed...)})
 	e.objects.revisions[env.id] = head
@@ -283,15 +299,17 @@ func (e *Engine) replayDelta(ctx context.Context, d *delta) error {
 		d.install()
 		return nil
 	}
-	keys, ok, err := e.log.Row(ctx, tableKeys, keysKey(refID{d.m.env, d.ref}, d.revision))
-	if err != nil {
-		return err
-	}
 	d.offs = make([]uint32, len(d.hashes))
-	if ok {
-		if err := d.placeKeys(keys); err != nil {
+	keys, ok, err := e.log.Row(ctx, tableKeys, keysKey(refID{d.m.env, d.ref}, d.revision))
+	if err == nil && ok {
+		err = d.placeKeys(keys)
+	}
+	if err != nil { // who is a member is known all the same, by hash
+		if err := e.omit("keys of "+d.ref.String(), err); err != nil {
 			return err
 		}
+		d.m.hurt(fmt.Errorf("keys of revision %d: %w", d.revision, err))
+		clear(d.offs)
 	}
 	e.pendingChanges.Add(d.install())
 	return nil
@@ -313,6 +331,10 @@ func (d *delta) placeKeys(keys []byte) error {
 
 // sweep deletes files that no row names: those of writes that never happened.
 func (e *Engine) sweep(ctx context.Context) error {
+	if e.omitted > 0 {
+		e.o.Logger.Warn("files that no row names are kept, because rows that can't be read may name them")
+		return nil
+	}
 	var orphans []store.FileID
 	for id, err := range e.files.List(ctx) {
 		if err != nil {

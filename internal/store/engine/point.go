@@ -197,32 +197,44 @@ func (e *Engine) loadPoints(ctx context.Context) error {
 	var all []*point
 	for row, err := range e.log.Rows(ctx, tablePoint, nil, false) {
 		if err != nil {
-			return err
+			if err := e.omit("points", err); err != nil {
+				return err
+			}
+			break
 		}
-		parts, err := split(row.Key, 3)
+		p, err := decodePoint(row)
 		if err != nil {
-			return err
-		}
-		p := &point{env: segment.EnvID(parts[0])}
-		if err := json.Unmarshal(row.Value, &p.pointRow); err != nil {
-			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
+			if err := e.omit("point", err); err != nil {
+				return err
+			}
+			continue
 		}
 		all = append(all, p)
 	}
 	for _, p := range all {
-		b, ok, err := e.log.Row(ctx, tableTail, pointKey(p.name()))
-		if err != nil {
-			return err
-		}
-		if ok {
-			if p.tail, err = decodeChanges(b); err != nil {
-				return fmt.Errorf("tail of point %s: %w", p.ID, err)
-			}
-		}
 		e.retain(p.Rosters...)
+		b, ok, err := e.log.Row(ctx, tableTail, pointKey(p.name()))
+		if err == nil && ok {
+			p.tail, err = decodeChanges(b)
+		}
+		if err != nil {
+			if err := e.omit("tail of point "+string(p.ID), err); err != nil {
+				return err
+			}
+			continue
+		}
 		e.points.add(p)
 	}
 	return nil
+}
+
+func decodePoint(row store.Row) (*point, error) {
+	parts, err := split(row.Key, 3)
+	if err != nil {
+		return nil, err
+	}
+	p := &point{env: segment.EnvID(parts[0])}
+	return p, decodeJSON(row, &p.pointRow)
 }
 
 // expired returns the points of a segment that are too old or too many, oldest first.

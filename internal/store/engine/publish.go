@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -42,6 +40,9 @@ type publicationRow struct {
 	Ended   bool           // the ref ended: everybody left
 	Bytes   int64          // of the change file
 	Left    []store.FileID // instead of a change file: what everybody who left lies in, newest first
+	// Healed says that the members before could not be read: whoever is not a member afterwards may
+	// have been one.
+	Healed bool `json:",omitempty"`
 }
 
 // isSettled reports whether the change lies in files of its own.
@@ -260,7 +261,12 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 		return store.Effect{}, m.unreadable(err)
 	}
 	effect := store.Effect{Counts: c.counts, Uncounted: true}
-	if st != nil {
+	switch {
+	case st == nil:
+	case st.base.lost: // with whatever it was: the list stands in for all of it
+		effect = store.Effect{Added: int(total(c.counts)), Unchanged: st.diff.Unchanged, Counts: c.counts}
+		t.files = append(t.files, st)
+	default:
 		if effect, err = t.replaced(m, st, journal); err != nil {
 			return store.Effect{}, err
 		}
@@ -321,7 +327,7 @@ func (t *tx) collected(m *membership, name sessionID) (*session, error) {
 	case s.Start < m.row.since:
 		return nil, fmt.Errorf("session %s of segment %s began at revision %d: %w", name.id, name.key, s.Start, store.ErrSuperseded)
 	}
-	return s, nil
+	return s, s.whole()
 }
 
 // replaced counts what a sealed list of all members does to the membership as it is, given what it
@@ -407,6 +413,7 @@ func (t *tx) exchange(m *membership, c *composition, p store.Publication, since 
 	if effect.Uncounted {
 		pub.Run = p.Run
 	}
+	pub.Healed = m.lost()
 	if old != nil {
 		pub.point, pub.Point, pub.tabled = old.ID, old.ID, old.tail != nil
 		t.points = append(t.points, old)
@@ -424,7 +431,7 @@ func total(c segment.Counts) int64 { return c.Included + c.Excluded }
 func (t *tx) retired(m *membership, p store.Publication) (*point, error) {
 	l := m.layers.Load()
 	counts := *m.counts.Load()
-	if l.err != nil {
+	if m.lost() {
 		return nil, nil // what can't be read can't be gone back to
 	}
 	if counts == (segment.Counts{}) {
@@ -433,6 +440,7 @@ func (t *tx) retired(m *membership, p store.Publication) (*point, error) {
 	c, err := compose(l.frozen(), 0, counts)
 	if err != nil {
 		if errors.Is(err, store.ErrCorrupt) {
+			m.hurt(err)
 			return nil, nil
 		}
 		return nil, err
@@ -458,6 +466,9 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
 	}
 	if err := t.room(); err != nil {
+		return store.Effect{}, err
+	}
+	if err := s.whole(); err != nil {
 		return store.Effect{}, err
 	}
 	all := slices.Clip(s.journal.layers)
@@ -632,99 +643,4 @@ func (t *tx) closing(p *prepared, s *session) error {
 	}
 	p.unnamed = append(p.unnamed, s.journal.files()...)
 	return nil
-}
-
-// readPublication reads the row of a publication; false if there is none.
-func (e *Engine) readPublication(ctx context.Context, name publicationID) (row publicationRow, ok bool, err error) {
-	b, ok, err := e.log.Row(ctx, tablePublication, publicationKey(name))
-	if err != nil || !ok {
-		return row, false, err
-	}
-	if err := json.Unmarshal(b, &row); err != nil {
-		return row, true, fmt.Errorf("row of revision %d: %w: %w", name.revision, store.ErrCorrupt, err)
-	}
-	return row, true, nil
-}
-
-// published returns the delta of a publication as readers of the log see it.
-func (e *Engine) published(ctx context.Context, env segment.EnvID, rev segment.Revision, d *delta, retried bool) (segment.MemberDelta, error) {
-	row, ok, err := e.readPublication(ctx, publicationID{env, rev, d.ref.Key})
-	if err == nil && !ok {
-		err = store.ErrTrimmed
-	}
-	if err != nil {
-		return segment.MemberDelta{}, fmt.Errorf("publication of %s: %w", d.ref, err)
-	}
-	if row.File != nil {
-		f, err := e.openFile(ctx, *row.File)
-		if err != nil {
-			return segment.MemberDelta{}, err
-		}
-		return f.memberDelta(d.ref), nil
-	}
-	from, to, err := e.sides(ctx, env, &row, d)
-	if err != nil {
-		if e.publications.find(publicationID{env, rev, d.ref.Key}) == nil && !retried {
-			return e.published(ctx, env, rev, d, true) // its change file was written meanwhile
-		}
-		return segment.MemberDelta{}, err
-	}
-	most := int(total(row.Counts))
-	for _, l := range from {
-		most += int(l.len())
-	}
-	return segment.MemberDelta{
-		Ref: d.ref, Len: most,
-		Each: func(after *segment.Hash, yield func(segment.Change) bool) error {
-			for c, err := range difference(ctx, &members{layers: from}, &members{layers: to}) {
-				if err != nil {
-					return err
-				}
-				if after != nil && bytes.Compare(c.Hash[:], after[:]) <= 0 {
-					continue
-				}
-				if !yield(c) {
-					return nil
-				}
-			}
-			return nil
-		},
-		Find: func(h segment.Hash) (segment.Ops, error) {
-			before, err := findIn(from, &h)
-			if err != nil {
-				return 0, err
-			}
-			after, err := findIn(to, &h)
-			return turned(before.Settled(), after.Settled()), err
-		},
-	}, nil
-}
-
-// turned returns the operations that make one settled state of another. A remove is the operation
-// after its add.
-func turned(before, after segment.Ops) segment.Ops { return after&^before | (before&^after)<<1 }
-
-// sides opens what a publication exchanged: the layers before and after it.
-func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationRow, d *delta) (from, to []layer, err error) {
-	switch {
-	case len(row.Left) > 0:
-		if from, err = e.openFiles(ctx, row.Left); err != nil {
-			return nil, nil, err
-		}
-	case row.Point != "":
-		pt := e.points.get(pointID{env, row.Ref.Key, row.Point})
-		if pt == nil {
-			return nil, nil, fmt.Errorf("point %s: %w", row.Point, store.ErrNoPoint)
-		}
-		if from, err = e.layersOf(ctx, pt); err != nil {
-			return nil, nil, err
-		}
-	}
-	if len(d.hashes) > 0 {
-		tail := newPending()
-		tail.apply(&delta{hashes: d.hashes, ops: d.ops})
-		to = append(to, layer{table: tail})
-	}
-	below, err := e.openFiles(ctx, row.Rosters)
-	return from, append(to, below...), err
 }

@@ -432,20 +432,20 @@ func (t *tx) keptPage(s *session, page int) ([]store.FileID, error) {
 	return nil, nil
 }
 
-// loadSessions reads the sessions with their journals.
+// loadSessions reads the sessions with their pages and journals. One of which something can't be read
+// can only be closed: what it keeps must be whole.
 func (e *Engine) loadSessions(ctx context.Context) error {
 	open := make(map[sessionID]*session)
 	for row, err := range e.log.Rows(ctx, tableSession, nil, false) {
-		if err != nil {
-			return err
+		var s *session
+		if err == nil {
+			s, err = decodeSession(row)
 		}
-		parts, err := split(row.Key, 3)
 		if err != nil {
-			return err
-		}
-		s := &session{env: segment.EnvID(parts[0]), journal: &journal{}, pages: map[int]bool{}}
-		if err := json.Unmarshal(row.Value, &s.sessionRow); err != nil {
-			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
+			if err := e.omit("session", err); err != nil {
+				return err
+			}
+			continue
 		}
 		if s.Kept != nil {
 			e.retain(s.Kept.File)
@@ -453,50 +453,81 @@ func (e *Engine) loadSessions(ctx context.Context) error {
 		open[s.name()] = s
 		e.sessions.put(s)
 	}
-	for row, err := range e.log.Rows(ctx, tablePage, nil, false) {
-		if err != nil {
-			return err
-		}
-		name, page, err := parseSessionPartKey(row.Key)
-		if err != nil {
-			return err
-		}
-		if s := open[name]; s != nil {
-			s.pages[int(page)] = true
-			if id, ok := partFileID(row.Value); ok {
-				e.retain(id)
+	for _, table := range []store.Table{tablePage, tableJournal} {
+		for row, err := range e.log.Rows(ctx, table, nil, false) {
+			if err != nil { // whose the others are is not known
+				if err := e.omit("pages and journals of sessions", err); err != nil {
+					return err
+				}
+				for _, s := range open {
+					s.journal.broken = err
+				}
+				break
+			}
+			name, n, err := parseSessionPartKey(row.Key)
+			s := open[name]
+			if err == nil && s == nil {
+				continue
+			}
+			if err == nil {
+				err = e.loadPart(ctx, s, row, n)
+			}
+			if err == nil {
+				continue
+			}
+			if err := e.omit("session "+string(name.id), err); err != nil {
+				return err
+			}
+			if s != nil {
+				s.journal.broken = err
 			}
 		}
 	}
-	for row, err := range e.log.Rows(ctx, tableJournal, nil, false) {
+	return nil
+}
+
+func decodeSession(row store.Row) (*session, error) {
+	parts, err := split(row.Key, 3)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{env: segment.EnvID(parts[0]), journal: &journal{}, pages: map[int]bool{}}
+	return s, decodeJSON(row, &s.sessionRow)
+}
+
+// loadPart reads a page or a record of the journal of a session.
+func (e *Engine) loadPart(ctx context.Context, s *session, row store.Row, n uint64) error {
+	id, filed := partFileID(row.Value)
+	if filed {
+		e.retain(id)
+	}
+	if row.Table == tablePage {
+		s.pages[int(n)] = true
+		return nil
+	}
+	if filed {
+		f, err := e.openFile(ctx, id)
 		if err != nil {
-			return err
+			return fmt.Errorf("record %d of the journal: %w: %w", n, store.ErrCorrupt, err)
 		}
-		name, n, err := parseSessionPartKey(row.Key)
-		if err != nil {
-			return err
-		}
-		s := open[name]
-		if s == nil {
-			continue
-		}
-		if id, ok := partFileID(row.Value); ok {
-			e.retain(id)
-			f, err := e.openFile(ctx, id)
-			if err != nil {
-				return fmt.Errorf("journal of session %s: %w", name.id, err)
-			}
-			s.journal.lay(n, layer{file: f})
-			continue
-		}
-		if len(row.Value) == 0 {
-			return fmt.Errorf("journal of session %s: %w", name.id, store.ErrCorrupt)
-		}
-		d, err := decodeChanges(row.Value[1:])
-		if err != nil {
-			return fmt.Errorf("journal of session %s: %w", name.id, err)
-		}
-		e.pendingChanges.Add(s.journal.apply(n, d))
+		s.journal.lay(n, layer{file: f})
+		return nil
+	}
+	if len(row.Value) == 0 {
+		return fmt.Errorf("record %d of the journal is empty: %w", n, store.ErrCorrupt)
+	}
+	d, err := decodeChanges(row.Value[1:])
+	if err != nil {
+		return fmt.Errorf("record %d of the journal: %w", n, err)
+	}
+	e.pendingChanges.Add(s.journal.apply(n, d))
+	return nil
+}
+
+// whole returns an error if something that the session keeps can't be read.
+func (s *session) whole() error {
+	if err := s.journal.broken; err != nil {
+		return fmt.Errorf("session %s of segment %s can't be read; discard what it keeps and send it again: %w", s.ID, s.Ref.Key, err)
 	}
 	return nil
 }

@@ -252,15 +252,14 @@ func (e *Engine) Counted(ctx context.Context, id segment.EnvID, ref segment.Ref,
 func (e *Engine) loadPublications(ctx context.Context) error {
 	for row, err := range e.log.Rows(ctx, tablePublication, nil, false) {
 		if err != nil {
-			return err
+			return e.omit("publications", err)
 		}
-		id, err := parsePublicationKey(row.Key)
+		p, err := decodePublication(row)
 		if err != nil {
-			return err
-		}
-		p := &publication{env: id.env, revision: id.revision, settled: make(chan struct{})}
-		if err := json.Unmarshal(row.Value, &p.publicationRow); err != nil {
-			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
+			if err := e.omit("publication", err); err != nil {
+				return err
+			}
+			continue
 		}
 		e.retain(p.files()...)
 		if !p.isSettled() {
@@ -268,6 +267,15 @@ func (e *Engine) loadPublications(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func decodePublication(row store.Row) (*publication, error) {
+	id, err := parsePublicationKey(row.Key)
+	if err != nil {
+		return nil, err
+	}
+	p := &publication{env: id.env, revision: id.revision, settled: make(chan struct{})}
+	return p, decodeJSON(row, &p.publicationRow)
 }
 
 // expirePoints drops points that are too old or too many.

@@ -194,8 +194,8 @@ func (e *Engine) namedInLog(ctx context.Context, id segment.EnvID) ([]namedInLog
 			return nil, err
 		}
 		var p publicationRow
-		if err := decodeJSON(row, &p); err != nil {
-			return nil, err
+		if err := decodeJSON(row, &p); err != nil && !errors.Is(err, store.ErrCorrupt) {
+			return nil, err // a row that can't be read goes too; the next start sweeps what it named
 		}
 		all = append(all, namedInLog{name.revision, p.Bytes, p.files(), store.Row{Table: tablePublication, Key: slices.Clone(row.Key)}})
 	}

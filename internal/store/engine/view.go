@@ -28,6 +28,8 @@ type membership struct {
 	failed  *frozenAt // the fold that failed last, to be repeated before any other
 	damaged bool      // a roster can't be read through, so that no fold can succeed
 	recent  recent
+
+	damage atomic.Pointer[error] // what could not be read of it first, by whomever
 }
 
 // layers is where a membership lies, newest first: the live table, then frozen tables and rosters.
@@ -102,6 +104,7 @@ func (m *membership) state(h *segment.Hash) (segment.Ops, error) {
 }
 
 func (m *membership) unreadable(err error) error {
+	m.hurt(err)
 	return fmt.Errorf("look into %s of environment %s: %w", m.ref, m.env, err)
 }
 

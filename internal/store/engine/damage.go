@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"muster/internal/segment"
+	"muster/internal/store"
+)
+
+// omit decides what becomes of a start that comes upon something that can't be read: it goes on without
+// it if that is corrupt. Files are not swept then, because the row may have named some.
+func (e *Engine) omit(what string, err error) error {
+	if !errors.Is(err, store.ErrCorrupt) {
+		return err
+	}
+	e.o.Logger.Error("a row can't be read and is left out", "of", what, "error", err)
+	e.omitted++
+	return nil
+}
+
+// hurt notes that a part of a membership can't be read.
+func (m *membership) hurt(err error) {
+	if errors.Is(err, store.ErrCorrupt) {
+		m.damage.CompareAndSwap(nil, &err)
+	}
+}
+
+// lost reports whether some of a membership can't be read, as far as somebody came upon it.
+func (m *membership) lost() bool { return m.layers.Load().err != nil || m.damage.Load() != nil }
+
+// Damage returns why the members of a ref can't be read whole, as far as somebody came upon it.
+func (e *Engine) Damage(env segment.EnvID, ref segment.Ref) error {
+	m := e.membership(refID{env, ref})
+	if m == nil {
+		return nil
+	}
+	if err := m.layers.Load().err; err != nil {
+		return m.unreadable(err)
+	}
+	if err := m.damage.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// lostMembership is the membership of a ref whose row can't be read. Nobody knows its members until
+// others are published.
+func lostMembership(id refID, why error) *membership {
+	m := newMembership(id.env, id.ref)
+	m.row.cut = math.MaxUint64 // so that nothing is laid over members that are not known
+	m.layers.Store(&layers{err: fmt.Errorf("its row can't be read: %w", why)})
+	return m
+}
+
+// supersede makes the lists that were collected before a lost membership was found void: a newer one
+// may have been published.
+func (m *membership) supersede(head segment.Revision) {
+	if m.row.cut == math.MaxUint64 {
+		m.row.since = head
+	}
+}
+
+// missingMemberships are those of segments that have none although the engine keeps their members.
+func (e *Engine) missingMemberships(ctx context.Context, known map[refID]bool) ([]*membership, error) {
+	var missing []*membership
+	for env := range *e.environments.Load() {
+		for _, seg := range e.Segments(env) {
+			id := refID{env, seg.Ref()}
+			if !seg.Unbounded || known[id] {
+				continue
+			}
+			b, ok, err := e.log.Row(ctx, tableMembership, refKey(id))
+			if err == nil && !ok {
+				err = fmt.Errorf("it is not there: %w", store.ErrCorrupt)
+			}
+			m, err := e.loadMembership(ctx, id, b, err)
+			if err != nil {
+				return nil, err
+			}
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+// loadMembership opens what the row of a ref names. A row or a roster that can't be read fails its
+// segment, not the start.
+func (e *Engine) loadMembership(ctx context.Context, id refID, row []byte, err error) (*membership, error) {
+	m := newMembership(id.env, id.ref)
+	if err == nil {
+		m.row, err = decodeMembershipRow(row)
+	}
+	if err != nil {
+		if err := e.omit("membership "+id.ref.String()+" of environment "+string(id.env), err); err != nil {
+			return nil, err
+		}
+		return lostMembership(id, err), nil
+	}
+	e.retain(m.row.rosters...)
+	e.openLayers(ctx, m)
+	return m, nil
+}
