@@ -29,6 +29,7 @@ type commands struct {
 	Points   pointsCommand   `cmd:"" help:"List what the members of a segment were."`
 	Rollback rollbackCommand `cmd:"" help:"Make the members of a segment what they were."`
 	Member   memberCommand   `cmd:"" help:"Say whether a context is in a segment, and why."`
+	Verify   verifyCommand   `cmd:"" help:"Read everything that is stored and say what is not as it should be."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

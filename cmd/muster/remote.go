@@ -169,6 +169,7 @@ func (r *remote) poll(ctx context.Context, address string, v any, decided func()
 // The codes that commands end with beside 0 and 1. Scripts rely on them.
 const (
 	heldCode        = 3   // the guard keeps what was sent; nothing of it is visible
+	damagedCode     = 4   // something that is stored is not as it should be
 	interruptedCode = 130 // by a signal
 )
 

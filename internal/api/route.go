@@ -46,6 +46,7 @@ func routes() []route {
 		{method: "GET", path: "/caller-identity", open: true, note: "any access token, SDK key or mobile key", serve: (*server).getCallerIdentity},
 		{method: "GET", path: "/account", serve: (*server).getAccount},
 		{method: "GET", path: "/limits", serve: (*server).getLimits},
+		{method: "POST", path: "/verify", actions: needs(policy.VerifyStore), serve: (*server).verify},
 
 		{method: "GET", path: segments, actions: needs(policy.ViewProject), serve: (*server).listSegments},
 		{method: "POST", path: segments, actions: needs(policy.CreateSegment), serve: (*server).createSegment},

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/catalog"
@@ -28,6 +29,8 @@ type History struct {
 	pins    pins
 	exports exports
 	pulses  pulses
+
+	verifying atomic.Bool
 }
 
 // New returns the read side over a store. It has to be closed before the store is.

@@ -79,6 +79,8 @@ const (
 	UpdateGuard         Action = "updateGuard"
 	ExportMembers       Action = "exportMembers"
 
+	VerifyStore Action = "verifyStore" // on the account
+
 	CreateProject      Action = "createProject"
 	DeleteProject      Action = "deleteProject"
 	CreateEnvironment  Action = "createEnvironment"

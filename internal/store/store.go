@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/catalog"
@@ -403,7 +404,51 @@ type Health interface {
 	// Damage returns why the members of a ref can't be read whole, as far as somebody came upon it; the
 	// error wraps ErrCorrupt. A list of all members that is published, or a point, heals it.
 	Damage(segment.EnvID, segment.Ref) error
+	// Verify reads everything that is stored and yields what it found, object by object: whether it is
+	// as it was written and agrees with the rest. Others are served meanwhile. Memory does not grow with
+	// what is stored, but for 16 bytes a file. Only an error of ctx, or one that has nothing to do with
+	// what is stored, ends it.
+	Verify(ctx context.Context, v *Verification) iter.Seq2[Checked, error]
 }
+
+// Verification is one call of Verify. Its figures may be read while it is at work.
+type Verification struct {
+	// Hasty says that nobody else needs the processor and the disk.
+	Hasty bool
+	// Objects have been verified, of so many as are known; Bytes of files have been read.
+	Objects, Of, Bytes atomic.Int64
+}
+
+// Checked is an object that was verified.
+type Checked struct {
+	Env     segment.EnvID // empty: of no environment
+	Segment segment.Key   // empty: of no segment
+	Kind    CheckedKind
+	Name    string // of the object among those of its kind, where there are several
+	Members int64  // of a membership or a point
+	Bytes   int64  // of its files
+	// Problems say what is wrong with it; none: it is as it should be.
+	Problems []string
+	// Notes are no problems.
+	Notes []string
+}
+
+// CheckedKind is what was verified.
+type CheckedKind string
+
+// What there is to verify: the rows of all tables; the log of an environment; the members of a
+// segment, its points, publications, graves and sessions; documents; and whether files and rows agree.
+const (
+	CheckedRows        CheckedKind = "rows"
+	CheckedLog         CheckedKind = "log"
+	CheckedMembers     CheckedKind = "members"
+	CheckedPoint       CheckedKind = "point"
+	CheckedPublication CheckedKind = "publication"
+	CheckedGraves      CheckedKind = "graves"
+	CheckedSession     CheckedKind = "session"
+	CheckedDocument    CheckedKind = "document"
+	CheckedFiles       CheckedKind = "files"
+)
 
 // Room is the room on the disk, in bytes.
 type Room struct{ Free, Size, Reserve uint64 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	iofs "io/fs"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -239,16 +240,20 @@ func TestASessionOfWhichSomethingIsDamagedCanOnlyBeClosed(t *testing.T) {
 type scratchedFiles struct {
 	store.Files
 	scratched map[store.FileID]int // by file, where
+	missing   map[store.FileID]bool
 }
 
 func (s scratchedFiles) Open(ctx context.Context, id store.FileID) (store.File, error) {
+	if s.missing[id] {
+		return nil, iofs.ErrNotExist
+	}
 	f, err := s.Files.Open(ctx, id)
 	at, ok := s.scratched[id]
 	if err != nil || !ok {
 		return f, err
 	}
 	b := slices.Clone(f.Bytes())
-	b[at] ^= 1
+	b[min(at, len(b)-1)] ^= 1
 	return damaged(b), f.Close()
 }
 
@@ -263,7 +268,7 @@ func TestADamagedBlockIsHealedByAWholeList(t *testing.T) {
 			if err := d.Fold(t.Context(), testEnv); err != nil {
 				t.Fatal(err)
 			}
-			all := scratchedFiles{d.driver, map[store.FileID]int{}}
+			all := scratchedFiles{Files: d.driver, scratched: map[store.FileID]int{}}
 			for id := range d.driver.List(t.Context()) {
 				all.scratched[id] = at
 			}

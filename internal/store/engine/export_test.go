@@ -76,6 +76,26 @@ func Tables() map[string]store.Table {
 	return map[string]store.Table{
 		"membership": tableMembership, "keys": tableKeys, "run": tableRun, "count of runs": tableRunTally, "index of runs": tableRunIndex,
 		"point": tablePoint, "tail of a point": tableTail, "publication": tablePublication, "session": tableSession, "page": tablePage,
-		"journal": tableJournal, "document": tableDocument, "audit": tableAudit, "run of a revision": tableRunOfRevision, "idempotency": tableIdempotency,
+		"journal": tableJournal, "document": tableDocument, "audit": tableAudit, "run of a revision": tableRunOfRevision, "idempotency": tableIdempotency, "graves": tableGraves,
 	}
+}
+
+// Miscount makes a membership believe that it has one member more.
+func (e *Engine) Miscount(id segment.EnvID, ref segment.Ref) {
+	m := e.membership(refID{id, ref})
+	counts := *m.counts.Load()
+	counts.Included++
+	m.counts.Store(&counts)
+}
+
+// ForgetTables makes a membership forget what is not in its rosters.
+func (e *Engine) ForgetTables(id segment.EnvID, ref segment.Ref) {
+	m := e.membership(refID{id, ref})
+	l := &layers{}
+	for _, older := range m.layers.Load().older {
+		if older.file != nil {
+			l.older = append(l.older, older)
+		}
+	}
+	m.layers.Store(l)
 }

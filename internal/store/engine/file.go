@@ -88,6 +88,16 @@ func (f *file) find(h *segment.Hash) (segment.Ops, error) {
 	return ops, nil
 }
 
+// verify reads the whole roster; see [roster.Roster.VerifyInSteps].
+func (f *file) verify(step func() error) error {
+	err := f.roster.VerifyInSteps(step)
+	runtime.KeepAlive(f)
+	if err != nil {
+		return fmt.Errorf("roster %x: %w", f.id, err)
+	}
+	return nil
+}
+
 // all yields the roster's changes in hash order.
 func (f *file) all() iter.Seq2[segment.Change, error] { return f.after(nil) }
 

@@ -514,7 +514,10 @@ func (e *Engine) loadGraves(ctx context.Context) error {
 		}
 		g, err := decodeGraves(row.Value)
 		if err != nil {
-			return fmt.Errorf("%s of environment %s: %w", id.ref, id.env, err)
+			if err := e.omit("graves of "+id.ref.String(), err); err != nil {
+				return err
+			}
+			g = &graves{broken: true}
 		}
 		e.retain(g.named()...)
 		if at := all[id.env]; at != nil {

@@ -45,6 +45,8 @@ const (
 	tableEpoch    // the history that an environment's log belongs to
 	tableFollower // how far a follower of a log has come
 	tableGraves   // who was removed from a ref
+
+	lastTable = iota // a new table comes before this line
 )
 
 // key joins parts with a zero byte, which no key of ours contains.

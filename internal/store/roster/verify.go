@@ -10,10 +10,20 @@ import (
 
 // Verify reads the whole roster and returns an error that wraps [store.ErrCorrupt] unless every
 // checksum holds, the entries are in order and can each be found, and the counts are right.
-func (r *Roster) Verify() (err error) {
+func (r *Roster) Verify() error { return r.VerifyInSteps(func() error { return nil }) }
+
+// VerifyInSteps is Verify for whoever wants to pause: it calls step now and then, and ends with its
+// error if there is one.
+func (r *Roster) VerifyInSteps(step func() error) (err error) {
+	const stepBytes, stepEntries = 64 * blockBytes, 8 << 10
 	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
-	if err := r.checked.bytes(0, uint64(len(r.checked.data))); err != nil {
-		return err
+	for from, end := uint64(0), uint64(len(r.checked.data)); from < end; from += stepBytes {
+		if err := r.checked.bytes(from, min(from+stepBytes, end)); err != nil {
+			return err
+		}
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	var counts segment.Counts
 	var keys, n int64
@@ -37,7 +47,11 @@ func (r *Roster) Verify() (err error) {
 			keys++
 		}
 		last = ch.Hash
-		n++
+		if n++; n%stepEntries == 0 {
+			if err := step(); err != nil {
+				return err
+			}
+		}
 	}
 	if n != r.sum.Entries || counts != r.sum.Counts || keys != r.sum.Keys {
 		return corruptf("%d entries, %+v, %d keys; the footer says %+v", n, counts, keys, r.sum)
