@@ -179,7 +179,9 @@ func kept(t *testing.T, r *rest) map[string]any {
 	state["segment"] = []any{segment["key"], segment["name"], segment["tags"], segment["rules"], segment["generation"], metadata["includedCount"], metadata["excludedCount"]}
 	state["flag"] = []any{flag["key"], flag["name"], flag["tags"], flag["variations"], flag["archived"], flag["environments"].(map[string]any)["production"].(map[string]any)["on"]}
 	state["project"] = []any{project["name"], project["tags"], len(environments), environments[0].(map[string]any)["name"], environments[0].(map[string]any)["apiKey"]}
-	for _, list := range []string{"/projects", "/flags/default", "/tokens?showAll=true", "/members"} {
+	role := r.raw(t, 200, "GET", "/roles/kept", "")
+	state["role"] = []any{role["name"], role["policy"], role["basePermissions"]}
+	for _, list := range []string{"/projects", "/flags/default", "/tokens?showAll=true", "/members", "/roles"} {
 		state[list] = r.raw(t, 200, "GET", list, "")["totalCount"]
 	}
 	return state
@@ -193,11 +195,14 @@ func TestHostileRequestsChangeNothing(t *testing.T) {
 	r.raw(t, 204, "POST", "/segments/default/production/safe/contexts", `{"included":{"add":["amy","zoë / 1"]},"excluded":{"add":["mal"]}}`)
 	r.raw(t, 201, "POST", "/segments/default/production", `{"key":"listed","name":"Listed"}`)
 	r.raw(t, 201, "POST", "/flags/default", `{"key":"guarded","name":"Guarded"}`)
+	r.raw(t, 201, "POST", "/roles", `{"key":"kept","name":"Kept","policy":[]}`)
+	// A reset takes no body: whatever is sent, it gives a token another secret.
+	robot := r.raw(t, 201, "POST", "/tokens", `{"name":"robot","role":"reader","serviceToken":true}`)["_id"].(string)
 	before := kept(t, r)
 
 	places := map[string]string{
 		"projectKey": "default", "environmentKey": "production", "segmentKey": "safe", "flagKey": "guarded", "contextKey": "amy", "memberId": "me",
-		"tokenId": r.raw(t, 200, "GET", "/tokens", "")["items"].([]any)[0].(map[string]any)["_id"].(string),
+		"tokenId": robot, "roleKey": "kept",
 		"entryId": r.raw(t, 200, "GET", "/auditlog", "")["items"].([]any)[0].(map[string]any)["_id"].(string),
 	}
 	a := newAttacker(t, s)
