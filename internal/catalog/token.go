@@ -63,7 +63,7 @@ func (t *Token) SetSecret(secret string) {
 
 // Reset makes the token be known by another secret. No secret from before works after expiry.
 func (t *Token) Reset(secret string, now, expiry time.Time) error {
-	before := append(t.ExpiringSecrets, ExpiringSecret{Hash: t.Hash, Expiry: expiry})
+	before := slices.Concat(t.ExpiringSecrets, []ExpiringSecret{{Hash: t.Hash, Expiry: expiry}})
 	t.ExpiringSecrets = nil
 	for _, old := range before {
 		if old.Expiry.After(expiry) {
