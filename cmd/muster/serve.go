@@ -127,6 +127,7 @@ func (c *settings) limits() []api.Limit {
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return []api.Limit{
 		{Name: "maxIngestBodyBytes", Value: int64(c.MaxBody), Setting: "--max-body"},
+		{Name: "bigListThreshold", Value: int64(c.BigListThreshold.limit(true).Targets), Setting: "--big-list-threshold"},
 		{Name: "maxCohortIdBytes", Value: connector.MaxCohortIDBytes},
 		{Name: "maxCohortsPerCall", Value: connector.MaxCohorts},
 		{Name: "keptRunsSeconds", Value: seconds(c.KeepRuns), Setting: "--keep-runs"},

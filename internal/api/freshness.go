@@ -11,6 +11,7 @@ type musterJSON struct {
 	ExternalID    string           `json:"externalId,omitzero"`
 	ExternalName  string           `json:"externalName,omitzero"`
 	State         string           `json:"state"`
+	Error         string           `json:"error,omitzero"` // why the state is failed
 	FreshAt       int64            `json:"freshAt,omitzero"`
 	Revision      uint64           `json:"revision,omitzero"`
 	LastRun       *lastRunJSON     `json:"lastRun,omitzero"`
@@ -61,7 +62,7 @@ func holdOf(h *catalog.Hold) *holdJSON {
 
 func musterOf(seg *catalog.Segment, h history.Health) *musterJSON {
 	j := &musterJSON{
-		State: string(h.State), FreshAt: unixMilli(h.FreshAt), Revision: uint64(h.Revision),
+		State: string(h.State), Error: h.Error, FreshAt: unixMilli(h.FreshAt), Revision: uint64(h.Revision),
 		Hold: holdOf(seg.Hold), Points: h.Points,
 	}
 	if src := seg.Source; src != nil {

@@ -31,7 +31,7 @@ func (s *server) ownLimits() []Limit {
 		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
 		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
 		{Name: "maxInstructionTargets", Value: catalog.MaxInstructionTargets},
-		{Name: "maxTargetsPerList", Value: catalog.MaxTargets},
+		{Name: "maxTargetsInDefinition", Value: catalog.MaxTargets},
 		{Name: "maxContextsBodyBytes", Value: maxContextsBytes},
 		{Name: "maxBodyBytes", Value: maxBodyBytes},
 		{Name: "maxSdkDataBytes", Value: maxSDKDataBytes},

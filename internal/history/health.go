@@ -31,8 +31,10 @@ type Health struct {
 	// zero when none of the newest runs is visible.
 	FreshAt  time.Time
 	Revision segment.Revision
-	Points   int
-	Guard    segment.Guard // its limits, as they count
+	// Error says why the state is Failed, for people.
+	Error  string
+	Points int
+	Guard  segment.Guard // its limits, as they count
 }
 
 // Pulse is how often and how fast a segment is synced.
@@ -125,11 +127,11 @@ func (h *History) Health(ctx context.Context, seg *catalog.Segment) (Health, err
 	}
 	switch {
 	case h.store.Damage(seg.Env, seg.Ref()) != nil:
-		out.State = Failed
+		out.State, out.Error = Failed, "stored members can't be read; muster verify says more, and a whole list or a rollback heals it"
 	case seg.Hold != nil:
 		out.State = Held
 	case run.State == segment.RunRejected && run.Kind != segment.EditRun:
-		out.State = Failed
+		out.State, out.Error = Failed, run.Error
 	case seg.Source != nil && ok && h.now().Sub(run.ReceivedAt) > leastStale:
 		usual, err := h.usual(ctx, seg, run.ID)
 		if err != nil {
