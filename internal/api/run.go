@@ -19,6 +19,7 @@ type runJSON struct {
 	State      string           `json:"state"`
 	Kind       string           `json:"kind"`
 	Tool       string           `json:"tool,omitzero"`
+	Source     string           `json:"source,omitzero"` // a tool that pushes is the source of what it pushes
 	Mode       string           `json:"mode"`
 	Received   int              `json:"received"`
 	Added      int              `json:"added"`
@@ -108,7 +109,7 @@ func runOf(at segmentPath, run segment.Run) runJSON {
 	at.key = run.Segment
 	j := runJSON{
 		ID: string(run.ID), SegmentKey: string(run.Segment), State: string(run.State), Kind: string(run.Kind),
-		Tool: run.Tool, Mode: modeName(run.Mode),
+		Tool: run.Tool, Source: run.Tool, Mode: modeName(run.Mode),
 		Received: run.Received, Added: run.Added, Removed: run.Removed, Unchanged: run.Unchanged, Skipped: run.Skipped,
 		Bytes: run.Bytes, ReceivedAt: unixMilli(run.ReceivedAt), LiveAt: unixMilli(run.LiveAt),
 		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Stage: run.Stage.Milliseconds(), Commit: run.Commit.Milliseconds()},
