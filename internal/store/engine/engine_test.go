@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +19,19 @@ import (
 	"muster/internal/store/pebblestore"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// processesLost is set when a test ended a process as a failing disk does, with all its goroutines.
+var processesLost atomic.Bool
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && !processesLost.Load() {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 const (
 	testEnv  segment.EnvID = "0123456789abcdef01234567"

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -14,6 +16,9 @@ func (e *Engine) Ticks() (tick func()) {
 
 // TendLogs buries and deletes old entries now.
 func (e *Engine) TendLogs() { e.tendAll(e.ctx) }
+
+// SpillJournals writes the tables of journals that have grown large into files now.
+func (e *Engine) SpillJournals(ctx context.Context) error { return e.spillJournals(ctx) }
 
 // Forget deletes what is too old of the ledger now.
 func (e *Engine) Forget() { e.forget(e.ctx) }

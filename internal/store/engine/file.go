@@ -31,9 +31,6 @@ type names struct {
 func (e *Engine) retain(ids ...store.FileID) {
 	e.names.mu.Lock()
 	defer e.names.mu.Unlock()
-	if e.names.n == nil {
-		e.names.n = make(map[store.FileID]int)
-	}
 	for _, id := range ids {
 		e.names.n[id]++
 	}

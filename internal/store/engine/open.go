@@ -22,6 +22,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	e.ctx, e.stop = context.WithCancel(e.writing)
 	e.environments.Store(&map[segment.EnvID]*environment{})
 	e.publications.work = make(chan struct{}, 1)
+	e.names.n = make(map[store.FileID]int)
 	e.loading = roster.NewMemory(e.o.LoadBytes)
 	e.auditSequence.Store(uint64(e.o.Now().UnixNano()))
 	if err := e.load(ctx); err != nil {

@@ -2,6 +2,9 @@ package storetest
 
 import (
 	"context"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -11,160 +14,107 @@ import (
 	"muster/internal/store"
 )
 
-// Script is a fixed sequence of updates of every kind, and what its caller was told about them.
-// Tests of faults play it on a failing disk, open what is left, and verify that.
+// Script is a fixed sequence of work on a store, and what its caller was told about it. Tests of faults
+// play it on a failing disk, open what is left, verify that and let it go on.
 type Script struct {
-	// Fold, if set, is called now and then with an environment. Its failure is no news to a
-	// caller, so it is not looked at.
-	Fold func(context.Context, segment.EnvID) error
+	// Fold, Spill and Trim, if set, fold an environment, write journals into files and delete old
+	// entries of logs. Their failure is no news to a caller, so it is not looked at.
+	Fold  func(context.Context, segment.EnvID) error
+	Spill func(context.Context) error
+	Trim  func()
+	// After, if set, is called after each step that was answered.
+	After func(step string)
+
+	chapter chapter
 
 	mu       sync.Mutex
 	told     *world // what was acknowledged
-	inFlight *world // what an update may have changed that was not answered or failed; nil if none
+	inFlight *world // what a write may have changed that was not answered or failed; nil if none
 	failure  error
 	played   int
+	counts   counting // the newest publication
 }
 
-// scriptStep is an update of a script, with changes that are staged before or without.
-type scriptStep struct {
-	scope   store.Scope
-	changes func() *segment.Changes
-	key     segment.Key
-	step    step
-	fold    bool
+// counting is a publication whose effect may not be counted yet.
+type counting struct {
+	ref segment.Ref
+	rev segment.Revision
 }
 
-// scriptEnv is the first environment that the script creates.
+// scriptEnv is the first environment that a script creates.
 var scriptEnv = segment.EnvID(idOf(2))
 
-func (sc *Script) steps() []scriptStep {
-	env := store.Scope{Env: scriptEnv}
-	account := func(s step) scriptStep { return scriptStep{scope: store.Account, step: s} }
-	inEnv := func(s step) scriptStep { return scriptStep{scope: env, step: s} }
-	apply := func(key segment.Key, ops segment.Ops, from, to int) scriptStep {
-		return scriptStep{scope: env, key: key, changes: func() *segment.Changes { return numbered(ops, from, to) }}
+// scriptMany contexts make a roster that is too large for a value of the database, because most of
+// them have long keys.
+const scriptMany = 1500
+
+func scriptKey(i int) string {
+	key := fmt.Sprint("context-", i)
+	if i < 100 {
+		return key
 	}
-	folded := func(s scriptStep) scriptStep { s.fold = true; return s }
-	return []scriptStep{
-		account(func(tx store.Tx, w *world) error { return putEnvironment(tx, w, "p", "production") }),
-		inEnv(putSegmentStep(scriptEnv, "a", 2)),
-		apply("a", segment.Include, 0, 10),
-		inEnv(putSegmentStep(scriptEnv, "b", 1)),
-		account(func(tx store.Tx, w *world) error { return putEnvironment(tx, w, "p", "test") }),
-		folded(apply("b", segment.Include, 0, 40)),
-		inEnv(func(tx store.Tx, w *world) error {
-			run := newRun(w.next(), scriptEnv, "b")
-			tx.Record(run)
-			w.envs[scriptEnv].runs = append(w.envs[scriptEnv].runs, run)
-			return auditStep(tx, w)
-		}),
-		apply("a", segment.Uninclude, 5, 8),
-		{scope: store.Scope{Project: "p"}, step: func(tx store.Tx, w *world) error {
-			return putFlag(tx, w, newFlag(w.next(), "p", "f"), true)
-		}},
-		folded(apply("a", segment.Include, 0, scriptMany)),
-		apply("a", segment.Uninclude, 3, 6),
-		inEnv(func(tx store.Tx, w *world) error {
-			tx.DeleteSegment(scriptEnv, "b")
-			w.deleteSegment(scriptEnv, "b")
-			return nil
-		}),
-		inEnv(putSegmentStep(scriptEnv, "b", 3)),
-		folded(apply("a", segment.Uninclude|segment.Exclude, scriptMany/2, scriptMany)),
-		apply("b", segment.Exclude, 0, 3),
-		account(func(tx store.Tx, w *world) error {
-			x := newToken(w.next())
-			tx.PutToken(x)
-			w.tokens[x.ID] = x
-			role := newRole(w.next())
-			tx.PutRole(role)
-			w.roles[role.ID] = role
-			return nil
-		}),
-		account(func(tx store.Tx, w *world) error {
-			e := w.find("p", "test")
-			tx.DeleteEnvironment(e.ID)
-			delete(w.envs, e.ID)
-			return putFlags(tx, w, "p")
-		}),
-		apply("a", segment.Include, 4, 5),
+	sum := sha512.Sum512([]byte(key)) // nothing that could be compressed
+	for range 4 {
+		key += hex.EncodeToString(sum[:])
+		sum = sha512.Sum512(sum[:])
+	}
+	return key
+}
+
+// NewScript returns a chapter that has not begun.
+func NewScript(name string) *Script {
+	for _, c := range chapters() {
+		if c.name == name {
+			return &Script{told: newWorld(), chapter: c}
+		}
+	}
+	panic("no chapter " + name)
+}
+
+// Chapters returns the names of all scripts.
+func Chapters() []string {
+	var names []string
+	for _, c := range chapters() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Prepare plays what a chapter begins with, without faults.
+func (sc *Script) Prepare(t *testing.T, s store.Store) {
+	t.Helper()
+	for _, step := range sc.chapter.before {
+		if !step.do(&player{sc, t, s}) {
+			t.Fatalf("%s, before %q: %v", sc.chapter.name, step.name, sc.failure)
+		}
 	}
 }
 
-// scriptMany contexts make a roster that is too large for a value of the database.
-const scriptMany = 9000
-
-// NewScript returns a script that has not begun.
-func NewScript() *Script { return &Script{told: newWorld()} }
-
-// PlayHalf plays the next half of the script until an update fails. It reports whether none did.
-func (sc *Script) PlayHalf(t *testing.T, s store.Store) bool {
+// Play goes on until the script wants a restart, or ends, or a write fails. It reports whether there
+// is more to play on a store that was started again.
+func (sc *Script) Play(t *testing.T, s store.Store) (more bool) {
 	t.Helper()
-	steps := sc.steps()
-	end := len(steps)
-	if sc.played < end/2 {
-		end /= 2
-	}
-	for ; sc.played < end; sc.played++ {
-		st := steps[sc.played]
-		if st.changes != nil {
-			staged, err := s.Stage(t.Context(), st.changes())
-			if err != nil {
-				continue // nothing was changed, and the store may go on
-			}
-			st.step = applyStep(st, staged)
-		}
-		if !sc.update(t, s, st) {
+	for {
+		sc.mu.Lock()
+		played := sc.played
+		sc.mu.Unlock()
+		if played == len(sc.chapter.steps) {
 			return false
 		}
-		if st.fold && sc.Fold != nil {
-			_ = sc.Fold(t.Context(), scriptEnv)
+		step := sc.chapter.steps[played]
+		if step.do != nil && !step.do(&player{sc, t, s}) {
+			return false
 		}
-	}
-	return true
-}
-
-func applyStep(st scriptStep, staged store.Staged) step {
-	return func(tx store.Tx, w *world) error {
-		got, err := tx.Apply(scriptEnv, st.key, staged)
-		if err != nil {
-			return err
-		}
-		var plain []segment.Change
-		sent := st.changes()
-		sent.Compact()
-		for c := range sent.All() {
-			plain = append(plain, c)
-		}
-		e := w.envs[scriptEnv]
-		set := e.members[segment.Ref{Key: st.key, Generation: e.generation[st.key]}]
-		e.sent(st.key, plain)
-		return set.apply(plain).matches(got, set.counts())
-	}
-}
-
-func (sc *Script) update(t *testing.T, s store.Store, st scriptStep) bool {
-	t.Helper()
-	var wrong error
-	_, err := s.Update(t.Context(), st.scope, func(tx store.Tx) error {
-		after := sc.told.clone()
-		wrong = st.step(tx, after)
 		sc.mu.Lock()
-		defer sc.mu.Unlock()
-		sc.inFlight = after
-		return wrong
-	})
-	if wrong != nil {
-		t.Errorf("step %d: %v", sc.played, wrong)
+		sc.played++
+		sc.mu.Unlock()
+		if step.do == nil {
+			return true
+		}
+		if sc.After != nil {
+			sc.After(step.name)
+		}
 	}
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	if err != nil {
-		sc.failure = fmt.Errorf("step %d: %w", sc.played, err)
-		return false
-	}
-	sc.told, sc.inFlight = sc.inFlight, nil
-	return true
 }
 
 // RequireEnd demands that all of the script was played: without a fault nothing may fail.
@@ -172,34 +122,59 @@ func (sc *Script) RequireEnd(t *testing.T) {
 	t.Helper()
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	if n := len(sc.steps()); sc.failure != nil || sc.played != n {
-		t.Errorf("the script ended after %d of %d steps: %v", sc.played, n, sc.failure)
+	if n := len(sc.chapter.steps); sc.failure != nil || sc.played != n {
+		t.Errorf("%s ended after %d of %d steps: %v", sc.chapter.name, sc.played, n, sc.failure)
 	}
 }
 
-// Snapshot returns what the caller has been told so far. It may be called at any moment.
-func (sc *Script) Snapshot() *Script {
+// Snapshot returns what the caller has been told so far, while meanwhile runs. It may be called at any
+// moment: at most the one write that is not answered is ahead of it.
+func (sc *Script) Snapshot(meanwhile func()) *Script {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return &Script{told: sc.told, inFlight: sc.inFlight, played: sc.played}
+	meanwhile()
+	c := &Script{chapter: sc.chapter, told: sc.told.detached(), played: sc.played, counts: sc.counts}
+	if sc.inFlight != nil {
+		c.inFlight = sc.inFlight.detached()
+	}
+	return c
 }
 
-// Verify demands that a store holds all that was acknowledged, and an update without an answer
-// whole or not at all, that its log says the same, and that it goes on.
-func (sc *Script) Verify(t *testing.T, s store.Store) {
+// Step names the step that is being played.
+func (sc *Script) Step() string {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.played == len(sc.chapter.steps) {
+		return "the end"
+	}
+	return sc.chapter.steps[sc.played].name
+}
+
+// Verify demands that a store holds all that was acknowledged, and a write without an answer whole or
+// not at all, and that its log says the same. It reports whether the write without an answer is there:
+// the script goes on behind it then.
+func (sc *Script) Verify(t *testing.T, s store.Store) (ahead bool) {
 	t.Helper()
 	problem := sc.differs(t, s, sc.told)
 	if problem != "" && sc.inFlight != nil {
 		if other := sc.differs(t, s, sc.inFlight); other != "" {
-			problem += "\nand with the update that was not answered:\n" + other
+			problem += "\nand with the write that was not answered:\n" + other
 		} else {
-			problem = ""
+			problem, ahead = "", true
+			sc.told = sc.inFlight
+			sc.played++
 		}
 	}
+	sc.inFlight, sc.failure = nil, nil
 	if problem != "" {
 		t.Errorf("the store is not as acknowledged: %s", problem)
-		return
 	}
+	return ahead
+}
+
+// GoOn demands that a store that was verified takes further writes of everything.
+func (sc *Script) GoOn(t *testing.T, s store.Store) {
+	t.Helper()
 	mustUpdate(t, s, store.Account, func(tx store.Tx) error {
 		tx.PutMember(&catalog.Member{ID: catalog.ID(idOf(9999))})
 		return nil
@@ -228,7 +203,12 @@ func (sc *Script) differs(t *testing.T, s store.Store, w *world) (problem string
 		p.Fatalf("%d projects, want %d", len(s.Projects()), len(w.projects))
 	}
 	compare(&p, t, s, w)
-	for id := range w.envs {
+	for id, e := range w.envs {
+		compareDocuments(&p, t, s, e)
+		if err := lastError(s.Entries(t.Context(), id, 0)); sc.chapter.trims && errors.Is(err, store.ErrTrimmed) {
+			continue
+		}
+		compareTraces(&p, t, s, e)
 		fo := newFollower(id)
 		fo.follow(&p, t, s)
 		fo.compare(&p, w)

@@ -13,6 +13,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/policy"
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // world is what a store should hold, on maps: the model that engines are compared with.
@@ -39,8 +40,9 @@ type envWorld struct {
 	was       map[segment.Ref]memberSet   // before the update that changes this world
 	points    map[segment.Key][]*retained // oldest first
 	sessions  map[segment.RunID]*collecting
-	exchanges map[segment.Ref]int // how often all members were exchanged
-	since     map[segment.Ref]int // sessions that were opened before are superseded, by serial number
+	exchanges map[segment.Ref]int      // how often all members were exchanged
+	since     map[segment.Ref]int      // sessions that were opened before are superseded, by serial number
+	documents map[store.DocumentID]int // their sizes
 }
 
 type memberSet map[segment.Hash]segment.Ops
@@ -72,6 +74,7 @@ func newEnvWorld(e *catalog.Environment) *envWorld {
 		sessions:   map[segment.RunID]*collecting{},
 		exchanges:  map[segment.Ref]int{},
 		since:      map[segment.Ref]int{},
+		documents:  map[store.DocumentID]int{},
 	}
 }
 
@@ -96,12 +99,30 @@ func (e *envWorld) clone() *envWorld {
 	c.segments, c.generation, c.version = maps.Clone(e.segments), maps.Clone(e.generation), maps.Clone(e.version)
 	c.runs = slices.Clip(e.runs)
 	c.points, c.sessions = maps.Clone(e.points), maps.Clone(e.sessions)
-	c.exchanges, c.since = maps.Clone(e.exchanges), maps.Clone(e.since)
+	c.exchanges, c.since, c.documents = maps.Clone(e.exchanges), maps.Clone(e.since), maps.Clone(e.documents)
 	c.was, c.members = e.members, maps.Clone(e.members)
 	for ref, set := range c.members {
 		c.members[ref] = maps.Clone(set)
 	}
 	return &c
+}
+
+// detached returns a clone in which what only the store knows of points and sessions is filled in apart.
+func (w *world) detached() *world {
+	c := w.clone()
+	for _, e := range c.envs {
+		for key, points := range e.points {
+			e.points[key] = nil
+			for _, p := range points {
+				p := *p
+				e.points[key] = append(e.points[key], &p)
+			}
+		}
+		for id, c := range e.sessions {
+			e.sessions[id] = c.clone()
+		}
+	}
+	return c
 }
 
 // next returns a number that was never returned before, also not to a clone that was kept.
