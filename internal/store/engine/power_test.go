@@ -229,7 +229,9 @@ func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 
 // TestDiskErrors lets the disk fail once, at every single operation in turn, but for the syncs of
 // Pebble's folder: there Pebble panics in a goroutine of its own, which is the end of a process and
-// thus what TestPowerCuts shows.
+// thus what TestPowerCuts shows. Pebble also panics when its start fails while it compacts already, so
+// only the chapter that begins on an empty disk is restarted: no second run of its database is there
+// that could be compacted. The others start on what their preparation has left.
 func TestDiskErrors(t *testing.T) {
 	for _, chapter := range storetest.Chapters() {
 		t.Run(chapter, func(t *testing.T) {
@@ -237,6 +239,7 @@ func TestDiskErrors(t *testing.T) {
 			base, begun := prepared(t, chapter)
 			for n := int32(0); !t.Failed(); n++ {
 				disk, sc := clone(base, 100), begun.Snapshot(func() {})
+				sc.Uninterrupted = chapter != "members"
 				failing := errorfs.OnIndex(n)
 				playToTheEnd(t, errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 					if op.Kind == errorfs.OpFileSync && op.Path == "data/pebble" {

@@ -24,6 +24,8 @@ type Script struct {
 	Trim  func()
 	// After, if set, is called after each step that was answered.
 	After func(step string)
+	// Uninterrupted says that restarts are left out.
+	Uninterrupted bool
 
 	chapter chapter
 
@@ -108,7 +110,7 @@ func (sc *Script) Play(t *testing.T, s store.Store) (more bool) {
 		sc.mu.Lock()
 		sc.played++
 		sc.mu.Unlock()
-		if step.do == nil {
+		if step.do == nil && !sc.Uninterrupted {
 			return true
 		}
 		if sc.After != nil {
