@@ -127,6 +127,7 @@ type worker struct {
 	maybe    *state // what the request on its way makes of it
 	promised bool   // that request was answered, and takes effect soon
 	points   map[string]map[string]bool
+	was      map[string]bool // the members before the newest change
 	next     func(*testing.T, *rand.Rand, *worker) bool
 }
 
@@ -396,13 +397,13 @@ func (w *worker) mixpanel(t *testing.T, after *state, action string, keys []stri
 func newLists(t *testing.T, s *server) *worker {
 	w := newWorker(s, "lists", "crash-lists", 200, func(t *testing.T, rng *rand.Rand, w *worker) bool {
 		after := w.now.clone()
-		before := w.now.members
+		w.was = w.now.members
 		old := slices.Sorted(maps.Keys(w.points))
 		if len(old) > 0 && rng.IntN(2) == 0 {
 			id := old[rng.IntN(len(old))]
 			after.members = maps.Clone(w.points[id])
 			_, _, done := w.send(t, after, http.MethodPost, w.path("/points/"+id+"/publish"), jsonType, `{"comment":"a test"}`)
-			return done && w.learn(t, before)
+			return done && w.learn(t)
 		}
 		keys := w.some(rng, 50+rng.IntN(100))
 		after.members = map[string]bool{}
@@ -428,7 +429,7 @@ func newLists(t *testing.T, s *server) *worker {
 			}
 		}
 		w.now, w.maybe, w.promised = after, nil, false
-		return w.learn(t, before)
+		return w.learn(t)
 	})
 	w.points = map[string]map[string]bool{}
 	s.must(t, http.StatusCreated, http.MethodPost, "/api/v2/segments/default/production", `{"key":"crash-lists","name":"Lists","unbounded":true}`)
@@ -436,7 +437,7 @@ func newLists(t *testing.T, s *server) *worker {
 }
 
 // learn notes which points there are. A new one holds what the members were before.
-func (w *worker) learn(t *testing.T, before map[string]bool) bool {
+func (w *worker) learn(t *testing.T) bool {
 	_, answer, ok := w.s.ask(t, http.MethodGet, w.path("/points"), jsonType, "")
 	if !ok {
 		return false
@@ -459,7 +460,7 @@ func (w *worker) learn(t *testing.T, before map[string]bool) bool {
 		}
 		known[p.ID] = w.points[p.ID]
 		if known[p.ID] == nil {
-			known[p.ID] = before
+			known[p.ID] = w.was
 		}
 		if p.Members != len(known[p.ID]) {
 			t.Errorf("point %s of %s has %d members, want %d", p.ID, w.key, p.Members, len(known[p.ID]))
@@ -488,7 +489,6 @@ func (w *worker) verify(t *testing.T, round int) (ahead bool) {
 	fits := func(st *state) bool {
 		return st != nil && maps.Equal(st.members, got) && (st.waits != nil) == (hold != "") && (w.shared || members == len(got)*w.size)
 	}
-	before := w.now.members
 	switch {
 	case !w.promised && fits(w.now):
 		w.stays(t)
@@ -499,7 +499,7 @@ func (w *worker) verify(t *testing.T, round int) (ahead bool) {
 			round, w.name, w.key, len(got), members, hold, len(w.now.members), len(cmp.Or(w.maybe, &state{}).members), w.promised, differences(w.now.members, got))
 	}
 	w.maybe, w.promised = nil, false
-	if w.points != nil && !w.learn(t, before) {
+	if w.points != nil && !w.learn(t) {
 		t.Fatalf("round %d: the points of %s can't be listed", round, w.key)
 	}
 	return ahead

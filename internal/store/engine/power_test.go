@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -240,6 +241,7 @@ func TestDiskErrors(t *testing.T) {
 			for n := int32(0); !t.Failed(); n++ {
 				disk, sc := clone(base, 100), begun.Snapshot(func() {})
 				sc.Uninterrupted = chapter != "members"
+				sc.Injected = func(err error) bool { return errors.Is(err, errorfs.ErrInjected) }
 				failing := errorfs.OnIndex(n)
 				playToTheEnd(t, errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 					if op.Kind == errorfs.OpFileSync && op.Path == "data/pebble" {

@@ -24,6 +24,8 @@ type Script struct {
 	Trim  func()
 	// After, if set, is called after each step that was answered.
 	After func(step string)
+	// Injected, if set, says whether a write found nothing wrong but the disk.
+	Injected func(error) bool
 	// Uninterrupted says that restarts are left out.
 	Uninterrupted bool
 
