@@ -180,8 +180,9 @@ type Tx interface {
 	// A sealed list of all members that can't be published at this moment is refused: the error wraps
 	// ErrSuperseded or ErrStale.
 	Keep(env segment.EnvID, key segment.Key, id segment.RunID, page int, staged Staged) error
-	// Park adds changes to what a session keeps without applying them. It returns what they would do
-	// to the members as they are.
+	// Park adds changes to what a session keeps without applying them, and like all changes to what the
+	// other open sessions of the segment keep: a whole list that began before must not bring back what
+	// was sent since. It returns what they would do to the members as they are.
 	Park(env segment.EnvID, key segment.Key, id segment.RunID, staged Staged) (Effect, error)
 	// Settle applies everything that a session keeps, its kept list first, as a delta, and closes it.
 	Settle(env segment.EnvID, key segment.Key, id segment.RunID) (Effect, error)

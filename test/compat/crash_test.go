@@ -37,7 +37,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("%d rounds, seed %d", rounds, seed)
 	s := start(t)
-	workers := []*worker{newLists(t, s), newPages(s), newHeld(t, s), newBulk(s)}
+	workers := []*worker{newLists(t, s), newPages(s), newHeld(t, s), newBulk(t, s)}
 	for i := range 4 {
 		workers = append(workers, newPusher(s, i))
 	}
@@ -129,6 +129,7 @@ type worker struct {
 	points   map[string]map[string]bool
 	was      map[string]bool // the members before the newest change
 	next     func(*testing.T, *rand.Rand, *worker) bool
+	again    func(*testing.T) bool // sends the newest change between two pages once more
 }
 
 func newWorker(s *server, name, key string, universe int, next func(*testing.T, *rand.Rand, *worker) bool) *worker {
@@ -238,7 +239,7 @@ func newPusher(s *server, i int) *worker {
 
 // newBulk adds and removes so many contexts at once that they are folded all the time. Two of its names
 // in one request are more than an entry of the log holds.
-func newBulk(s *server) *worker {
+func newBulk(t *testing.T, s *server) *worker {
 	w := newWorker(s, "bulk", "rudderstack-bulk", 6, func(t *testing.T, rng *rand.Rand, w *worker) bool {
 		keys := w.some(rng, 1+rng.IntN(3)/2)
 		in := !w.now.members[keys[0]]
@@ -250,6 +251,11 @@ func newBulk(s *server) *worker {
 		return w.push(t, after, nil, keys)
 	})
 	w.size = 40_000
+	w.now.set(w.universe[:1], true)
+	if !w.push(t, w.now, w.universe[:1], nil) {
+		t.Fatal("the large segment was not created")
+	}
+	s.must(t, http.StatusOK, http.MethodPatch, w.path("/guard"), `{"shrinkPercent":null,"allowEmpty":true}`)
 	return w
 }
 
@@ -351,7 +357,10 @@ func newPages(s *server) *worker {
 			keys := w.some(rng, 1+rng.IntN(8))
 			in := rng.IntN(2) == 0
 			after.set(keys, in)
-			return w.mixpanel(t, after, map[bool]string{true: "add_members", false: "remove_members"}[in], keys, 1, 1)
+			w.again = func(t *testing.T) bool {
+				return w.mixpanel(t, after, map[bool]string{true: "add_members", false: "remove_members"}[in], keys, 1, 1)
+			}
+			return w.again(t)
 		}
 		share := (len(after.list) + pages - 1) / pages
 		keys := after.list[min((after.page-1)*share, len(after.list)):min(after.page*share, len(after.list))]
@@ -508,13 +517,18 @@ func (w *worker) verify(t *testing.T, round int) (ahead bool) {
 // stays decides about a request that was cut off and shows in no member.
 func (w *worker) stays(t *testing.T) {
 	t.Helper()
-	if w.maybe == nil || w.now.waits == nil || maps.Equal(w.now.waits, w.maybe.waits) {
-		return
-	}
-	after := w.now.clone() // whether it joined the hold is not known, so the hold has to end
-	after.waits = nil
-	if !w.decide(t, after, "discard") {
-		t.Fatalf("the hold of %s can't be discarded", w.key)
+	switch {
+	case w.maybe == nil:
+	case !maps.Equal(w.now.journal, w.maybe.journal): // whether it will be laid over the list is not known
+		if !w.again(t) {
+			t.Fatalf("a change of %s can't be sent again", w.key)
+		}
+	case w.now.waits != nil && !maps.Equal(w.now.waits, w.maybe.waits): // whether it joined the hold is not known
+		after := w.now.clone()
+		after.waits = nil
+		if !w.decide(t, after, "discard") {
+			t.Fatalf("the hold of %s can't be discarded", w.key)
+		}
 	}
 }
 

@@ -50,17 +50,10 @@ func (e *Engine) Damage(env segment.EnvID, ref segment.Ref) error {
 // others are published.
 func lostMembership(id refID, why error) *membership {
 	m := newMembership(id.env, id.ref)
-	m.row.cut = math.MaxUint64 // so that nothing is laid over members that are not known
+	m.row.cut = math.MaxUint64   // so that nothing is laid over members that are not known
+	m.row.began = math.MaxUint64 // no list was compared with them
 	m.layers.Store(&layers{err: fmt.Errorf("its row can't be read: %w", why)})
 	return m
-}
-
-// supersede makes the lists that were collected before a lost membership was found void: a newer one
-// may have been published.
-func (m *membership) supersede(head segment.Revision) {
-	if m.row.cut == math.MaxUint64 {
-		m.row.since = head
-	}
 }
 
 // missingMemberships are those of segments that have none although the engine keeps their members.

@@ -366,7 +366,7 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 		kept = append(kept, layer{file: f})
 	}
 	kept = append(kept, at.layers[at.merge:]...)
-	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts, since: m.row.since, began: m.row.began}
+	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts, began: m.row.began}
 	for _, l := range kept {
 		row.rosters = append(row.rosters, l.file.id)
 	}

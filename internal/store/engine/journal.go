@@ -114,7 +114,7 @@ func (r *record) install() int64 {
 	return j.apply(r.n, d)
 }
 
-// Park adds changes to a session without applying them.
+// Park adds changes to the sessions of a segment without applying them.
 func (t *tx) Park(env segment.EnvID, k segment.Key, id segment.RunID, list store.Staged) (store.Effect, error) {
 	st, m, err := t.applicable(env, k, list)
 	if err != nil {
@@ -123,8 +123,7 @@ func (t *tx) Park(env segment.EnvID, k segment.Key, id segment.RunID, list store
 	if err := t.room(); err != nil {
 		return store.Effect{}, err
 	}
-	s := t.session(sessionID{env, k, id})
-	if s == nil {
+	if t.session(sessionID{env, k, id}) == nil {
 		return store.Effect{}, fmt.Errorf("session %s of segment %s: %w", id, k, store.ErrNoSession)
 	}
 	sd := t.step.settled(m)
@@ -143,7 +142,7 @@ func (t *tx) Park(env segment.EnvID, k segment.Key, id segment.RunID, list store
 		}
 		count(&effect, c.Ops.Effective(now))
 	}
-	t.journalise(st, s)
+	t.journalise(st, t.sessionsOf(segmentID{env, k})...)
 	t.concern(segmentID{env, k})
 	return effect, nil
 }

@@ -275,7 +275,6 @@ func (env *environment) replay(ctx context.Context) error {
 			}
 		}
 	}
-	refs.each(func(m *membership) bool { m.supersede(head); return true })
 	env.head.Store(uint64(head))
 	env.view.Store(&view{revision: head, refs: refs.renewed(changed...)})
 	e.objects.revisions[env.id] = head

@@ -56,7 +56,7 @@ func startProcess(t *testing.T, disk vfs.FS, sc *storetest.Script, chapter strin
 		return nil, err
 	}
 	p.watch.Shows(p.engine)
-	sc.Fold, sc.Spill, sc.Trim = p.engine.Fold, p.engine.SpillJournals, p.engine.TrimLogs
+	sc.Fold, sc.Spill, sc.Trim = p.engine.Fold, p.engine.SpillJournals, p.engine.TendLogs
 	return p, nil
 }
 

@@ -234,6 +234,10 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 	if err != nil {
 		return store.Effect{}, err
 	}
+	newest := s
+	if p.Reason == segment.PointRelease {
+		newest = nil // what was held is as new as the moment of its release
+	}
 	var file *file
 	var st *staged
 	switch {
@@ -271,16 +275,13 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 			return store.Effect{}, err
 		}
 		effect.Counts = c.counts
-		if effect.Added+effect.Removed == 0 {
-			return effect, nil // nothing differs, so nothing is exchanged
+		if effect.Added+effect.Removed == 0 { // nothing differs, so nothing is exchanged
+			t.supersede(m, newest)
+			return effect, nil
 		}
 		t.files = append(t.files, st)
 	}
-	since := s.Start
-	if p.Reason == segment.PointRelease {
-		since = 0 // what was held is as new as the moment of its release
-	}
-	pub, err := t.exchange(m, c, p, since, effect)
+	pub, err := t.exchange(m, c, p, newest, effect)
 	if err == nil && st != nil && len(journal) == 0 {
 		pub.settleBy(st)
 	}
@@ -324,7 +325,7 @@ func (t *tx) collected(m *membership, name sessionID) (*session, error) {
 	switch {
 	case s == nil || s.Ref != m.ref:
 		return nil, fmt.Errorf("session %s of segment %s: %w", name.id, name.key, store.ErrNoSession)
-	case s.Start < m.row.since:
+	case s.Superseded:
 		return nil, fmt.Errorf("session %s of segment %s began at revision %d: %w", name.id, name.key, s.Start, store.ErrSuperseded)
 	}
 	return s, s.whole()
@@ -387,19 +388,20 @@ func (t *tx) publishPoint(m *membership, p store.Publication) (store.Effect, err
 		return store.Effect{}, m.unreadable(err)
 	}
 	effect := store.Effect{Counts: pt.Counts, Uncounted: true}
-	_, err = t.exchange(m, c, p, 0, effect)
+	_, err = t.exchange(m, c, p, nil, effect)
 	return effect, err
 }
 
-// exchange stages a composition as the membership of m's ref. Sessions that began before since
-// are superseded; 0 means all that have begun.
-func (t *tx) exchange(m *membership, c *composition, p store.Publication, since segment.Revision, effect store.Effect) (*publication, error) {
+// exchange stages a composition as the membership of m's ref, which supersedes the sessions that began
+// before newest, or all of them.
+func (t *tx) exchange(m *membership, c *composition, p store.Publication, newest *session, effect store.Effect) (*publication, error) {
+	t.supersede(m, newest)
 	old, err := t.retired(m, p)
 	if err != nil {
 		return nil, err
 	}
 	next := newMembership(m.env, m.ref)
-	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters(), since: since}
+	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters()}
 	if p.Reason == segment.PointReplace { // what somebody decided is not held against the next sync
 		next.recent = m.recent.clone()
 	}
@@ -520,7 +522,7 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 	}
 	t.CloseSession(env, k, id)
 	effect := store.Effect{Counts: c.counts, Uncounted: true}
-	_, err = t.exchange(m, c, store.Publication{Session: id, Reason: segment.PointRelease, Run: id}, 0, effect)
+	_, err = t.exchange(m, c, store.Publication{Session: id, Reason: segment.PointRelease, Run: id}, nil, effect)
 	return effect, err
 }
 
@@ -563,9 +565,6 @@ func (t *tx) prepareExchange(p *prepared, d *delta) error {
 	}
 	old := t.step.e.membership(refID{next.env, next.ref})
 	next.row.cut, next.row.began = d.revision-1, d.revision
-	if next.row.since == 0 {
-		next.row.since = d.revision
-	}
 	p.rows = append(p.rows, store.Row{Table: tableMembership, Key: refKey(refID{next.env, next.ref}), Value: next.row.encode()})
 	p.named = append(p.named, next.row.rosters...)
 	p.unnamed = append(p.unnamed, old.row.rosters...)

@@ -24,6 +24,8 @@ type drawnSession struct {
 	journal []segment.Change // as sent, since it began
 	kept    bool
 	sealed  int // how many exchanges there had been
+
+	superseded bool
 }
 
 func (s *drawnSession) String() string {
@@ -36,7 +38,6 @@ type exchange struct {
 	now      model
 	sessions []*drawnSession
 	points   map[segment.PointID]model
-	since    segment.Revision
 	done     int // exchanges
 	n        int
 }
@@ -273,7 +274,7 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 	}
 	before := x.pointIDs(rt)
 	after := s.over(x.now)
-	if s.kept && s.sealed == x.done && s.start >= x.since {
+	if s.kept && s.sealed == x.done && !s.superseded {
 		x.collected(rt, t, s, after)
 	}
 	var got store.Effect
@@ -287,9 +288,9 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 		}
 		return err
 	})
-	if s.start < x.since {
+	if s.superseded {
 		if !errors.Is(err, store.ErrSuperseded) {
-			rt.Fatalf("a session from %d published after %d: %v", s.start, x.since, err)
+			rt.Fatalf("session %s was published after a newer one: %v", s.id, err)
 		}
 		x.drop(t, s)
 		return
@@ -317,8 +318,8 @@ func (x *exchange) publish(rt *rapid.T, t *testing.T) {
 		rt.Fatalf("publication did %+v, want %d added and %d removed", got, added, removed)
 	}
 	exchanged := got.Uncounted || !maps.Equal(x.now, after)
+	x.supersede(slices.Index(x.sessions, s))
 	if exchanged {
-		x.since = s.start
 		x.done++
 		x.counted(rt, t, rev, x.now, after)
 	}
@@ -408,7 +409,7 @@ func (x *exchange) park(rt *rapid.T, t *testing.T) {
 		var want error
 		switch {
 		case s.mode != store.LoadReplace:
-		case s.start < x.since:
+		case s.superseded:
 			want = store.ErrSuperseded
 		case s.sealed != x.done:
 			want = store.ErrStale
@@ -434,7 +435,14 @@ func (x *exchange) park(rt *rapid.T, t *testing.T) {
 	if want := effectOf(x.now, plain); got.Added != want.Added || got.Removed != want.Removed || got.Unchanged != want.Unchanged {
 		rt.Fatalf("parked changes would do %+v, want %+v", got, want)
 	}
-	s.journal = append(s.journal, plain...)
+	x.sent(plain)
+}
+
+// supersede marks the oldest n sessions.
+func (x *exchange) supersede(n int) {
+	for _, s := range x.sessions[:n] {
+		s.superseded = true
+	}
 }
 
 // settle releases what a session keeps as a delta.
@@ -457,7 +465,7 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 		after.apply(c.Hash, c.Ops)
 	}
 	sent = append(sent, s.journal...)
-	if s.start >= x.since {
+	if !s.superseded {
 		x.collected(rt, t, s, after)
 	}
 	var got store.Effect
@@ -465,10 +473,10 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 		got, err = tx.Settle(testEnv, "vip", s.id)
 		return err
 	})
-	if (err == nil) != (s.start >= x.since) {
-		rt.Fatalf("a session from %d was settled after %d: %v", s.start, x.since, err)
+	if (err == nil) == s.superseded {
+		rt.Fatalf("session %s, superseded: %t, was settled: %v", s.id, s.superseded, err)
 	}
-	if errors.Is(err, store.ErrSuperseded) && s.start < x.since {
+	if errors.Is(err, store.ErrSuperseded) {
 		x.drop(t, s)
 		return
 	}
@@ -479,7 +487,7 @@ func (x *exchange) settle(rt *rapid.T, t *testing.T) {
 		rt.Fatalf("after the release %+v, want %+v", got.Counts, after.counts())
 	}
 	if got.Uncounted {
-		x.since = rev
+		x.supersede(len(x.sessions))
 		x.done++
 		x.counted(rt, t, rev, x.now, after)
 	}
@@ -546,7 +554,7 @@ func (x *exchange) rollback(rt *rapid.T, t *testing.T) {
 	if got.Counts != after.counts() {
 		rt.Fatalf("after the rollback %+v, want %+v", got.Counts, after.counts())
 	}
-	x.since = rev
+	x.supersede(len(x.sessions))
 	x.done++
 	x.counted(rt, t, rev, x.now, after)
 	x.keep(rt, before)

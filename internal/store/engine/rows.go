@@ -192,7 +192,6 @@ type membershipRow struct {
 	cut     segment.Revision // the rosters contain the log exactly up to here
 	counts  segment.Counts   // at the cut
 	rosters []store.FileID   // newest first
-	since   segment.Revision // sessions that began before are superseded
 	began   segment.Revision // when it was published; 0 if it grew from nothing
 }
 
@@ -205,7 +204,7 @@ func (r *membershipRow) encode() []byte {
 	for _, id := range r.rosters {
 		b = append(b, id[:]...)
 	}
-	b = binary.AppendUvarint(b, uint64(r.since))
+	b = append(b, 0) // sessions say themselves whether they are superseded
 	return binary.AppendUvarint(b, uint64(r.began))
 }
 
@@ -219,7 +218,7 @@ func decodeMembershipRow(b []byte) (membershipRow, error) {
 		r.rosters = append(r.rosters, id)
 	}
 	if len(d.b) > 0 { // rows of the first version end here
-		r.since = segment.Revision(d.uvarint())
+		d.uvarint()
 		r.began = segment.Revision(d.uvarint())
 	}
 	if d.broken || len(d.b) > 0 {

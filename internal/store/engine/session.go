@@ -29,12 +29,15 @@ type session struct {
 
 // sessionRow is a session as it is kept. Pages and journal are rows of their own.
 type sessionRow struct {
-	ID     segment.RunID
-	Ref    segment.Ref // the membership it belongs to
-	Start  segment.Revision
-	Opened time.Time
-	Detail []byte
-	Kept   *keptList
+	ID    segment.RunID
+	Ref   segment.Ref // the membership it belongs to
+	Start segment.Revision
+	Order uint64 // greater than that of every session of the segment that was open when it began
+	// Superseded says that a list of all members that is newer was published.
+	Superseded bool
+	Opened     time.Time
+	Detail     []byte
+	Kept       *keptList
 }
 
 // keptList is the sealed list of a session.
@@ -273,8 +276,23 @@ func (t *tx) OpenSession(p store.Session) {
 		t.fail(fmt.Errorf("session %s of segment %s is open already", p.ID, p.Segment))
 		return
 	}
+	for _, other := range t.sessionsOf(segmentID{p.Env, p.Segment}) {
+		s.Order = max(s.Order, other.Order+1)
+	}
 	t.opened = append(t.opened, s)
 	stage(&t.over.sessions, s.name(), s)
+}
+
+// supersede marks the sessions of a membership that began before a session, or all of them.
+func (t *tx) supersede(m *membership, newest *session) {
+	for _, s := range t.sessionsOf(segmentID{m.env, m.ref.Key}) {
+		if s.Superseded || newest != nil && s.Order >= newest.Order {
+			continue
+		}
+		next := *s
+		next.Superseded = true
+		stage(&t.over.sessions, s.name(), &next)
+	}
 }
 
 // session returns a session as this write sees it, nil if there is none.

@@ -125,7 +125,7 @@ func (e *envWorld) live(key segment.Key) (segment.Ref, memberSet, bool) {
 	return s.Ref(), e.members[s.Ref()], true
 }
 
-// sent notes changes that were applied: every open session of the segment keeps them.
+// sent notes changes that were applied or parked: every open session of the segment keeps them.
 func (e *envWorld) sent(key segment.Key, changes []segment.Change) {
 	for name, c := range e.sessions {
 		if c.key == key {
@@ -278,9 +278,7 @@ func parkStep(env segment.EnvID, id segment.RunID, staged store.Staged, plain []
 			return nil
 		}
 		_, set, _ := e.live(c.key)
-		c = c.clone()
-		c.journal = append(c.journal, plain...)
-		e.sessions[id] = c
+		e.sent(c.key, plain)
 		got, err := tx.Park(env, c.key, id, staged)
 		if err != nil {
 			return fmt.Errorf("park: %w", err)
