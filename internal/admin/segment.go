@@ -226,13 +226,19 @@ func (a *Admin) settleSegment(tx store.Tx, before, after *catalog.Segment) {
 	}
 }
 
-// DeleteSegment deletes a segment that no rule of a flag or segment names.
+// DeleteSegment deletes a segment that no rule of a flag or segment names. Runs that are held, or on
+// their way, end with it.
 func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key) error {
 	_, env, err := findEnvironment(a.store, p, e)
 	if err != nil {
 		return err
 	}
-	return a.update(ctx, store.Scope{Env: env.ID}, Change{}, func(tx store.Tx) error {
+	runs, err := a.unfinished(ctx, env.ID, key)
+	if err != nil {
+		return err
+	}
+	var hold *catalog.Hold
+	err = a.update(ctx, store.Scope{Env: env.ID}, Change{}, func(tx store.Tx) error {
 		project, env, err := findEnvironment(tx, p, e)
 		if err != nil {
 			return err
@@ -241,6 +247,7 @@ func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog
 		if err != nil {
 			return err
 		}
+		hold = s.Hold
 		es := effects{{policy.DeleteSegment, catalog.SegmentResource(project, env, key, s.Tags)}}
 		if err := es.authorise(who); err != nil {
 			return err
@@ -248,9 +255,14 @@ func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog
 		if err := checkUnused(tx, env, key); err != nil {
 			return err
 		}
+		endRuns(tx, s, runs)
 		tx.DeleteSegment(env.ID, key)
 		return a.audit(tx, who, es, segmentDone("deleted the segment", project, env, s, nil))
 	})
+	if err != nil || hold == nil {
+		return err
+	}
+	return a.endJoined(ctx, env.ID, key, hold.Run)
 }
 
 func checkUnused(tx store.Tx, env *catalog.Environment, key segment.Key) error {
