@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"runtime"
 	"testing"
 
 	"muster/internal/segment"
@@ -87,4 +88,31 @@ func TestALargeListThatChangesNothingStaysInTheJournal(t *testing.T) {
 		return err
 	})
 	d.wantMembers(t, vip, 70, func(i int) bool { return i < 40 || i >= 50 && i < 60 })
+}
+
+func TestASessionThatBeginsAndEndsInOneStepIsGone(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	closed := make(chan error, 1)
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		tx.OpenSession(store.Session{Env: testEnv, Segment: "vip", ID: "000000000000000000000001"})
+		go func() {
+			_, err := d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
+				tx.CloseSession(testEnv, "vip", "000000000000000000000001")
+				return nil
+			})
+			closed <- err
+		}()
+		for d.Waiting(testEnv) == 0 { // it joins the step
+			runtime.Gosched()
+		}
+		return nil
+	})
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	d.reopen(t)
+	if open, err := d.Sessions(testEnv); len(open) != 0 || err != nil {
+		t.Errorf("after a restart there are %d sessions, %v", len(open), err)
+	}
 }

@@ -598,6 +598,7 @@ func (t *tx) prepareSessions(p *prepared, revisions map[segment.EnvID]segment.Re
 	}
 	for name, s := range t.over.sessions {
 		if s == nil {
+			p.rows = append(p.rows, store.Row{Table: tableSession, Key: sessionKey(name)}) // it may have begun in the same step
 			if old := t.step.e.sessions.get(name); old != nil {
 				if err := t.closing(p, old); err != nil {
 					return err
@@ -619,10 +620,9 @@ func (t *tx) prepareSessions(p *prepared, revisions map[segment.EnvID]segment.Re
 	return nil
 }
 
-// closing adds the rows that delete a session.
+// closing adds the rows that delete what a session kept.
 func (t *tx) closing(p *prepared, s *session) error {
 	name := s.name()
-	p.rows = append(p.rows, store.Row{Table: tableSession, Key: sessionKey(name)})
 	if s.Kept != nil {
 		p.unnamed = append(p.unnamed, s.Kept.File)
 	}
