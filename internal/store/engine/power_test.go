@@ -56,7 +56,7 @@ func startProcess(t *testing.T, disk vfs.FS, sc *storetest.Script, chapter strin
 		return nil, err
 	}
 	p.watch.Shows(p.engine)
-	sc.Fold, sc.Spill, sc.Trim = p.engine.Fold, p.engine.SpillJournals, p.engine.TendLogs
+	sc.Fold, sc.Spill, sc.Trim = p.watch.Fold, p.engine.SpillJournals, p.engine.TendLogs
 	return p, nil
 }
 
@@ -209,7 +209,10 @@ func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 			}
 			return nil
 		})
-		played(t, errorfs.Wrap(disk, injector), sc, chapter, func(err error) { t.Errorf("fatal: %v", err) }, func(started *process) { p = started }, nil)
+		played(t, errorfs.Wrap(disk, injector), sc, chapter, func(err error) { t.Errorf("fatal: %v", err) }, func(started *process) {
+			p = started
+			p.watch.Alone = true
+		}, nil)
 		sc.RequireEnd(t)
 	}()
 	n := 0
