@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"muster/internal/segment"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
 	"muster/internal/store/storetest"
@@ -56,7 +57,10 @@ func startProcess(t *testing.T, disk vfs.FS, sc *storetest.Script, chapter strin
 		return nil, err
 	}
 	p.watch.Shows(p.engine)
-	sc.Fold, sc.Spill, sc.Trim = p.watch.Fold, p.engine.SpillJournals, p.engine.TendLogs
+	sc.Fold = func(ctx context.Context, env segment.EnvID) error {
+		return errors.Join(p.watch.Fold(ctx, env), p.engine.Bury(ctx, env))
+	}
+	sc.Spill, sc.Trim = p.engine.SpillJournals, p.engine.TendLogs
 	return p, nil
 }
 
