@@ -191,6 +191,9 @@ func (w *Watch) begin(records []store.Record, rows []store.Row) {
 		w.named[k] = files
 	}
 	for _, r := range records {
+		if env := w.running(r.Env); env != nil && max(segment.Revision(env.head.Load()), env.view.Load().revision) >= r.Revision {
+			w.broken("revision %d of environment %s shows before it is written", r.Revision, r.Env)
+		}
 		if w.entries[r.Env] == nil {
 			w.entries[r.Env] = make(map[segment.Revision][]store.FileID)
 		}
@@ -206,6 +209,14 @@ func (w *Watch) begin(records []store.Record, rows []store.Row) {
 		}
 	}
 	w.doing = strings.Join(doing, ", ")
+}
+
+// running returns an environment of the engine that is watched, nil if there is none.
+func (w *Watch) running(id segment.EnvID) *environment {
+	if w.shows == nil {
+		return nil
+	}
+	return w.shows.environment(id)
 }
 
 // begins demands that a ref begins once.
