@@ -64,9 +64,10 @@ type Options struct {
 	// SmallRoster is how many entries a roster has at most to be written anew for each whole list; a
 	// list that differs little from what lies in a larger one becomes changes over it. Default 262,144.
 	SmallRoster int
-	// HintBytes bounds the memory of the hints of one environment that lookups in hundreds of segments
-	// use. Default 64 MiB.
-	HintBytes int64
+	// HintRosters is how many rosters of an environment without hints are worth being read for them,
+	// HintBytes how much memory the hints of an environment take at most. Defaults 128 and 64 MiB.
+	HintRosters int
+	HintBytes   int64
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -117,6 +118,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SmallRoster == 0 {
 		o.SmallRoster = 1 << 18
+	}
+	if o.HintRosters == 0 {
+		o.HintRosters = 128
 	}
 	if o.HintBytes == 0 {
 		o.HintBytes = 64 << 20

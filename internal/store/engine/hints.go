@@ -46,8 +46,6 @@ const (
 	hintBits    = 10 // of an entry of the largest roster: one in ninety is let through for nothing
 	hintWords   = hintColumns / 64
 
-	// minHinted is how many rosters without hints are worth being read for them.
-	minHinted = 128
 	// maxHinted is how many places a mask has; the first is nobody's.
 	maxHinted = 1 << 14
 )
@@ -155,8 +153,8 @@ func (x *hints) slots() map[*file]uint32 {
 }
 
 // rehint returns hints for the rosters of a set, of at most so many bytes; nil if those that there are
-// will do. Blocks that have most of their rosters still are kept.
-func (r *refs) rehint(limit int64, stop func() bool) *hints {
+// will do: fewer rosters than least came or went. Blocks that have most of their rosters still are kept.
+func (r *refs) rehint(least int, limit int64, stop func() bool) *hints {
 	live := make(map[*file]bool)
 	loose := 0
 	for _, s := range r.shards {
@@ -190,7 +188,7 @@ func (r *refs) rehint(limit int64, stop func() bool) *hints {
 			}
 		}
 	}
-	if max(loose, stale) < minHinted {
+	if max(loose, stale) < least {
 		return nil
 	}
 	var files []*file
@@ -260,7 +258,7 @@ func (e *Engine) hintWhenNeeded() {
 
 // rehint renews the hints of an environment if that is worth it.
 func (env *environment) rehint() {
-	x := env.view.Load().refs.rehint(env.e.o.HintBytes, func() bool { return env.e.ctx.Err() != nil })
+	x := env.view.Load().refs.rehint(env.e.o.HintRosters, env.e.o.HintBytes, func() bool { return env.e.ctx.Err() != nil })
 	if x == nil {
 		return
 	}

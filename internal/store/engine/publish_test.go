@@ -47,6 +47,7 @@ type exchange struct {
 func TestExchangesAreWhatMapsSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := &disk{fs: newDisk(t, engine.Options{}).fs, dir: "script", o: engine.Options{InlineChanges: 30, SegmentPending: 25, TotalPending: 100}}
+		d.o.SmallRoster = rapid.SampledFrom([]int{0, 1}).Draw(rt, "small roster")
 		d.o.Logger = newDisk(t, engine.Options{}).o.Logger
 		d.open(t)
 		defer func() { d.close(t) }()

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -103,15 +104,29 @@ func (d *disk) putUnbounded(tb testing.TB, n int) {
 }
 
 func TestEachHoldsWhatWasAcknowledgedWhileRostersComeAndGo(t *testing.T) {
-	const segments = 40
-	d := newDisk(t, engine.Options{})
+	for name, o := range map[string]engine.Options{
+		"without hints": {}, "with hints": {HintRosters: 1}, "with hints of some": {HintRosters: 1, HintBytes: 30_000},
+	} {
+		t.Run(name, func(t *testing.T) { eachHoldsWhatWasAcknowledged(t, o) })
+	}
+}
+
+// eachHoldsWhatWasAcknowledged has owners change and check their members while segments are folded,
+// exchanged, made and deleted beside them, and hints renewed.
+func eachHoldsWhatWasAcknowledged(t *testing.T, o engine.Options) {
+	const segments = 80
+	d := newDisk(t, o)
 	d.found(t)
 	d.putUnbounded(t, segments)
-	var owners, folder sync.WaitGroup
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		tx.PutSegment(unbounded("vip", 1))
+		return nil
+	})
+	var owners, others sync.WaitGroup
 	for number := range 3 {
 		owners.Go(func() {
 			o := newOwner(d, number, 24, segments)
-			for range 150 {
+			for range 80 {
 				if err := o.change(t.Context()); err != nil {
 					t.Error(err)
 					return
@@ -124,22 +139,136 @@ func TestEachHoldsWhatWasAcknowledgedWhileRostersComeAndGo(t *testing.T) {
 		})
 	}
 	done := make(chan struct{})
-	folder.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
+	until := func(do func(n int) error) {
+		others.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := do(n); err != nil {
+					t.Error(err)
+					return
+				}
 			}
-			if err := d.Fold(t.Context(), testEnv); err != nil {
-				t.Error(err)
-				return
+		})
+	}
+	until(func(int) error { return d.Fold(t.Context(), testEnv) })
+	until(func(n int) error {
+		d.replace(t, n%2*10, 40)
+		_, err := d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
+			if k := segment.Key(fmt.Sprintf("passing-%d", n%50)); n/50%2 == 0 {
+				tx.PutSegment(unbounded(k, segment.Generation(n/100+1)))
+			} else {
+				tx.DeleteSegment(testEnv, k)
 			}
-		}
+			return nil
+		})
+		return err
 	})
+	if o.HintRosters > 0 {
+		most := 0
+		until(func(int) error { most = max(most, d.Hint(testEnv)); return nil })
+		defer func() {
+			if most == 0 {
+				t.Error("there never were any hints")
+			}
+		}()
+	}
 	owners.Wait()
 	close(done)
-	folder.Wait()
+	others.Wait()
+}
+
+// TestHintsChangeNoAnswer asks for contexts in none, few and many of the segments, with and without
+// hints that do and don't fit into their memory.
+func TestHintsChangeNoAnswer(t *testing.T) {
+	const segments = 600 // more than a block of hints has
+	d := newDisk(t, engine.Options{HintRosters: 1})
+	d.found(t)
+	d.putUnbounded(t, segments)
+	random := rand.New(rand.NewPCG(3, 3))
+	contexts := make([]segment.Hash, 60)
+	for i := range contexts {
+		contexts[i] = randomHash(random)
+	}
+	// Contrived: they share the first half, or all but the end.
+	contexts[1] = contexts[0]
+	contexts[1][31]++
+	copy(contexts[2][:16], contexts[0][:])
+	want := make(map[segment.Hash]map[segment.Ref]segment.Ops)
+	push := func(s int) {
+		c := &segment.Changes{}
+		for range 40 {
+			c.AppendHash(randomHash(random), segment.Include)
+		}
+		ref := segment.Ref{Key: segmentKey(s), Generation: 1}
+		for i, h := range contexts {
+			if random.IntN(len(contexts)) > i { // the last are nearly everywhere
+				continue
+			}
+			ops := segment.Include
+			if s%7 == 0 && random.IntN(2) == 0 {
+				ops = segment.Exclude
+			}
+			c.AppendHash(h, ops)
+			if want[h] == nil {
+				want[h] = make(map[segment.Ref]segment.Ops)
+			}
+			want[h][ref] |= ops
+		}
+		d.pushChanges(t, ref.Key, c)
+	}
+	for s := range segments {
+		push(s)
+	}
+	if err := d.Fold(t.Context(), testEnv); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		v, err := d.View(testEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, h := range append(contexts, randomHash(random)) {
+			got := make(map[segment.Ref]segment.Ops)
+			if err := v.Each(h, func(ref segment.Ref, ops segment.Ops) bool {
+				if got[ref] != 0 {
+					t.Errorf("%s: context %d is found in %s twice", when, i, ref)
+				}
+				got[ref] = ops
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if !maps.Equal(got, want[h]) {
+				t.Errorf("%s: context %d is in %d segments, want %d", when, i, len(got), len(want[h]))
+			}
+			n := 0
+			if err := v.Each(h, func(segment.Ref, segment.Ops) bool { n++; return n < 3 }); err != nil || n != min(3, len(want[h])) {
+				t.Errorf("%s: the walk of context %d goes on to %d of %d: %v", when, i, n, len(want[h]), err)
+			}
+		}
+	}
+	check("without hints")
+	if n := d.Hint(testEnv); n < segments*3/4 { // those that exclude somebody have no hints
+		t.Errorf("%d of %d segments have hints", n, segments)
+	}
+	check("with hints")
+	for s := range segments / 3 {
+		push(s)
+	}
+	check("with changes since the hints")
+	if err := d.Fold(t.Context(), testEnv); err != nil {
+		t.Fatal(err)
+	}
+	check("with rosters since the hints")
+	d.Hint(testEnv)
+	check("with new hints")
+	d.reopen(t)
+	check("after a start")
 }
 
 func TestEachIsTheSameAfterStart(t *testing.T) {
