@@ -31,21 +31,56 @@ import (
 const (
 	token       = "api-00000000-0000-4000-8000-000000000001"
 	environment = "64b0c9f2a1d3e4f5061728aa"
+	sdkKey      = "sdk-00000000-0000-4000-8000-000000000001"
 )
 
 func main() {
 	binary := flag.String("binary", "bin/muster", "the muster to measure")
 	seconds := flag.Int("seconds", 10, "how long each rate is measured")
+	sustained := flag.Int("sustained", 60, "how long deltas are sent in a row, in seconds")
 	members := flag.Int("members", 10_000_000, "how many members a whole list has")
-	only := flag.Bool("lists", false, "measure whole lists only")
+	lists := flag.Bool("lists", false, "measure whole lists only")
+	curve := flag.String("curve", "", "measure only what many segments cost: their numbers, such as 1,100,1000,10000")
+	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: half an hour and 40 GB of disk")
 	flag.Parse()
-	if err := run(*binary, time.Duration(*seconds)*time.Second, *members, *only); err != nil {
+	r := run{binary: *binary, length: time.Duration(*seconds) * time.Second, sustained: time.Duration(*sustained) * time.Second}
+	var err error
+	switch fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version()); {
+	case *lists:
+		err = r.on(replace(*members))
+	case *long:
+		err = r.long()
+	case *curve != "":
+		err = r.curve(*curve)
+	default:
+		if err = r.on((*bench).pending, (*bench).flip, (*bench).serial, (*bench).parallel, evaluate(1), evaluate(100), (*bench).restart); err == nil {
+			err = r.on((*bench).deltas)
+		}
+		if err == nil {
+			err = r.curve("1,100,1000")
+		}
+		if err == nil {
+			err = r.on((*bench).members)
+		}
+		if err == nil {
+			err = r.on(replace(*members))
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, length time.Duration, members int, only bool) error {
+// run is what all servers of one run have in common.
+type run struct {
+	binary    string
+	length    time.Duration // of each rate
+	sustained time.Duration // of what is to show folds too
+}
+
+// on measures figures on a server of their own, on a new directory.
+func (r run) on(figures ...func(*bench) error) (err error) {
 	dir, err := os.MkdirTemp("", "muster-bench-")
 	if err != nil {
 		return err
@@ -53,18 +88,13 @@ func run(binary string, length time.Duration, members int, only bool) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	b := &bench{ctx: ctx, binary: binary, dir: dir, length: length}
+	b := &bench{run: r, ctx: ctx, dir: dir}
 	if err := b.start(); err != nil {
 		return err
 	}
 	defer func() { _ = b.stop() }()
-	fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version())
-	figures := []func() error{b.pending, b.flip, b.serial, b.parallel, b.evaluate(1), b.evaluate(100), b.restart}
-	if only {
-		figures = nil
-	}
-	for _, figure := range append(figures, b.replace(members)) {
-		if err := figure(); err != nil {
+	for _, figure := range figures {
+		if err := figure(b); err != nil {
 			return err
 		}
 	}
@@ -86,28 +116,31 @@ func processor() string {
 
 // bench is one server and the means to ask it.
 type bench struct {
+	run
 	ctx     context.Context // of every request
-	binary  string
 	dir     string
-	length  time.Duration
 	url     string
+	resp    string // address of the Redis-protocol endpoint
 	process *exec.Cmd
 	client  *http.Client
 }
 
 func (b *bench) start() error {
-	l, err := new(net.ListenConfig).Listen(b.ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	var addresses [2]string
+	for i := range addresses {
+		l, err := new(net.ListenConfig).Listen(b.ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		addresses[i] = l.Addr().String()
+		if err := l.Close(); err != nil {
+			return err
+		}
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return err
-	}
-	b.url = "http://" + address
+	b.url, b.resp = "http://"+addresses[0], addresses[1]
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
-	b.process = exec.CommandContext(b.ctx, b.binary, "serve", "--data-dir", b.dir, "--listen", address, "--log-level", "warn")
-	b.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token, "MUSTER_CLIENT_SIDE_ID="+environment)
+	b.process = exec.CommandContext(b.ctx, b.binary, "serve", "--data-dir", b.dir, "--listen", addresses[0], "--resp-listen", addresses[1], "--log-level", "warn")
+	b.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token, "MUSTER_CLIENT_SIDE_ID="+environment, "MUSTER_SDK_KEY="+sdkKey)
 	b.process.Stderr = os.Stderr
 	if err := b.process.Start(); err != nil {
 		return err
@@ -185,18 +218,30 @@ func (b *bench) flagOn(key, segment string) error {
 }
 
 func pushBody(cohort string, first, n int, add bool) []byte {
-	var list bytes.Buffer
+	list := make([]byte, 0, n*len(`{"id":"user-000000000"},`))
 	for i := range n {
 		if i > 0 {
-			list.WriteByte(',')
+			list = append(list, ',')
 		}
-		fmt.Fprintf(&list, `{"id":"user-%09d"}`, first+i)
+		list = append(list, `{"id":"user-`...)
+		list = append(appendNumber(list, first+i, 9), `"}`...)
 	}
-	joined, left := list.String(), ""
+	joined, left := string(list), ""
 	if !add {
 		joined, left = left, joined
 	}
 	return fmt.Appendf(nil, `{"environmentId":%q,"cohortId":%q,"cohortName":"Bench","listData":{"add":[%s],"remove":[%s]}}`, environment, cohort, joined, left)
+}
+
+// appendNumber appends a number with leading zeros.
+func appendNumber(b []byte, n, digits int) []byte {
+	from := len(b)
+	b = append(b, "00000000000000000000"[:digits]...)
+	for i := len(b) - 1; i >= from; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
 }
 
 func (b *bench) push(body []byte) error {
@@ -275,27 +320,40 @@ func (b *bench) flip() error {
 
 // serial measures one tool that sends a request after the other.
 func (b *bench) serial() error {
-	return b.rate("1,000-member pushes, one after the other", 1, 1000, func(_, n int) error {
+	return b.rate("1,000-member pushes, one after the other", 1, 1000, b.length, func(_, n int) error {
 		return b.push(pushBody("serial", n*1000, 1000, true))
 	})
 }
 
 // parallel measures what a fleet of tools gets through.
 func (b *bench) parallel() error {
-	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, func(worker, n int) error {
+	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, b.length, func(worker, n int) error {
 		return b.push(pushBody("parallel", worker*10_000_000+n*1000, 1000, true))
 	})
 }
 
+// deltas measures large pushes until tables have been folded many times, and what they leave on disk.
+func (b *bench) deltas() error {
+	const members = 10_000
+	before := b.disk()
+	pushed := atomic.Int64{}
+	err := b.rate("10,000-member pushes, 4 in parallel, one segment, sustained", 4, members, b.sustained, func(worker, n int) error {
+		pushed.Add(members)
+		return b.push(pushBody("deltas", worker*100_000_000+n*members, members, true))
+	})
+	report("disk after these", "%.1f B a change in all: rosters, and a log that is not trimmed yet; %d MB of memory that is not files", float64(b.disk()-before)/float64(pushed.Load()), b.status("RssAnon")>>10)
+	return err
+}
+
 // evaluate measures the request with which client-side SDKs start.
-func (b *bench) evaluate(flags int) func() error {
-	return func() error {
+func evaluate(flags int) func(*bench) error {
+	return func(b *bench) error {
 		for i := range flags - 1 {
 			if err := b.flagOn(fmt.Sprintf("extra-%03d", i), "rudderstack-flip"); err != nil {
 				return err
 			}
 		}
-		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, func(worker, n int) error {
+		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, b.length, func(worker, n int) error {
 			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
 			resp, err := b.do(http.MethodGet, "/sdk/evalx/"+environment+"/contexts/"+who, http.NoBody)
 			if err != nil {
@@ -313,9 +371,9 @@ func (b *bench) evaluate(flags int) func() error {
 	}
 }
 
-// rate runs do from several workers for the bench's time and reports requests, and members if each
+// rate runs do from several workers for some time and reports requests, and members if each
 // request carries some.
-func (b *bench) rate(name string, workers, members int, do func(worker, n int) error) error {
+func (b *bench) rate(name string, workers, members int, length time.Duration, do func(worker, n int) error) error {
 	var total atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, workers)
@@ -323,7 +381,7 @@ func (b *bench) rate(name string, workers, members int, do func(worker, n int) e
 	before, started := b.cpu(), time.Now()
 	for worker := range workers {
 		wg.Go(func() {
-			for n := 0; time.Since(started) < b.length; n++ {
+			for n := 0; time.Since(started) < length; n++ {
 				at := time.Now()
 				if err := do(worker, n); err != nil {
 					errs <- err

@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -23,13 +23,11 @@ const replaced = "/api/v2/segments/default/production/replaced"
 
 // replace measures whole lists: the first, the same again, one of which a part differs, and the way
 // back; then what redis-server takes for the same members.
-func (b *bench) replace(members int) func() error {
-	return func() error {
-		resp, err := b.do(http.MethodPost, "/api/v2/segments/default/production", strings.NewReader(`{"key":"replaced","name":"Replaced","unbounded":true}`))
-		if err != nil {
+func replace(members int) func(*bench) error {
+	return func(b *bench) error {
+		if err := b.segment("replaced"); err != nil {
 			return err
 		}
-		resp.Body.Close()
 		moved := members / 20
 		first := rows{to: members}
 		other := rows{from: moved, to: members + moved}
@@ -39,14 +37,17 @@ func (b *bench) replace(members int) func() error {
 			list rows
 		}{{"first", first}, {"no-op", first}, {"5 % differ", other}, {"5 % differ", first}, {"5 % differ", other}} {
 			cpu := b.cpu()
-			took, err := b.upload(step.list)
+			took, lookups, err := b.lookUpDuring(func() (time.Duration, error) { return b.upload(replaced, &step.list) })
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%s, %s: first byte sent to visible %.2f s, %.2f us of server a member, %d MB resident at most, %d MB of it not files\n", name, step.what, took.Seconds(),
-				(b.cpu()-cpu).Seconds()*1e6/float64(members), b.status("VmHWM")>>10, b.status("RssAnon")>>10)
+			fmt.Printf("%s, %s: first byte sent to visible %.2f s, %.2f us of server a member, %d MB resident at most, %d MB of it not files, lookups meanwhile p50 %v, p99 %v; rosters %.1f B a member\n", name, step.what, took.Seconds(),
+				(b.cpu()-cpu).Seconds()*1e6/float64(members), b.status("VmHWM")>>10, b.status("RssAnon")>>10, quantile(lookups, .5), quantile(lookups, .99), float64(b.disk("roster"))/float64(members))
 		}
 		if err := b.rollBack(name); err != nil {
+			return err
+		}
+		if err := b.restart(); err != nil {
 			return err
 		}
 		return b.redis(first)
@@ -60,29 +61,98 @@ type rows struct {
 }
 
 func (r *rows) Read(p []byte) (int, error) {
+	var row []byte
 	for r.buf.Len() < len(p) && r.from < r.to {
-		fmt.Fprintf(&r.buf, "user-%015d\n", r.from)
+		row = append(appendNumber(append(row[:0], "user-"...), r.from, 15), '\n')
+		r.buf.Write(row)
 		r.from++
 	}
 	return r.buf.Read(p)
 }
 
-// upload replaces the membership and returns how long that took, as its sender sees it.
-func (b *bench) upload(list rows) (time.Duration, error) {
+// segment makes a segment that keeps its members in the engine.
+func (b *bench) segment(key string) error {
+	return b.call(http.MethodPost, "/api/v2/segments/default/production", fmt.Sprintf(`{"key":%q,"name":%q,"unbounded":true}`, key, key), http.StatusCreated)
+}
+
+// lookUpDuring asks for all segments of a context, again and again, while something is done, and
+// returns how long each answer took.
+func (b *bench) lookUpDuring(do func() (time.Duration, error)) (time.Duration, []time.Duration, error) {
+	c, err := dialRESP(b.ctx, "tcp", b.resp)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer c.Close()
+	done := make(chan struct{})
+	type asked struct {
+		took []time.Duration
+		err  error
+	}
+	answer := make(chan asked, 1)
+	go func() {
+		var a asked
+		for n := 0; a.err == nil; n++ {
+			select {
+			case <-done:
+				answer <- a
+				return
+			case <-time.After(time.Millisecond):
+			}
+			at := time.Now()
+			_, a.err = c.members(fmt.Sprintf("user-%015d", n))
+			a.took = append(a.took, time.Since(at))
+		}
+		answer <- a
+	}()
+	took, err := do()
+	close(done)
+	a := <-answer
+	return took, a.took, errors.Join(err, a.err)
+}
+
+// disk returns the bytes in files below a part of the data directory, all of it without one, once they
+// have not changed for a while: what an import leaves is cleared away behind its back.
+func (b *bench) disk(part ...string) int64 {
+	before := int64(-1)
+	for range 50 {
+		now := b.diskNow(part...)
+		if now == before {
+			break
+		}
+		before = now
+		time.Sleep(200 * time.Millisecond)
+	}
+	return before
+}
+
+func (b *bench) diskNow(part ...string) (n int64) {
+	_ = filepath.WalkDir(filepath.Join(append([]string{b.dir}, part...)...), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	return n
+}
+
+// upload replaces a membership and returns how long that took, as its sender sees it.
+func (b *bench) upload(segment string, list io.Reader) (time.Duration, error) {
 	// The list is made before the clock starts: making it takes as long as parsing it.
 	path := filepath.Join(b.dir, "list.csv")
 	f, err := os.Create(path)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := io.Copy(f, &list); err != nil {
+	if _, err := io.Copy(f, list); err != nil {
 		return 0, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return 0, err
 	}
 	defer func() { _ = errors.Join(f.Close(), os.Remove(path)) }()
-	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+replaced+"/imports?mode=replace", f)
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+segment+"/imports?mode=replace", f)
 	if err != nil {
 		return 0, err
 	}
@@ -182,24 +252,12 @@ func (b *bench) status(field string) int64 {
 // redis is the yardstick: the same members in the layout that SDKs read, by pipelined SADD into a
 // redis-server of its own that writes nothing to disk.
 func (b *bench) redis(list rows) error {
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		fmt.Println("redis-server is not installed: no yardstick")
-		return nil
-	}
-	socket := filepath.Join(b.dir, "redis.sock")
-	server := exec.CommandContext(b.ctx, binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", b.dir)
-	if err := server.Start(); err != nil {
+	socket, stop, err := b.redisServer()
+	if err != nil || stop == nil {
 		return err
 	}
-	defer func() { _ = errors.Join(server.Process.Kill(), server.Wait()) }()
-	var conn net.Conn
-	for range 500 {
-		if conn, err = new(net.Dialer).DialContext(b.ctx, "unix", socket); err == nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	defer stop()
+	conn, err := new(net.Dialer).DialContext(b.ctx, "unix", socket)
 	if err != nil {
 		return err
 	}
@@ -221,14 +279,6 @@ func (b *bench) redis(list rows) error {
 		return err
 	}
 	took := time.Since(began)
-	var used string
-	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server.Process.Pid)); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-				used = strings.TrimSpace(v)
-			}
-		}
-	}
-	fmt.Printf("yardstick: %d members into redis-server by pipelined SADD, nothing on disk: %.2f s, %s resident\n", members, took.Seconds(), used)
+	fmt.Printf("yardstick: %d members into redis-server by pipelined SADD, nothing on disk: %.2f s\n", members, took.Seconds())
 	return nil
 }
