@@ -307,3 +307,56 @@ func (d *disk) sealList(t *testing.T, n int) (store.Staged, error) {
 	staged, _, err := l.Seal(t.Context(), testEnv, "vip", "run")
 	return staged, err
 }
+
+func TestAWholeListThatDiffersLittleIsTheChangeOfItsEntry(t *testing.T) {
+	const n = 400
+	d := newDisk(t, engine.Options{SmallRoster: 1})
+	d.found(t)
+	d.replace(t, 0, n)
+	d.replace(t, 20, n+20)
+	if got := d.Layers(testEnv, vip); got != 2 {
+		t.Errorf("the list lies in %d rosters, want its changes over the first", got)
+	}
+	in := func(from int) func(int) bool { return func(i int) bool { return i >= from && i < from+n } }
+	d.wantMembers(t, vip, 2*n, in(20))
+	head, err := d.Head(testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var added, removed int
+	for en, err := range d.Entries(t.Context(), testEnv, head-1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range en.Members {
+			if err := m.Each(nil, func(c segment.Change) bool {
+				switch c.Ops {
+				case segment.Include:
+					added++
+				case segment.Uninclude:
+					removed++
+				}
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if added != 20 || removed != 20 {
+		t.Errorf("the entry adds %d and removes %d, want 20 each", added, removed)
+	}
+	if diff, err := d.Counted(t.Context(), testEnv, vip, head); err != nil || diff.Added != 20 || diff.Removed != 20 || diff.Unchanged != n-20 {
+		t.Errorf("counted %+v, %v", diff, err)
+	}
+	d.replace(t, 20, n+20)
+	if now, err := d.Head(testEnv); err != nil || now != head {
+		t.Errorf("a list that changes nothing moves the head from %d to %d, %v", head, now, err)
+	}
+	d.reopen(t)
+	d.wantMembers(t, vip, 2*n, in(20))
+	d.replace(t, n, 2*n) // differs in nearly all
+	if got := d.Layers(testEnv, vip); got != 1 {
+		t.Errorf("a list of others lies in %d rosters", got)
+	}
+	d.wantMembers(t, vip, 2*n, in(n))
+}
