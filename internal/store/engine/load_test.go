@@ -313,6 +313,9 @@ func TestAWholeListThatDiffersLittleIsTheChangeOfItsEntry(t *testing.T) {
 	d := newDisk(t, engine.Options{SmallRoster: 1})
 	d.found(t)
 	d.replace(t, 0, n)
+	if got := d.files(t); got != 1 {
+		t.Errorf("the first list lies in %d files", got)
+	}
 	d.replace(t, 20, n+20)
 	if got := d.Layers(testEnv, vip); got != 2 {
 		t.Errorf("the list lies in %d rosters, want its changes over the first", got)

@@ -283,15 +283,17 @@ func (t *tx) Publish(env segment.EnvID, k segment.Key, p store.Publication) (sto
 	}
 	pub, err := t.exchange(m, c, p, newest, effect)
 	if err == nil && st != nil && len(journal) == 0 {
-		pub.settleBy(st)
+		pub.settleBy(m, st)
 	}
 	return effect, err
 }
 
-// settleBy takes a sealed list as the change that the publication makes, where it is that: then no
-// job needs to write it once more.
-func (p *publication) settleBy(st *staged) {
-	if st.file.roster.Kind() != roster.Partial || p.Point == "" || p.tabled {
+// settleBy takes a sealed list as the change that the publication makes in the place of m, where it is
+// that: then no job needs to write it once more.
+func (p *publication) settleBy(m *membership, st *staged) {
+	change := st.file.roster.Kind() == roster.Partial && p.Point != "" && !p.tabled
+	begin := st.file.roster.Kind() == roster.Full && *m.counts.Load() == (segment.Counts{}) && m.layers.Load().err == nil
+	if !change && !begin {
 		return
 	}
 	p.File, p.Rosters = &st.file.id, nil
