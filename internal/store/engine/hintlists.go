@@ -67,11 +67,11 @@ type hit struct {
 }
 
 // build lists the contexts of a block's rosters, all of which have been read.
-func (l *hintLists) build(b *hintBlock, stop func() bool) {
-	defer l.catch(debug.SetPanicOnFault(true), b.files)
+func (l *hintLists) build(b *hintBlock, files []*file, stop func() bool) {
+	defer l.catch(debug.SetPanicOnFault(true), files)
 	limit := listShare * 8 * len(b.bits)
-	probes := make([]roster.Probe, len(b.files))
-	for c, f := range b.files {
+	probes := make([]roster.Probe, len(files))
+	for c, f := range files {
 		probes[c] = f.roster.Probe()
 	}
 	var counts []uint32

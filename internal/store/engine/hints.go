@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math/bits"
+	"runtime"
 	"slices"
 	"time"
+	"weak"
 
 	"muster/internal/segment"
 	"muster/internal/store/roster"
@@ -28,7 +30,7 @@ type hints struct {
 
 // hintBlock is the hints of up to hintColumns rosters of similar size.
 type hintBlock struct {
-	files  []*file // by column
+	files  []weak.Pointer[file] // by column; weak, so that they can be closed
 	rows   uint64
 	words  int // of columns, in a row
 	bits   []uint64
@@ -102,15 +104,18 @@ func newHintBlock(files []*file, stop func() bool) *hintBlock {
 	}
 	b := &hintBlock{rows: uint64(largest * hintBits), words: (len(files) + 63) / 64}
 	b.bits = make([]uint64, int(b.rows)*b.words)
+	var read []*file
 	for _, f := range files {
 		if stop() {
 			return b
 		}
 		if b.add(f) {
-			b.files = append(b.files, f)
+			b.files = append(b.files, weak.Make(f))
+			read = append(read, f)
 		}
 	}
-	b.lists.build(b, stop)
+	b.lists.build(b, read, stop)
+	runtime.KeepAlive(read)
 	return b
 }
 
@@ -142,8 +147,8 @@ func (b *hintBlock) add(f *file) bool {
 }
 
 // slots returns the slot of each roster.
-func (x *hints) slots() map[*file]uint32 {
-	all := make(map[*file]uint32)
+func (x *hints) slots() map[weak.Pointer[file]]uint32 {
+	all := make(map[weak.Pointer[file]]uint32)
 	for _, b := range x.blocks {
 		for c, f := range b.files {
 			all[f] = uint32(b.base*64 + c)
@@ -155,12 +160,12 @@ func (x *hints) slots() map[*file]uint32 {
 // rehint returns hints for the rosters of a set, of at most so many bytes; nil if those that there are
 // will do: fewer rosters than least came or went. Blocks that have most of their rosters still are kept.
 func (r *refs) rehint(least int, limit int64, stop func() bool) *hints {
-	live := make(map[*file]bool)
+	live := make(map[weak.Pointer[file]]*file)
 	loose := 0
 	for _, s := range r.shards {
 		for i := range s.places {
 			if p := &s.places[i]; p.probe.Whole() {
-				live[p.file] = true
+				live[weak.Make(p.file)] = p.file
 				if s.slots[i] == 0 {
 					loose++
 				}
@@ -173,7 +178,7 @@ func (r *refs) rehint(least int, limit int64, stop func() bool) *hints {
 		for _, b := range r.hints.blocks {
 			n := 0
 			for _, f := range b.files {
-				if live[f] {
+				if live[f] != nil {
 					n++
 				}
 			}
@@ -192,7 +197,7 @@ func (r *refs) rehint(least int, limit int64, stop func() bool) *hints {
 		return nil
 	}
 	var files []*file
-	for f := range live {
+	for _, f := range live {
 		files = append(files, f)
 	}
 	// The smallest first: a small roster costs as much time as a large one and less memory.
@@ -224,7 +229,7 @@ func (r *refs) hinted(x *hints) *refs {
 		next.shards[i] = shard{s.places, make([]uint32, len(s.slots))}
 		for j := range s.places {
 			if p := &s.places[j]; p.probe.Whole() {
-				next.shards[i].slots[j] = slots[p.file]
+				next.shards[i].slots[j] = slots[weak.Make(p.file)]
 			}
 		}
 	}
