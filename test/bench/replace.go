@@ -96,7 +96,7 @@ func (b *bench) lookUpDuring(do func() (time.Duration, error)) (time.Duration, [
 			case <-done:
 				answer <- a
 				return
-			case <-time.After(time.Millisecond):
+			case <-time.After(5 * time.Millisecond):
 			}
 			at := time.Now()
 			_, a.err = c.members(fmt.Sprintf("user-%015d", n))
