@@ -19,12 +19,13 @@ func (w *spanWorker) hash(i int) *segment.Hash {
 	return (*segment.Hash)(w.raw[w.items[i].off:])
 }
 
-// before reports whether item i comes before h.
+// before reports whether item i comes before h. The hash itself is looked at only if need be: it lies
+// anywhere in raw.
 func (w *spanWorker) before(i int, h *segment.Hash) bool {
 	if head, at := w.items[i].head, position(h); head != at {
 		return head < at
 	}
-	return bytes.Compare(w.hash(i)[:], h[:]) < 0
+	return less(w.hash(i), h)
 }
 
 func (w *spanWorker) key(i int) []byte {
