@@ -311,7 +311,8 @@ type Membership interface {
 	// Collected returns the members that a session would make of a segment if what it keeps were
 	// published now, or settled when that is no whole membership. The error wraps ErrNoSession.
 	Collected(ctx context.Context, env segment.EnvID, key segment.Key, id segment.RunID) (Members, error)
-	// Counted waits until the effect of a publication is counted and returns it.
+	// Counted waits until the effect of a publication is counted and returns it. The error wraps
+	// ErrTrimmed when the log does not reach back that far any more.
 	Counted(context.Context, segment.EnvID, segment.Ref, segment.Revision) (segment.Diff, error)
 	// Trace yields what happened to one context in a segment, newest first, back to the beginning of
 	// the log or until it was read for about two seconds. The last step has only Since set: from

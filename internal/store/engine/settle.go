@@ -238,7 +238,10 @@ func (e *Engine) Counted(ctx context.Context, id segment.EnvID, ref segment.Ref,
 			return segment.Diff{}, store.ErrClosed
 		}
 	}
-	row, _, err := e.readPublication(ctx, name)
+	row, ok, err := e.readPublication(ctx, name)
+	if err == nil && !ok { // rows go after their entries
+		_, err = e.madeAt(ctx, id, rev)
+	}
 	if err != nil {
 		return segment.Diff{}, fmt.Errorf("publication of %s: %w", ref, err)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -296,6 +297,9 @@ func (r *random) counted(rt *rapid.T, env segment.EnvID, rev segment.Revision, o
 		return
 	}
 	d, err := r.s.Counted(r.t.Context(), env, out.ref, rev)
+	if errors.Is(err, store.ErrTrimmed) {
+		return // the log of this test is trimmed all the time
+	}
 	if added, removed := differ(out.before, out.after); err != nil || d.Added != added || d.Removed != removed {
 		rt.Fatalf("counted %+v, %v; want %d added, %d removed", d, err, added, removed)
 	}
