@@ -56,6 +56,7 @@ var decisions = []decision{
 	{call: "GET /caller-identity", path: "/caller-identity", anybody: true},
 	{call: "GET /account", path: "/account", anybody: true},
 	{call: "GET /limits", path: "/limits", anybody: true},
+	{call: "POST /verify", path: "/verify", needs: []string{"verifyStore acct"}, hidden: 403},
 
 	{call: "GET /segments/{projectKey}/{environmentKey}", path: seg, needs: []string{view}},
 	{call: "POST /segments/{projectKey}/{environmentKey}", path: seg, body: `{"key":"new","name":"New","tags":["t"]}`, needs: []string{"createSegment" + onEnv + ":segment/new;t"}},

@@ -94,6 +94,8 @@ func (rt route) on(action policy.Action) string {
 		return environment + ":segment/*"
 	case strings.HasPrefix(rt.path, "/projects/"):
 		return environment
+	case action == policy.VerifyStore:
+		return "acct"
 	case strings.HasPrefix(rt.path, "/tokens"):
 		return "member/{memberId}:token/{tokenId} or service-token/{tokenId}"
 	case strings.HasPrefix(rt.path, "/roles"):

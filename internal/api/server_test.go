@@ -118,7 +118,8 @@ func (a *account) call(t testing.TB, method, path, body string, header ...string
 	if got.status >= 500 {
 		t.Fatalf("%s %s: %d %s\n%s", method, path, got.status, got.text, a.log)
 	}
-	if len(got.text) > 0 && !strings.HasPrefix(got.header.Get("Content-Type"), "text/") {
+	kind := got.header.Get("Content-Type")
+	if len(got.text) > 0 && !strings.HasPrefix(kind, "text/") && kind != "application/x-ndjson" {
 		if err := json.Unmarshal(got.text, &got.body); err != nil {
 			t.Fatalf("%s %s: %v in %s", method, path, err, got.text)
 		}
