@@ -154,12 +154,12 @@ func TestADamagedMembershipRowFailsItsSegmentUntilAListReplacesIt(t *testing.T) 
 	if err := d.Fold(t.Context(), testEnv); err != nil {
 		t.Errorf("Fold = %v", err)
 	}
-	// What was collected before was compared with members that are lost.
+	// What is held can't be laid over members that are lost.
 	_, err = d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
 		_, err := tx.Settle(testEnv, "vip", "held")
 		return err
 	})
-	if !errors.Is(err, store.ErrStale) {
+	if !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("Settle = %v", err)
 	}
 	head, err := d.Head(testEnv)
