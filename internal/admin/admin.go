@@ -71,6 +71,10 @@ type NewEnvironment struct {
 	ID        segment.EnvID
 	SDKKey    string
 	MobileKey string
+	// Source is the environment of the project whose flag configurations the new one begins with;
+	// "" for the defaults of each flag. SourceVersion is the version that it must have, 0 for any.
+	Source        catalog.EnvKey
+	SourceVersion int
 }
 
 // NewSegment is what a caller gives to create a segment by hand.

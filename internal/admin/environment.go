@@ -109,8 +109,9 @@ func environmentDone(verb string, p *catalog.Project, before, after *catalog.Env
 	}
 }
 
-// CreateEnvironment creates an environment; every flag of the project gets a configuration in it,
-// off and serving its defaults.
+// CreateEnvironment creates an environment; every flag of the project gets a configuration in it:
+// that of the source if there is one, or off and serving its defaults. Whoever names a source must
+// be able to view it.
 func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key catalog.ProjectKey, n NewEnvironment) (*catalog.Environment, error) {
 	var result *catalog.Environment
 	err := a.update(ctx, store.Scope{Project: key}, Change{}, func(tx store.Tx) error {
@@ -129,6 +130,9 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 		if len(tx.Environments(key)) >= maxEnvironments {
 			return fault.TooLargef("project %s has %d environments; at most %d are allowed", key, maxEnvironments, maxEnvironments)
 		}
+		if err := n.checkSource(tx, who, key); err != nil {
+			return err
+		}
 		e, err := a.putNewEnvironment(tx, p, n)
 		if err != nil {
 			return err
@@ -137,6 +141,9 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 			f = f.Clone()
 			c := f.NewConfig()
 			c.TrackEvents = e.DefaultTrackEvents
+			if from := f.Environments[n.Source]; from != nil {
+				c = c.Like(from)
+			}
 			c.Version = tx.LastVersion(e.ID, segment.FlagDefinition, string(f.Key)) + 1
 			c.ModifiedAt = e.CreatedAt
 			if f.Environments == nil {
@@ -152,6 +159,21 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 		return nil, err
 	}
 	return result, nil
+}
+
+// checkSource refuses a source that the caller can't view, or that is no longer what they saw.
+func (n NewEnvironment) checkSource(tx store.Tx, who catalog.Caller, p catalog.ProjectKey) error {
+	if n.Source == "" {
+		return nil
+	}
+	_, source, err := viewEnvironment(tx, who, p, n.Source)
+	if err != nil {
+		return err
+	}
+	if n.SourceVersion != 0 && n.SourceVersion != source.Version {
+		return fault.New(fault.Conflict, fault.CodeOptimisticLock, "environment %s has version %d by now, not %d", n.Source, source.Version, n.SourceVersion)
+	}
+	return nil
 }
 
 // checkChooser lets only administrators choose credentials: a weak one would let anybody in, and a

@@ -108,6 +108,9 @@ func (a *Admin) CreateProject(ctx context.Context, who catalog.Caller, n NewProj
 		if err := n.checkChooser(who); err != nil {
 			return nil, err
 		}
+		if n.Source != "" {
+			return nil, fault.Invalidf("environment %s names a source; a new project has none to copy from", n.Key)
+		}
 	}
 	if err := p.Validate(); err != nil {
 		return nil, err

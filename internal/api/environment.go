@@ -7,7 +7,6 @@ import (
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
-	"muster/internal/fault"
 	"muster/internal/segment"
 )
 
@@ -116,8 +115,11 @@ type newEnvironmentJSON struct {
 	ID        string `json:"_id"`
 	APIKey    string `json:"apiKey"`
 	MobileKey string `json:"mobileKey"`
-	// Source names an environment to copy from.
-	Source jsontext.Value `json:"source"`
+	// Source names the environment of the same project whose flag configurations are copied.
+	Source struct {
+		Key     string `json:"key"`
+		Version int    `json:"version"`
+	} `json:"source"`
 }
 
 func (n newEnvironmentJSON) environment() admin.NewEnvironment {
@@ -135,6 +137,8 @@ func (n newEnvironmentJSON) environment() admin.NewEnvironment {
 		ID:                 segment.EnvID(n.ID),
 		SDKKey:             n.APIKey,
 		MobileKey:          n.MobileKey,
+		Source:             catalog.EnvKey(n.Source.Key),
+		SourceVersion:      n.Source.Version,
 	}
 }
 
@@ -158,9 +162,6 @@ func (s *server) createEnvironment(w http.ResponseWriter, r *http.Request, who c
 	var body newEnvironmentJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
-	}
-	if k := body.Source.Kind(); body.Source != nil && k != 'n' {
-		return fault.Invalidf("an environment can't be created as a copy yet; leave source out")
 	}
 	e, err := s.admin.CreateEnvironment(r.Context(), who, projectKey(r), body.environment())
 	if err != nil {
@@ -204,6 +205,34 @@ func (s *server) deleteEnvironment(w http.ResponseWriter, r *http.Request, who c
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// rotateSDKKey gives the environment a new SDK key; the one before works until the parameter expiry.
+func (s *server) rotateSDKKey(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	expiry, err := expiryOf(r)
+	if err != nil {
+		return err
+	}
+	return s.rotateKey(w, r, who, func(e *catalog.Environment) error {
+		return e.RotateSDKKey(catalog.NewSecret(catalog.SDKKeyPrefix), s.now(), expiry)
+	})
+}
+
+// rotateMobileKey gives the environment a new mobile key; the one before stops working at once,
+// whatever the parameter expiry says.
+func (s *server) rotateMobileKey(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	return s.rotateKey(w, r, who, func(e *catalog.Environment) error {
+		e.MobileKey = catalog.NewSecret(catalog.MobileKeyPrefix)
+		return nil
+	})
+}
+
+func (s *server) rotateKey(w http.ResponseWriter, r *http.Request, who catalog.Caller, rotate func(*catalog.Environment) error) error {
+	e, err := s.admin.ChangeEnvironment(r.Context(), who, projectKey(r), environmentKey(r), admin.Change{}, rotate)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, linkedEnvironment(e))
 }
 
 func (s *server) getSDKData(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

@@ -90,6 +90,8 @@ func (rt route) on(action policy.Action) string {
 			return environment + ":flag/{flagKey}"
 		}
 		return project + ":env/<each>:flag/{flagKey}"
+	case strings.HasPrefix(rt.path, "/projects/{projectKey}/context-kinds"):
+		return project + ":context-kind/{contextKind}"
 	case action == policy.UpdateGuard, action == policy.ViewMembers:
 		return environment + ":segment/*"
 	case strings.HasPrefix(rt.path, "/projects/"):

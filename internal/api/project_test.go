@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestProjects(t *testing.T) {
@@ -48,7 +50,6 @@ func TestEnvironments(t *testing.T) {
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/apiKey","value":"sdk-x"}]`)
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/defaultTtl","value":61}]`)
 	a.must(t, 409, "", "POST", envs, `{"key":"staging","name":"Staging","color":"00ff00"}`).want(t, "code", `"conflict"`)
-	a.must(t, 400, "", "POST", envs, `{"key":"copy","name":"Copy","color":"00ff00","source":{"key":"staging"}}`)
 	a.must(t, 204, "", "DELETE", envs+"/staging", "")
 	a.must(t, 204, "", "DELETE", envs+"/test", "")
 	if got := a.call(t, "DELETE", envs+"/production", ""); got.status < 400 {
@@ -69,4 +70,79 @@ func TestSDKData(t *testing.T) {
 	a.must(t, 400, "", "PUT", data, `{"flags":[]}`)
 	a.must(t, 400, "", "PUT", data, `{"flags":{"f":{"key":"g"}}}`)
 	a.as(a.newToken(t, `{"name":"w","role":"writer"}`)).must(t, 403, "", "GET", data, "")
+}
+
+func TestKeyRotation(t *testing.T) {
+	a := newAccount(t)
+	const env = "/projects/default/environments/production"
+	works := func(key string) bool { return a.as(key).call(t, "GET", "/caller-identity", "").status == 200 }
+	later := fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())
+	second := a.must(t, 200, "Environment", "POST", env+"/apiKey?expiry="+later, "").str("apiKey")
+	if second == sdkKey || !works(second) || !works(sdkKey) {
+		t.Errorf("within the grace period: the new key %t, the old one %t", works(second), works(sdkKey))
+	}
+	third := a.must(t, 200, "Environment", "POST", env+"/apiKey?expiry=1000", "").str("apiKey")
+	if !works(third) || works(second) || works(sdkKey) {
+		t.Errorf("after a rotation at once: the new key %t, those from before %t and %t", works(third), works(second), works(sdkKey))
+	}
+	a.must(t, 400, "", "POST", env+"/apiKey?expiry=tomorrow", "")
+	a.must(t, 400, "", "POST", env+"/apiKey?expiry=9223372036854775807", "")
+	for range 10 {
+		a.must(t, 200, "", "POST", env+"/apiKey?expiry="+later, "")
+	}
+	a.must(t, 409, "", "POST", env+"/apiKey?expiry="+later, "").want(t, "code", `"conflict"`)
+
+	mobile := a.must(t, 200, "Environment", "GET", env, "").str("mobileKey")
+	next := a.must(t, 200, "Environment", "POST", env+"/mobileKey?expiry="+later, "").str("mobileKey")
+	if !works(next) || works(mobile) {
+		t.Errorf("the new mobile key %t, the old one %t", works(next), works(mobile))
+	}
+	blind := a.as(a.newToken(t, `{"name":"b","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["updateApiKey"],"resources":["proj/*:env/*"]}]}`))
+	if key := blind.must(t, 200, "", "POST", env+"/apiKey", "").str("apiKey"); !strings.HasPrefix(key, "****") {
+		t.Errorf("who may not see keys is shown %q", key)
+	}
+	a.must(t, 200, "AuditEntries", "GET", "/auditlog?limit=1", "").want(t, "items.0.accesses.0.action", `"updateApiKey"`, "items.0.titleVerb", `"rotated the SDK key of"`)
+	a.must(t, 404, "", "POST", "/projects/default/environments/nope/apiKey", "")
+}
+
+func TestEnvironmentLikeAnother(t *testing.T) {
+	a := newAccount(t)
+	const envs = "/projects/default/environments"
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"Flag"}`)
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"replace","path":"/environments/production/on","value":true},
+		{"op":"add","path":"/environments/production/rules/-","value":{"variation":1,"clauses":[{"attribute":"x","op":"in","values":["y"]}]}},
+		{"op":"add","path":"/environments/production/targets/-","value":{"variation":0,"values":["ann"]}}]`)
+	a.must(t, 201, "Environment", "POST", envs, `{"key":"copy","name":"Copy","color":"00ff00","source":{"key":"production","version":1}}`)
+	got := a.must(t, 200, "Flag", "GET", "/flags/default/f", "")
+	got.want(t, "environments.copy.on", `true`, "environments.copy.rules.0.variation", `1`, "environments.copy.targets.0.values", `["ann"]`, "environments.copy.version", `1`)
+	if got.str("environments.copy.salt") == got.str("environments.production.salt") {
+		t.Error("rollouts of the copy choose the same contexts")
+	}
+	a.must(t, 404, "", "POST", envs, `{"key":"x","name":"X","color":"00ff00","source":{"key":"nope"}}`)
+	a.must(t, 409, "", "POST", envs, `{"key":"x","name":"X","color":"00ff00","source":{"key":"production","version":7}}`).want(t, "code", `"optimistic_locking_error"`)
+	a.must(t, 201, "", "POST", envs, `{"key":"y","name":"Y","color":"00ff00","source":null}`)
+	a.must(t, 400, "", "POST", "/projects", `{"key":"p","name":"P","environments":[{"key":"e","name":"E","color":"00ff00","source":{"key":"production"}}]}`)
+	maker := a.as(a.newToken(t, `{"name":"m","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["createEnvironment"],"resources":["proj/*:env/*"]}]}`))
+	maker.must(t, 404, "", "POST", envs, `{"key":"z","name":"Z","color":"00ff00","source":{"key":"production"}}`)
+	maker.must(t, 201, "", "POST", envs, `{"key":"z","name":"Z","color":"00ff00"}`)
+}
+
+func TestContextKinds(t *testing.T) {
+	a := newAccount(t)
+	const kinds = "/projects/default/context-kinds"
+	a.must(t, 200, "ContextKinds", "GET", kinds, "").want(t, "items.0.key", `"user"`, "items.0.createdFrom", `"default"`, "items.0.description", `""`, "totalCount", `1`)
+	a.must(t, 200, "", "PUT", kinds+"/org", `{"name":"Organisation","description":"Who pays","hideInTargeting":true}`).want(t, "status", `"success"`)
+	a.must(t, 200, "ContextKinds", "GET", kinds, "").want(t, "items.1.key", `"org"`, "items.1.version", `1`, "items.1.createdFrom", `"manual"`, "items.1.hideInTargeting", `true`)
+	a.must(t, 200, "", "PUT", kinds+"/org", `{"name":"Organisation","archived":true}`)
+	a.must(t, 200, "", "PUT", kinds+"/org", `{"name":"Organisation"}`)
+	a.must(t, 200, "ContextKinds", "GET", kinds, "").want(t, "items.1.version", `3`, "items.1.description", `"Who pays"`, "items.1.hideInTargeting", `true`, "items.1.archived", `true`)
+	for _, key := range []string{"kind", "multi", "no%20blank", strings.Repeat("k", 300)} {
+		a.must(t, 400, "", "PUT", kinds+"/"+key, `{"name":"N"}`)
+	}
+	a.must(t, 400, "", "PUT", kinds+"/org", `{}`)
+	a.must(t, 404, "", "PUT", "/projects/nope/context-kinds/org", `{"name":"N"}`)
+	changer := a.as(a.newToken(t, `{"name":"c","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["updateContextKind"],"resources":["proj/*:context-kind/org"]}]}`))
+	changer.must(t, 200, "", "PUT", kinds+"/org", `{"name":"Company"}`)
+	changer.must(t, 403, "", "PUT", kinds+"/user", `{"name":"Person"}`)
+	changer.must(t, 403, "", "PUT", kinds+"/team", `{"name":"Team"}`)
 }

@@ -104,8 +104,13 @@ func routes() []route {
 			serve:   (*server).patchProject,
 		},
 		{method: "DELETE", path: project, actions: needs(policy.DeleteProject), serve: (*server).deleteProject},
+		{method: "GET", path: project + "/context-kinds", actions: needs(policy.ViewProject), serve: (*server).listContextKinds},
+		{
+			method: "PUT", path: project + "/context-kinds/{contextKind}",
+			actions: needs(policy.CreateContextKind, policy.UpdateContextKind), note: "the one or the other", serve: (*server).putContextKind,
+		},
 		{method: "GET", path: project + "/environments", actions: needs(policy.ViewProject), note: keysShown, serve: (*server).listEnvironments},
-		{method: "POST", path: project + "/environments", actions: needs(policy.CreateEnvironment), serve: (*server).createEnvironment},
+		{method: "POST", path: project + "/environments", actions: needs(policy.CreateEnvironment), note: "`viewProject` too with a `source`", serve: (*server).createEnvironment},
 		{method: "GET", path: environment, actions: needs(policy.ViewProject), note: keysShown, serve: (*server).getEnvironment},
 		{
 			method: "PATCH", path: environment,
@@ -114,6 +119,8 @@ func routes() []route {
 			serve: (*server).patchEnvironment,
 		},
 		{method: "DELETE", path: environment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment},
+		{method: "POST", path: environment + "/apiKey", actions: needs(policy.UpdateAPIKey), note: keysShown, serve: (*server).rotateSDKKey},
+		{method: "POST", path: environment + "/mobileKey", actions: needs(policy.UpdateMobileKey), note: keysShown, serve: (*server).rotateMobileKey},
 		{method: "GET", path: environment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},
 		{method: "PATCH", path: environment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard},
 		{method: "GET", path: environment + "/sources/{integrationKey}/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard},

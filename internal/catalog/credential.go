@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"muster/internal/fault"
 	"muster/internal/segment"
 )
 
@@ -22,6 +24,28 @@ const idDigits = 24
 
 // NewSecret returns a new secret credential: the prefix and 122 random bits written as a UUID.
 func NewSecret(prefix string) string { return prefix + NewUUID() }
+
+// maxExpiringSDKKeys is how many rotated SDK keys an environment can still have.
+const maxExpiringSDKKeys = 10
+
+// RotateSDKKey gives the environment another SDK key. No key from before works after expiry.
+func (e *Environment) RotateSDKKey(key string, now, expiry time.Time) error {
+	before := slices.Concat(e.ExpiringSDKKeys, []ExpiringKey{{Key: e.SDKKey, Expiry: expiry}})
+	e.ExpiringSDKKeys = nil
+	for _, old := range before {
+		if old.Expiry.After(expiry) {
+			old.Expiry = expiry
+		}
+		if old.Expiry.After(now) {
+			e.ExpiringSDKKeys = append(e.ExpiringSDKKeys, old)
+		}
+	}
+	if len(e.ExpiringSDKKeys) > maxExpiringSDKKeys {
+		return fault.Conflictf("environment %s has %d SDK keys from before that still work; at most %d may: rotate with an earlier expiry, or without one", e.Key, len(e.ExpiringSDKKeys), maxExpiringSDKKeys)
+	}
+	e.SDKKey = key
+	return nil
+}
 
 // HashSecret returns what is kept of a secret.
 func HashSecret(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }

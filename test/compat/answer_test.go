@@ -26,6 +26,7 @@ type answer struct {
 	free           string // why there is none
 	text           string // the type of an answer that is not JSON
 	empty          bool   // the body is empty, whatever the status
+	endless        bool   // the answer has no end, so that this client does not ask
 }
 
 // answers has a line for every endpoint of docs/policies.md.
@@ -35,6 +36,7 @@ var answers = map[string]answer{
 	"GET /caller-identity": {status: 200, free: "every member is optional"},
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
+	"POST /verify":         {status: 200, free: "muster's own", text: "application/x-ndjson"},
 
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs":         {status: 200, representation: "Runs"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}": {status: 200, representation: "Run"},
@@ -58,6 +60,10 @@ var answers = map[string]answer{
 	"PATCH /segments/{projectKey}/{environmentKey}/{segmentKey}/guard":                                      {status: 200, representation: "Guard"},
 	"GET /projects/{projectKey}/environments/{environmentKey}/guard":                                        {status: 200, representation: "Guard"},
 	"PATCH /projects/{projectKey}/environments/{environmentKey}/guard":                                      {status: 200, representation: "Guard"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/sources/{integrationKey}/guard":               {status: 200, representation: "Guard"},
+	"PATCH /projects/{projectKey}/environments/{environmentKey}/sources/{integrationKey}/guard":             {status: 200, representation: "Guard"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/followers":                                    {status: 200, free: "muster's own"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/activity":                                     {status: 200, free: "muster's own", endless: true},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members":                                      {status: 200, free: "muster's own"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members/{contextKey}/timeline":                {status: 200, free: "muster's own"},
 	"GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments": {status: 200, representation: "ContextSegments"},
@@ -86,6 +92,10 @@ var answers = map[string]answer{
 	"GET /projects/{projectKey}/environments/{environmentKey}":                       {status: 200, representation: "Environment"},
 	"PATCH /projects/{projectKey}/environments/{environmentKey}":                     {status: 200, representation: "Environment"},
 	"DELETE /projects/{projectKey}/environments/{environmentKey}":                    {status: 204, free: "no body"},
+	"GET /projects/{projectKey}/context-kinds":                                      {status: 200, representation: "ContextKinds"},
+	"PUT /projects/{projectKey}/context-kinds/{contextKind}":                        {status: 200, free: "every member is optional"},
+	"POST /projects/{projectKey}/environments/{environmentKey}/apiKey":              {status: 200, representation: "Environment"},
+	"POST /projects/{projectKey}/environments/{environmentKey}/mobileKey":           {status: 200, representation: "Environment"},
 	"GET /projects/{projectKey}/environments/{environmentKey}/sdk-data":              {status: 200, free: "muster's own, in the data model of the SDKs"},
 	"PUT /projects/{projectKey}/environments/{environmentKey}/sdk-data":              {status: 204, free: "no body"},
 	"GET /tokens":                  {status: 200, representation: "Tokens"},
@@ -308,7 +318,7 @@ func (c *checker) complete(t *testing.T) {
 	for _, endpoint := range list {
 		if _, ok := answers[endpoint]; !ok {
 			t.Errorf("%s is documented, but answers has no line for it", endpoint)
-		} else if !c.answered[endpoint] {
+		} else if !c.answered[endpoint] && !answers[endpoint].endless {
 			t.Errorf("%s was never called with success", endpoint)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	ldapi "github.com/launchdarkly/api-client-go/v17"
 )
@@ -163,6 +164,9 @@ func driveIdentity(t *testing.T, r *rest) {
 		t.Error("the account has no organization")
 	}
 	r.raw(t, 200, "GET", "/limits", "")
+	if found, _ := r.text(t, "POST", "/verify"); !strings.Contains(found, `"kind":"complete"`) {
+		t.Errorf("a verification answers %s", found)
+	}
 }
 
 func driveProjects(t *testing.T, r *rest) {
@@ -234,6 +238,36 @@ func driveProjects(t *testing.T, r *rest) {
 	page = from(envs.GetEnvironmentsByProject(ctx, "web.shop-1").Filter("query:stag").Execute()).ok(t)
 	if page.GetTotalCount() != 1 || page.Items[0].Key != "staging" {
 		t.Errorf("found %+v", page.Items)
+	}
+	old := changed.ApiKey
+	until := time.Now().Add(time.Hour)
+	rotated := from(envs.ResetEnvironmentSDKKey(ctx, "web.shop-1", "qa").Expiry(until.UnixMilli()).Execute()).ok(t)
+	for _, key := range []string{old, rotated.ApiKey} {
+		sdk := r.as(key)
+		if who := from(sdk.OtherApi.GetCallerIdentity(sdk.auth(t)).Execute()).ok(t); who.GetEnvironmentId() != env.Id {
+			t.Errorf("an SDK key of a rotation is %+v", who)
+		}
+	}
+	again := from(envs.ResetEnvironmentSDKKey(ctx, "web.shop-1", "qa").Execute()).ok(t)
+	for _, key := range []string{old, rotated.ApiKey} {
+		sdk := r.as(key)
+		from(sdk.OtherApi.GetCallerIdentity(sdk.auth(t)).Execute()).refused(t, 401, "unauthorized")
+	}
+	mobile := from(envs.ResetEnvironmentMobileKey(ctx, "web.shop-1", "qa").Execute()).ok(t)
+	if mobile.MobileKey == env.MobileKey || mobile.ApiKey != again.ApiKey || again.ApiKey == rotated.ApiKey {
+		t.Errorf("after rotations the keys are %q and %q", mobile.ApiKey, mobile.MobileKey)
+	}
+	from(envs.ResetEnvironmentSDKKey(ctx, "web.shop-1", "nowhere").Execute()).refused(t, 404, "not_found")
+	from(envs.PostEnvironment(ctx, "web.shop-1").EnvironmentPost(ldapi.EnvironmentPost{Key: "copy", Name: "Copy", Color: "abcdef", Source: &ldapi.SourceEnv{Key: new("qa")}}).Execute()).ok(t)
+	emptied(envs.DeleteEnvironment(ctx, "web.shop-1", "copy").Execute()).ok(t)
+
+	kinds := r.ContextsApi
+	from(kinds.PutContextKind(ctx, "web.shop-1", "org").UpsertContextKindPayload(ldapi.UpsertContextKindPayload{Name: "Org"}).Execute()).ok(t)
+	from(kinds.PutContextKind(ctx, "web.shop-1", "org").UpsertContextKindPayload(ldapi.UpsertContextKindPayload{Name: "Org", Description: new("Who pays")}).Execute()).ok(t)
+	from(kinds.PutContextKind(ctx, "web.shop-1", "multi").UpsertContextKindPayload(ldapi.UpsertContextKindPayload{Name: "Multi"}).Execute()).refused(t, 400, "invalid_request")
+	known := from(kinds.GetContextKindsByProjectKey(ctx, "web.shop-1").Execute()).ok(t)
+	if len(known.Items) != 2 || known.Items[0].Key != "user" || known.Items[1].Version != 2 || known.Items[1].Description != "Who pays" {
+		t.Errorf("context kinds are %+v", known.Items)
 	}
 	emptied(envs.DeleteEnvironment(ctx, "web.shop-1", "qa").Execute()).ok(t)
 	emptied(envs.DeleteEnvironment(ctx, "web.shop-1", "qa").Execute()).refused(t, 404, "not_found")

@@ -88,6 +88,10 @@ func driveWholeLists(t *testing.T, r *rest) {
 	same(t, "a limit of the segment", r.raw(t, 200, "GET", path+"/guard", "")["shrinkPercent"], 20)
 	r.raw(t, 200, "PATCH", "/projects/default/environments/production/guard", `{"windowSeconds":300}`)
 	r.raw(t, 200, "GET", "/projects/default/environments/production/guard", "")
+	const source = "/projects/default/environments/production/sources/hightouch/guard"
+	r.raw(t, 200, "PATCH", source, `{"windowSeconds":200}`)
+	same(t, "a limit of a source", r.raw(t, 200, "GET", source, "")["windowSeconds"], 200)
+	r.raw(t, 200, "GET", "/projects/default/environments/production/followers", "")
 	held := load("replace", "ann\n")
 	same(t, "a list that shrinks too much", held["status"], "held")
 	r.raw(t, 200, "GET", path+"/runs/"+held["runId"].(string)+"/diff", "")
