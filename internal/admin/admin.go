@@ -101,6 +101,25 @@ type NewFlag struct {
 	CustomProperties map[string]catalog.CustomProperty
 	MaintainerID     catalog.ID
 	On               bool // initial state in every environment
+	// Prerequisites in every environment from the start.
+	Prerequisites []NewPrerequisite
+	// CloneOf is the flag whose variations and configurations the new one begins with; "" for none.
+	// Variations, Defaults, On and Prerequisites can't be given beside it; of the other fields those
+	// that are set count.
+	CloneOf catalog.FlagKey
+}
+
+// NewPrerequisite names the variation that a flag must serve first.
+type NewPrerequisite struct {
+	Key         catalog.FlagKey
+	VariationID string
+}
+
+// FlagCopy says what of a flag's configuration is copied from where to where.
+type FlagCopy struct {
+	Source, Target               catalog.EnvKey
+	SourceVersion, TargetVersion int             // of the configurations, 0 for any
+	Parts                        []policy.Action // of catalog.CopyParts
 }
 
 // NewToken is what a caller gives to create an access token.

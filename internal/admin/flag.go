@@ -70,11 +70,10 @@ func (a *Admin) CreateFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if err != nil {
 			return err
 		}
-		es := everywhere(tx, project, policy.CreateFlag, n.Key, n.Tags)
-		if err := es.authorise(who); err != nil {
+		f, es, err := a.beginFlag(tx, who, project, n)
+		if err != nil {
 			return err
 		}
-		f := a.newFlag(tx, project, n)
 		if err := f.Validate(); err != nil {
 			return err
 		}
@@ -86,6 +85,9 @@ func (a *Admin) CreateFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if _, taken := tx.Flag(p, n.Key); taken {
 			return fault.Conflictf("project %s already has a flag with the key %q", p, n.Key)
 		}
+		if err := n.require(tx, who, project, f); err != nil {
+			return err
+		}
 		tx.PutFlag(f)
 		result = f
 		return a.audit(tx, who, es, flagDone("created the flag", project, es, nil, f))
@@ -94,6 +96,19 @@ func (a *Admin) CreateFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		return nil, err
 	}
 	return result, nil
+}
+
+// beginFlag returns the flag as the caller may create it, not validated yet, and what creating it
+// takes.
+func (a *Admin) beginFlag(tx store.Tx, who catalog.Caller, p *catalog.Project, n NewFlag) (*catalog.Flag, effects, error) {
+	if n.CloneOf != "" {
+		return a.cloneFlag(tx, who, p, n)
+	}
+	es := everywhere(tx, p, policy.CreateFlag, n.Key, n.Tags)
+	if err := es.authorise(who); err != nil {
+		return nil, nil, err
+	}
+	return a.newFlag(tx, p, n), es, nil
 }
 
 func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Flag {
@@ -120,12 +135,8 @@ func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Fla
 	if n.Defaults != nil {
 		f.Defaults = *n.Defaults
 	}
-	if n.Availability != nil {
-		f.Availability = *n.Availability
-	}
-	if n.IncludeInSnippet != nil {
-		f.IncludeInSnippet = *n.IncludeInSnippet
-	}
+	f.Availability = given(n.Availability, f.Availability)
+	f.IncludeInSnippet = given(n.IncludeInSnippet, f.IncludeInSnippet)
 	for _, e := range tx.Environments(p.Key) {
 		c := f.NewConfig()
 		c.On = n.On
@@ -148,6 +159,14 @@ func checkMaintainer(tx store.Tx, id catalog.ID) error {
 // ChangeFlag runs change on a clone of the flag; the caller needs the action of every difference
 // it makes: in every environment for what concerns the whole flag. change may run more than once.
 func (a *Admin) ChangeFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, how Change, change func(*catalog.Flag) error) (*catalog.Flag, error) {
+	return a.changeFlag(ctx, who, p, key, how, change, func(*catalog.Project, []*catalog.Environment, *catalog.Flag) effects { return nil })
+}
+
+// changeFlag is ChangeFlag for changes that also need what beside returns.
+func (a *Admin) changeFlag(
+	ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, how Change, change func(*catalog.Flag) error,
+	beside func(*catalog.Project, []*catalog.Environment, *catalog.Flag) effects,
+) (*catalog.Flag, error) {
 	var result *catalog.Flag
 	err := a.update(ctx, store.Scope{Project: p}, how, func(tx store.Tx) error {
 		project, err := findProject(tx, p)
@@ -167,6 +186,7 @@ func (a *Admin) ChangeFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 			result = before
 			return gate(who, project, nil)
 		}
+		es = append(es, beside(project, tx.Environments(p), before)...)
 		if err := es.authorise(who); err != nil {
 			return err
 		}
@@ -337,12 +357,23 @@ func (a *Admin) DeleteFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if err := es.authorise(who); err != nil {
 			return err
 		}
-		for _, other := range tx.Flags(p) {
-			if envs := other.Requires(key); len(envs) > 0 {
-				return fault.Conflictf("flag %s is a prerequisite of flag %s in environment %s; remove it there first", key, other.Key, envs[0])
-			}
+		if err := checkNotRequired(tx, p, key); err != nil {
+			return err
 		}
 		tx.DeleteFlag(p, key)
 		return a.audit(tx, who, es, flagDone("deleted the flag", project, es, f, nil))
 	})
+}
+
+func checkNotRequired(from store.Catalog, p catalog.ProjectKey, key catalog.FlagKey) error {
+	var users []string
+	for _, d := range dependents(from, p, key) {
+		for _, env := range d.Environments {
+			users = append(users, string(d.Key)+" in environment "+string(env))
+		}
+	}
+	if len(users) > 0 {
+		return fault.Conflictf("flag %s is a prerequisite of %s; remove it there first", key, listed("the flags", users))
+	}
+	return nil
 }

@@ -266,20 +266,23 @@ func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog
 }
 
 func checkUnused(tx store.Tx, env *catalog.Environment, key segment.Key) error {
-	var users []string
+	var users, flags, segments []string
 	for _, f := range flagsNaming(tx, env, key) {
-		users = append(users, string(f.Key))
-	}
-	if len(users) > 0 {
-		return fault.Conflictf("segment %s is used by %s in environment %s; remove it there first", key, listed("the flags", users), env.Key)
+		flags = append(flags, string(f.Key))
 	}
 	for _, s := range tx.Segments(env.ID) {
 		if s.Key != key && s.Names(key) {
-			users = append(users, string(s.Key))
+			segments = append(segments, string(s.Key))
 		}
 	}
+	if len(flags) > 0 {
+		users = append(users, listed("the flags", flags))
+	}
+	if len(segments) > 0 {
+		users = append(users, listed("the segments", segments))
+	}
 	if len(users) > 0 {
-		return fault.Conflictf("segment %s is used by %s in environment %s; remove it there first", key, listed("the segments", users), env.Key)
+		return fault.Conflictf("segment %s is used by %s in environment %s; remove it there first", key, strings.Join(users, " and "), env.Key)
 	}
 	return nil
 }

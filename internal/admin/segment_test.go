@@ -111,10 +111,12 @@ func TestSegmentsInUseStay(t *testing.T) {
 		f.Environments["test"].Rules = []catalog.FlagRule{{Serve: catalog.Serve{Variation: new(0)}, Clauses: matches("vip", "not-there")}}
 	})
 	must(t, err)
+	_, err = h.changeSegment(t, "big", func(s *catalog.Segment) { s.Rules = []catalog.SegmentRule{{Clauses: matches("vip")}} })
+	must(t, err)
 	err = h.DeleteSegment(t.Context(), root, "web", "test", "vip")
 	wantKind(t, err, fault.Conflict)
-	if !strings.Contains(err.Error(), "checkout") {
-		t.Errorf("the flag is not named: %v", err)
+	if !strings.Contains(err.Error(), "the flags checkout and the segments big in environment test") {
+		t.Errorf("who uses the segment is not named: %v", err)
 	}
 	flags, err := h.SegmentFlags(t.Context(), viewer, "web", "test", "vip")
 	must(t, err)
@@ -123,8 +125,6 @@ func TestSegmentsInUseStay(t *testing.T) {
 	}
 	must(t, h.DeleteFlag(t.Context(), root, "web", "checkout"))
 
-	_, err = h.changeSegment(t, "big", func(s *catalog.Segment) { s.Rules = []catalog.SegmentRule{{Clauses: matches("vip")}} })
-	must(t, err)
 	err = h.DeleteSegment(t.Context(), root, "web", "test", "vip")
 	wantKind(t, err, fault.Conflict)
 	if !strings.Contains(err.Error(), "big") {

@@ -27,6 +27,7 @@ type decision struct {
 	denied           int // 0: 403
 	// hidden is the answer to a credential from which the object is hidden; 0: 404.
 	hidden int
+	beta   bool
 	// endless is answered until the caller leaves.
 	endless bool
 	// anybody serves every access token, nobody only administrators, open needs no credential.
@@ -121,6 +122,19 @@ var decisions = []decision{
 		}),
 	},
 	{call: "DELETE /flags/{projectKey}/{flagKey}", path: "/flags/default/f", needs: everywhere("deleteFlag")},
+	{
+		call: "POST /flags/{projectKey}/{flagKey}/copy", path: "/flags/default/f/copy", body: `{"source":{"key":"test"},"target":{"key":"production"}}`,
+		needs: []string{
+			"copyFlagConfigFrom proj/default:env/test:flag/f", "copyFlagConfigTo proj/default:env/production:flag/f", "updateOn proj/default:env/production:flag/f",
+			"updateRules proj/default:env/production:flag/f", "updateFallthrough proj/default:env/production:flag/f", "updateOffVariation proj/default:env/production:flag/f",
+			"updatePrerequisites proj/default:env/production:flag/f", "updateTargets proj/default:env/production:flag/f",
+		},
+	},
+	{call: "GET /flags/{projectKey}/{flagKey}/dependent-flags", path: "/flags/default/g/dependent-flags", beta: true, needs: []string{view}},
+	{call: "GET /flags/{projectKey}/{environmentKey}/{flagKey}/dependent-flags", path: "/flags/default/test/g/dependent-flags", beta: true, needs: []string{view}},
+	{call: "GET /flag-statuses/{projectKey}/{environmentKey}", path: "/flag-statuses/default/production", needs: []string{view}},
+	{call: "GET /flag-statuses/{projectKey}/{environmentKey}/{flagKey}", path: "/flag-statuses/default/production/f", needs: []string{view}},
+	{call: "GET /flag-status/{projectKey}/{flagKey}", path: "/flag-status/default/f", needs: []string{view}},
 
 	{call: "GET /projects", path: "/projects", anybody: true},
 	{call: "POST /projects", path: "/projects", body: `{"key":"new","name":"New","tags":["t"]}`, needs: []string{"createProject proj/new;t"}},
@@ -207,6 +221,8 @@ func furnished(t testing.TB) (*account, *strings.Replacer) {
 	entry := a.must(t, 200, "", "GET", "/auditlog?limit=1", "").str("items.0._id")
 	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"Flag","tags":["old"]}`)
 	a.must(t, 201, "", "POST", "/flags/default", `{"key":"g","name":"Other"}`)
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `{"environments":{"test":{"on":true,"rules":[{"variation":0,"clauses":[{"attribute":"x","op":"in","values":["y"]}]}],
+		"fallthrough":{"variation":1},"offVariation":0,"prerequisites":[{"key":"g","variation":0}],"targets":[{"variation":0,"values":["a"]}]}}}`)
 	a.must(t, 200, "", "PATCH", seg+"/big/guard", `{"minMembers":4}`)
 	imported := a.load(t, "", "a\nb\nc\nd\n\xff\n")
 	a.decided(t, imported)
@@ -290,6 +306,9 @@ func (d *decision) check(t *testing.T) {
 		var header []string
 		if d.form != "" {
 			header = []string{"Content-Type", d.form}
+		}
+		if d.beta {
+			header = append(header, "LD-API-Version", "beta")
 		}
 		if d.endless {
 			from = from.leaving()

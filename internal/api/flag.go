@@ -265,17 +265,11 @@ func (s *server) createFlag(w http.ResponseWriter, r *http.Request, who catalog.
 		IncludeInSnippet     *bool                         `json:"includeInSnippet"`
 		CustomProperties     map[string]customPropertyJSON `json:"customProperties"`
 		MaintainerID         string                        `json:"maintainerId"`
-		InitialPrerequisites []prerequisiteJSON            `json:"initialPrerequisites"`
+		InitialPrerequisites []newPrerequisiteJSON         `json:"initialPrerequisites"`
 		On                   bool                          `json:"isFlagOn"`
 	}
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
-	}
-	switch {
-	case r.URL.Query().Get("clone") != "":
-		return fault.Invalidf("a flag can't be created as a copy yet; leave clone out")
-	case len(body.InitialPrerequisites) > 0:
-		return fault.Invalidf("initialPrerequisites can't be given on creation yet; patch prerequisites afterwards")
 	}
 	f, err := s.admin.CreateFlag(r.Context(), who, projectKey(r), admin.NewFlag{
 		Key: catalog.FlagKey(body.Key), Name: body.Name, Description: body.Description,
@@ -283,6 +277,7 @@ func (s *server) createFlag(w http.ResponseWriter, r *http.Request, who catalog.
 		Temporary: body.Temporary, Tags: body.Tags, Availability: (*catalog.Availability)(body.Availability),
 		IncludeInSnippet: body.IncludeInSnippet, CustomProperties: customPropertiesFrom(body.CustomProperties),
 		MaintainerID: catalog.ID(body.MaintainerID), On: body.On,
+		Prerequisites: each(body.InitialPrerequisites, newPrerequisiteJSON.prerequisite), CloneOf: catalog.FlagKey(r.URL.Query().Get("clone")),
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestFlagLifecycle(t *testing.T) {
@@ -78,7 +80,6 @@ func TestFlagList(t *testing.T) {
 	} {
 		a.must(t, 200, "Flags", "GET", "/flags/default?"+query, "").want(t, "items.0.key", want)
 	}
-	a.must(t, 400, "", "POST", "/flags/default?clone=a", `{"key":"c","name":"C"}`)
 	a.must(t, 400, "", "POST", "/flags/default", `{"key":"bad key","name":"C"}`)
 	a.must(t, 400, "", "POST", "/flags/default", `{"key":"c","name":"C","variations":[{"value":1},{"value":"x"}]}`)
 	a.must(t, 404, "", "POST", "/flags/nope", `{"key":"c","name":"C"}`)
@@ -90,6 +91,93 @@ func TestPrerequisites(t *testing.T) {
 	a.must(t, 201, "", "POST", "/flags/default", `{"key":"top","name":"Top"}`)
 	a.must(t, 200, "Flag", "PATCH", "/flags/default/top", `{"environmentKey":"production","instructions":[{"kind":"addPrerequisite","key":"base","variationId":"`+base.str("variations.0._id")+`"}]}`, "Content-Type", semantic).
 		want(t, "environments.production.prerequisites", `[{"key":"base","variation":0}]`)
-	a.must(t, 409, "", "DELETE", "/flags/default/base", "")
+	if got := a.must(t, 409, "", "DELETE", "/flags/default/base", "").str("message"); !strings.Contains(got, "top in environment production") {
+		t.Errorf("the refusal doesn't say who has the prerequisite: %s", got)
+	}
 	a.must(t, 400, "", "PATCH", "/flags/default/base", `[{"op":"add","path":"/environments/production/prerequisites/-","value":{"key":"top","variation":0}}]`)
+}
+
+func TestInitialPrerequisites(t *testing.T) {
+	a := newAccount(t)
+	base := a.must(t, 201, "", "POST", "/flags/default", `{"key":"base","name":"Base"}`).str("variations.1._id")
+	a.must(t, 201, "Flag", "POST", "/flags/default", `{"key":"top","name":"Top","initialPrerequisites":[{"key":"base","variationId":"`+base+`"}]}`).want(t,
+		"environments.production.prerequisites", `[{"key":"base","variation":1}]`, "environments.test.prerequisites", `[{"key":"base","variation":1}]`)
+	for _, bad := range []string{`{"key":"nope","variationId":"` + base + `"}`, `{"key":"base","variationId":"x"}`, `{"key":"base"}`, `{"key":"new","variationId":"` + base + `"}`} {
+		a.must(t, 400, "", "POST", "/flags/default", `{"key":"new","name":"New","initialPrerequisites":[`+bad+`]}`)
+	}
+	maker := a.as(a.newToken(t, `{"name":"m","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["createFlag"],"resources":["proj/*:env/*:flag/*"]}]}`))
+	maker.must(t, 404, "", "POST", "/flags/default", `{"key":"blind","name":"Blind","initialPrerequisites":[{"key":"base","variationId":"`+base+`"}]}`)
+}
+
+func TestCloneOfAFlag(t *testing.T) {
+	a := newAccount(t)
+	made := a.must(t, 201, "", "POST", "/flags/default", `{"key":"a","name":"A","description":"What it does","tags":["x"],"temporary":false,"variations":[{"value":"r","name":"Red"},{"value":"g"}]}`)
+	a.must(t, 200, "", "PATCH", "/flags/default/a", `{"deprecated":true,"environments":{"production":{"on":true,"rules":[{"variation":1,"clauses":[{"attribute":"x","op":"in","values":["y"]}]}]}}}`)
+	got := a.must(t, 201, "Flag", "POST", "/flags/default?clone=a", `{"key":"b","name":"B","tags":["y"]}`)
+	got.want(t, "key", `"b"`, "name", `"B"`, "description", `"What it does"`, "tags", `["y"]`, "temporary", `false`, "deprecated", `false`, "_version", `1`,
+		"variations.0.value", `"r"`, "environments.production.on", `true`, "environments.production.rules.0.variation", `1`, "environments.production.version", `1`, "environments.test.on", `false`)
+	if got.str("variations.0._id") == made.str("variations.0._id") {
+		t.Error("a clone has the ids of the original")
+	}
+	a.must(t, 404, "", "POST", "/flags/default?clone=nope", `{"key":"c","name":"C"}`)
+	a.must(t, 409, "", "POST", "/flags/default?clone=a", `{"key":"b","name":"B"}`)
+	a.must(t, 400, "", "POST", "/flags/default?clone=a", `{"key":"c","name":"C","variations":[{"value":1},{"value":2}]}`)
+	a.must(t, 400, "", "POST", "/flags/default?clone=a", `{"key":"c","name":"C","isFlagOn":true}`)
+	maker := a.as(a.newToken(t, `{"name":"m","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["createFlag"],"resources":["proj/*:env/*:flag/*"]}]}`))
+	maker.must(t, 403, "", "POST", "/flags/default?clone=a", `{"key":"c","name":"C"}`)
+	maker.must(t, 201, "", "POST", "/flags/default", `{"key":"c","name":"C"}`)
+}
+
+func TestCopyOfAFlagConfiguration(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
+	const copied = "/flags/default/f/copy"
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `{"environments":{"test":{"on":true,"trackEvents":true,"fallthrough":{"variation":1},"targets":[{"variation":1,"values":["ann"]}]}}}`)
+	a.must(t, 201, "Flag", "POST", copied, `{"source":{"key":"test","currentVersion":2},"target":{"key":"production","currentVersion":1},"includedActions":["updateOn"],"comment":"release"}`).
+		want(t, "environments.production.on", `true`, "environments.production.targets", `[]`, "environments.production.version", `2`, "environments.test.version", `2`)
+	a.must(t, 200, "AuditEntries", "GET", "/auditlog?limit=1", "").want(t, "items.0.comment", `"release"`, "items.0.accesses.1.action", `"copyFlagConfigTo"`, "items.0.accesses.2.action", `"copyFlagConfigFrom"`)
+	a.must(t, 201, "Flag", "POST", copied, `{"source":{"key":"test"},"target":{"key":"production"},"excludedActions":["updateTargets"]}`).
+		want(t, "environments.production.targets", `[]`, "environments.production.fallthrough", `{"variation":1}`, "environments.production.trackEvents", `false`)
+	a.must(t, 201, "Flag", "POST", copied, `{"source":{"key":"test"},"target":{"key":"production"}}`).want(t, "environments.production.targets.0.values", `["ann"]`)
+	again := a.must(t, 201, "Flag", "POST", copied, `{"source":{"key":"test"},"target":{"key":"production"}}`)
+	again.want(t, "environments.production.version", `4`)
+	a.must(t, 409, "", "POST", copied, `{"source":{"key":"test","currentVersion":1},"target":{"key":"production"}}`).want(t, "code", `"optimistic_locking_error"`)
+	for _, bad := range []string{
+		`{"source":{"key":"nope"},"target":{"key":"production"}}`, `{"source":{"key":"test"}}`, `{"source":{"key":"test"},"target":{"key":"test"}}`,
+		`{"source":{"key":"test"},"target":{"key":"production"},"includedActions":["deleteFlag"]}`,
+		`{"source":{"key":"test"},"target":{"key":"production"},"includedActions":["updateOn"],"excludedActions":["updateRules"]}`,
+	} {
+		a.must(t, 400, "", "POST", copied, bad)
+	}
+	a.must(t, 404, "", "POST", "/flags/default/nope/copy", `{"source":{"key":"test"},"target":{"key":"production"}}`)
+}
+
+func TestDependentFlags(t *testing.T) {
+	a := newAccount(t)
+	base := a.must(t, 201, "", "POST", "/flags/default", `{"key":"base","name":"Base"}`).str("variations.0._id")
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"top","name":"Top","initialPrerequisites":[{"key":"base","variationId":"`+base+`"}]}`)
+	a.must(t, 200, "", "PATCH", "/flags/default/top", `[{"op":"replace","path":"/environments/test/prerequisites","value":[]}]`)
+	beta := []string{"LD-API-Version", "beta"}
+	a.must(t, 403, "", "GET", "/flags/default/base/dependent-flags", "")
+	a.must(t, 200, "DependentFlags", "GET", "/flags/default/base/dependent-flags", "", beta...).want(t,
+		"items.0.key", `"top"`, "items.0.name", `"Top"`, "items.0.environments.0.key", `"production"`, "items.0.environments.0.name", `"Production"`, "items.0.environments.1", `null`)
+	a.must(t, 200, "DependentFlagsInEnvironment", "GET", "/flags/default/production/base/dependent-flags", "", beta...).want(t, "items.0.key", `"top"`)
+	a.must(t, 200, "DependentFlagsInEnvironment", "GET", "/flags/default/test/base/dependent-flags", "", beta...).want(t, "items", `[]`)
+	a.must(t, 200, "DependentFlags", "GET", "/flags/default/top/dependent-flags", "", beta...).want(t, "items", `[]`)
+	a.must(t, 404, "", "GET", "/flags/default/nope/dependent-flags", "", beta...)
+	a.must(t, 404, "", "GET", "/flags/default/nope/base/dependent-flags", "", beta...)
+}
+
+func TestFlagStatuses(t *testing.T) {
+	now := time.Now()
+	a := newAccountAt(t, func() time.Time { return now })
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
+	a.must(t, 200, "FlagStatuses", "GET", "/flag-statuses/default/production", "").want(t, "items.0.name", `"new"`, "items.0._links.parent.href", `"/api/v2/flags/default/f"`)
+	now = now.Add(8 * 24 * time.Hour)
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"replace","path":"/environments/test/on","value":true}]`)
+	a.must(t, 200, "FlagStatus", "GET", "/flag-statuses/default/production/f", "").want(t, "name", `"inactive"`, "lastRequested", `null`)
+	a.must(t, 200, "FlagStatusEverywhere", "GET", "/flag-status/default/f", "").want(t, "environments.production.name", `"inactive"`, "environments.test.name", `"new"`, "key", `"f"`)
+	a.must(t, 404, "", "GET", "/flag-statuses/default/nope", "")
+	a.must(t, 404, "", "GET", "/flag-statuses/default/nope/f", "")
+	a.must(t, 404, "", "GET", "/flag-status/default/nope", "")
 }

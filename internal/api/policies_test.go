@@ -85,6 +85,10 @@ func (rt route) on(action policy.Action) string {
 		return project
 	case strings.HasPrefix(rt.path, "/segments/"):
 		return environment + ":segment/{segmentKey}"
+	case action == policy.CopyFlagConfigFrom:
+		return project + ":env/<source>:flag/{flagKey}"
+	case strings.HasSuffix(rt.path, "/copy"):
+		return project + ":env/<target>:flag/{flagKey}"
 	case strings.HasPrefix(rt.path, "/flags/"):
 		if flagTargeting[action] {
 			return environment + ":flag/{flagKey}"

@@ -83,7 +83,7 @@ func routes() []route {
 		{method: "GET", path: segment + "/members/{contextKey}/timeline", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getTimeline},
 
 		{method: "GET", path: flags, actions: needs(policy.ViewProject), serve: (*server).listFlags},
-		{method: "POST", path: flags, actions: needs(policy.CreateFlag), serve: (*server).createFlag},
+		{method: "POST", path: flags, actions: needs(policy.CreateFlag), note: "`cloneFlag` on the other flag too with `clone`; `viewProject` with `initialPrerequisites`", serve: (*server).createFlag},
 		{method: "GET", path: flag, actions: needs(policy.ViewProject), serve: (*server).getFlag},
 		{
 			method: "PATCH", path: flag,
@@ -94,6 +94,20 @@ func routes() []route {
 			serve: (*server).patchFlag,
 		},
 		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},
+		{
+			method: "POST", path: flag + "/copy", note: "of the other actions those of the parts that differ",
+			actions: needs(policy.CopyFlagConfigFrom, policy.CopyFlagConfigTo, policy.UpdateOn, policy.UpdateRules, policy.UpdateFallthrough,
+				policy.UpdateOffVariation, policy.UpdatePrerequisites, policy.UpdateTargets),
+			serve: (*server).copyFlag,
+		},
+		{method: "GET", path: flag + "/dependent-flags", actions: needs(policy.ViewProject), note: "beta", beta: true, serve: (*server).listDependents},
+		{
+			method: "GET", path: flags + "/{environmentKey}/{flagKey}/dependent-flags", actions: needs(policy.ViewProject),
+			note: "beta", beta: true, serve: (*server).listDependentsIn,
+		},
+		{method: "GET", path: "/flag-statuses/{projectKey}/{environmentKey}", actions: needs(policy.ViewProject), serve: (*server).listFlagStatuses},
+		{method: "GET", path: "/flag-statuses/{projectKey}/{environmentKey}/{flagKey}", actions: needs(policy.ViewProject), serve: (*server).getFlagStatus},
+		{method: "GET", path: "/flag-status/{projectKey}/{flagKey}", actions: needs(policy.ViewProject), serve: (*server).getFlagStatusEverywhere},
 
 		{method: "GET", path: "/projects", actions: needs(policy.ViewProject), serve: (*server).listProjects},
 		{method: "POST", path: "/projects", actions: needs(policy.CreateProject), serve: (*server).createProject},

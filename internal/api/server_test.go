@@ -49,6 +49,12 @@ type account struct {
 
 func newAccount(t testing.TB) *account {
 	t.Helper()
+	return newAccountAt(t, time.Now)
+}
+
+// newAccountAt is newAccount with a clock.
+func newAccountAt(t testing.TB, now func() time.Time) *account {
+	t.Helper()
 	silent := slog.New(slog.DiscardHandler)
 	db, err := pebblestore.Open("data", vfs.NewMem(), silent, func(err error) { t.Error(err) })
 	if err != nil {
@@ -64,23 +70,23 @@ func newAccount(t testing.TB) *account {
 			t.Error(err)
 		}
 	})
-	rooms := admin.New(e, time.Now)
+	rooms := admin.New(e, now)
 	first := admin.Bootstrap{AdminToken: adminToken, SDKKey: sdkKey, MobileKey: "mob-7a2c9e54-0f3d-4c8b-8e15-93b6d0a4f1c8", ClientSideID: segment.EnvID(clientSideID)}
 	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
-	past := history.New(e, time.Now, silent)
+	past := history.New(e, now, silent)
 	t.Cleanup(past.Close)
-	members := ingest.New(e, time.Now, silent)
+	members := ingest.New(e, now, silent)
 	t.Cleanup(members.Close)
 	feeds := delivery.New(e, delivery.Options{Log: silent})
 	t.Cleanup(feeds.Close)
 	a.delivery, a.activity = feeds, activity.New(e)
 	t.Cleanup(a.activity.Close)
 	a.api = api.New(api.Rooms{
-		Admin: rooms, Ingest: members, History: past, Delivery: feeds, Activity: a.activity, Access: access.New(e, time.Now),
-	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, time.Now, slog.New(slog.NewTextHandler(a.log, nil)))
+		Admin: rooms, Ingest: members, History: past, Delivery: feeds, Activity: a.activity, Access: access.New(e, now),
+	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }
 

@@ -298,12 +298,3 @@ func (f *Flag) NewConfig() *FlagConfig {
 		OffVariation: new(f.Defaults.Off),
 	}
 }
-
-// Like returns a configuration that serves what from serves and stays c otherwise. Its rollouts
-// have the salt of c, so they choose anew who gets what.
-func (c *FlagConfig) Like(from *FlagConfig) *FlagConfig {
-	n := from.Clone()
-	n.Salt, n.Sel, n.Version, n.ModifiedAt = c.Salt, c.Sel, c.Version, c.ModifiedAt
-	n.DebugEventsUntil = c.DebugEventsUntil
-	return n
-}

@@ -42,6 +42,13 @@ func (r *rest) as(token string) *rest {
 	return &rest{APIClient: ldapi.NewAPIClient(c), url: r.url, token: token, checks: r.checks}
 }
 
+// beta returns the client that asks for beta endpoints.
+func (r *rest) beta() *rest {
+	b := r.as(r.token)
+	b.GetConfig().DefaultHeader["LD-API-Version"] = "beta"
+	return b
+}
+
 // auth carries the credential the way the generated client wants it.
 func (r *rest) auth(t testing.TB) context.Context {
 	return context.WithValue(t.Context(), ldapi.ContextAPIKeys, map[string]ldapi.APIKey{"ApiKey": {Key: r.token}})
@@ -566,6 +573,36 @@ func driveFlags(t *testing.T, r *rest) {
 	from(flags.PatchFeatureFlag(ctx, "default", "colour").PatchWithComment(envelope(op("replace", "/environments/nowhere/on", true))).Execute()).refused(t, 400, "invalid_patch")
 	from(flags.PatchFeatureFlag(ctx, "default", "nowhere").PatchWithComment(envelope(op("replace", "/name", "x"))).Execute()).refused(t, 404, "not_found")
 	emptied(flags.DeleteFeatureFlag(ctx, "default", "gate").Execute()).refused(t, 409, "conflict")
+	from(r.FeatureFlagsBetaApi.GetDependentFlags(ctx, "default", "gate").Execute()).refused(t, 403, "forbidden")
+	b := r.beta()
+	all := from(b.FeatureFlagsBetaApi.GetDependentFlags(ctx, "default", "gate").Execute()).ok(t)
+	if len(all.Items) != 1 || all.Items[0].Key != "colour" || len(all.Items[0].Environments) != 1 || all.Items[0].Environments[0].Key != "production" {
+		t.Errorf("gate is a prerequisite of %+v", all.Items)
+	}
+	if in := from(b.FeatureFlagsBetaApi.GetDependentFlagsByEnv(ctx, "default", "test", "gate").Execute()).ok(t); len(in.Items) != 0 {
+		t.Errorf("in test gate is a prerequisite of %+v", in.Items)
+	}
+	clone := from(flags.PostFeatureFlag(ctx, "default").Clone("colour").FeatureFlagBody(ldapi.FeatureFlagBody{Key: "clone", Name: "Clone"}).Execute()).ok(t)
+	if len(clone.Variations) != 2 || len(clone.Environments["production"].Rules) != 1 {
+		t.Errorf("the clone is %+v", clone)
+	}
+	copied := from(flags.CopyFeatureFlag(ctx, "default", "clone").FlagCopyConfigPost(ldapi.FlagCopyConfigPost{
+		Source: ldapi.FlagCopyConfigEnvironment{Key: "production", CurrentVersion: new(clone.Environments["production"].Version)},
+		Target: ldapi.FlagCopyConfigEnvironment{Key: "test"}, IncludedActions: []string{"updateRules"},
+	}).Execute()).ok(t)
+	if test := copied.Environments["test"]; len(test.Rules) != 1 || len(test.Targets) != 0 {
+		t.Errorf("after a copy of rules test is %+v", test)
+	}
+	if got := from(flags.GetFeatureFlagStatus(ctx, "default", "test", "clone").Execute()).ok(t); got.Name != "new" {
+		t.Errorf("a flag of this minute is %q", got.Name)
+	}
+	if got := from(flags.GetFeatureFlagStatuses(ctx, "default", "test").Execute()).ok(t); len(got.Items) != 3 {
+		t.Errorf("the statuses are %+v", got.Items)
+	}
+	if got := from(flags.GetFeatureFlagStatusAcrossEnvironments(ctx, "default", "clone").Execute()).ok(t); len(got.Environments) != 2 {
+		t.Errorf("the statuses are %+v", got.Environments)
+	}
+	emptied(flags.DeleteFeatureFlag(ctx, "default", "clone").Execute()).ok(t)
 	emptied(r.SegmentsApi.DeleteSegment(ctx, "default", "production", "crowd").Execute()).refused(t, 409, "conflict")
 	used := from(r.SegmentsApi.GetSegment(ctx, "default", "production", "crowd").Execute()).ok(t)
 	if len(used.Flags) != 1 || used.Flags[0].Key != "colour" {

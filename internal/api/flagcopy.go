@@ -1,0 +1,146 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
+)
+
+// newPrerequisiteJSON names a variation by its id, as requests that create a flag do.
+type newPrerequisiteJSON struct {
+	Key         string `json:"key"`
+	VariationID string `json:"variationId"`
+}
+
+func (j newPrerequisiteJSON) prerequisite() admin.NewPrerequisite {
+	return admin.NewPrerequisite{Key: catalog.FlagKey(j.Key), VariationID: j.VariationID}
+}
+
+// copyFlag copies the configuration of a flag from one environment to another.
+func (s *server) copyFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	type place struct {
+		Key     string `json:"key"`
+		Version int    `json:"currentVersion"`
+	}
+	var body struct {
+		Source   place           `json:"source"`
+		Target   place           `json:"target"`
+		Comment  string          `json:"comment"`
+		Included []policy.Action `json:"includedActions"`
+		Excluded []policy.Action `json:"excludedActions"`
+	}
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	parts, err := copyParts(body.Included, body.Excluded)
+	if err != nil {
+		return err
+	}
+	f, err := s.admin.CopyFlag(r.Context(), who, projectKey(r), flagKey(r), admin.Change{Comment: body.Comment}, admin.FlagCopy{
+		Source: catalog.EnvKey(body.Source.Key), SourceVersion: body.Source.Version,
+		Target: catalog.EnvKey(body.Target.Key), TargetVersion: body.Target.Version, Parts: parts,
+	})
+	if err != nil {
+		return err
+	}
+	return s.writeFlag(w, r, who, http.StatusCreated, f)
+}
+
+// copyParts returns what is copied: what is included, all but what is excluded, or all.
+func copyParts(included, excluded []policy.Action) ([]policy.Action, error) {
+	if len(included) > 0 && len(excluded) > 0 {
+		return nil, fault.Invalidf("includedActions and excludedActions can't be given both")
+	}
+	for _, part := range slices.Concat(included, excluded) {
+		if err := catalog.CheckCopyPart(part); err != nil {
+			return nil, err
+		}
+	}
+	if len(included) > 0 {
+		return included, nil
+	}
+	return slices.DeleteFunc(slices.Clone(catalog.CopyParts), func(part policy.Action) bool { return slices.Contains(excluded, part) }), nil
+}
+
+// dependentFlagJSON is a flag that has the one asked for as a prerequisite: in the environment asked
+// for, or in Environments.
+type dependentFlagJSON struct {
+	Key          string                     `json:"key"`
+	Name         string                     `json:"name"`
+	Environments []dependentEnvironmentJSON `json:"environments,omitzero"`
+	Links        links                      `json:"_links"`
+	Site         *link                      `json:"_site,omitzero"`
+}
+
+type dependentEnvironmentJSON struct {
+	Key   string `json:"key"`
+	Name  string `json:"name"`
+	Links links  `json:"_links"`
+	Site  link   `json:"_site"`
+}
+
+type dependentsJSON struct {
+	Items []dependentFlagJSON `json:"items"`
+	Links links               `json:"_links"`
+	Site  link                `json:"_site"`
+}
+
+func dependentFlagOf(d admin.Dependent) dependentFlagJSON {
+	return dependentFlagJSON{
+		Key: string(d.Key), Name: d.Name,
+		Links: links{"self": apiLink("/flags/" + string(d.Project) + "/" + string(d.Key))},
+	}
+}
+
+func (s *server) listDependents(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	all, err := s.admin.Dependents(r.Context(), who, projectKey(r), flagKey(r))
+	if err != nil {
+		return err
+	}
+	names := s.environmentNames(r, who)
+	items := each(all, func(d admin.Dependent) dependentFlagJSON {
+		j := dependentFlagOf(d)
+		j.Environments = each(d.Environments, func(env catalog.EnvKey) dependentEnvironmentJSON {
+			return dependentEnvironmentJSON{
+				Key: string(env), Name: names[env], Site: flagSite(d.Project, env, d.Key),
+				Links: links{"self": apiLink("/projects/" + string(d.Project) + "/environments/" + string(env))},
+			}
+		})
+		return j
+	})
+	return writeDependents(w, r, items, siteLink("/projects/"+string(projectKey(r))+"/flags/"+string(flagKey(r))))
+}
+
+func (s *server) listDependentsIn(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	env, err := s.admin.Environment(r.Context(), who, projectKey(r), environmentKey(r))
+	if err != nil {
+		return err
+	}
+	all, err := s.admin.Dependents(r.Context(), who, projectKey(r), flagKey(r))
+	if err != nil {
+		return err
+	}
+	items := []dependentFlagJSON{}
+	for _, d := range all {
+		if slices.Contains(d.Environments, env.Key) {
+			j, site := dependentFlagOf(d), flagSite(d.Project, env.Key, d.Key)
+			j.Site = &site
+			items = append(items, j)
+		}
+	}
+	return writeDependents(w, r, items, flagSite(env.Project, env.Key, flagKey(r)))
+}
+
+func writeDependents(w http.ResponseWriter, r *http.Request, items []dependentFlagJSON, site link) error {
+	return writeJSON(w, http.StatusOK, dependentsJSON{
+		Items: items, Site: site,
+		Links: links{
+			"self":   {Href: r.URL.EscapedPath(), Type: "application/json"},
+			"parent": apiLink("/flags/" + string(projectKey(r)) + "/" + string(flagKey(r))),
+		},
+	})
+}
