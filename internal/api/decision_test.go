@@ -57,6 +57,7 @@ var decisions = []decision{
 	{call: "GET /caller-identity", path: "/caller-identity", anybody: true},
 	{call: "GET /account", path: "/account", anybody: true},
 	{call: "GET /limits", path: "/limits", anybody: true},
+	{call: "GET /tags", path: "/tags", anybody: true},
 	{call: "POST /verify", path: "/verify", needs: []string{"verifyStore acct"}, hidden: 403},
 
 	{call: "GET /segments/{projectKey}/{environmentKey}", path: seg, needs: []string{view}},
@@ -173,6 +174,8 @@ var decisions = []decision{
 	},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/runs", path: env + "/runs", needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
+	{call: "POST /projects/{projectKey}/environments/{environmentKey}/flags/evaluate", path: env + "/flags/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
+	{call: "POST /projects/{projectKey}/environments/{environmentKey}/segments/evaluate", path: env + "/segments/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/followers", path: env + "/followers", needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/activity", path: env + "/activity", needs: []string{view}, endless: true},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", nobody: true},

@@ -46,6 +46,7 @@ func routes() []route {
 		{method: "GET", path: "/caller-identity", open: true, note: "any access token, SDK key or mobile key", serve: (*server).getCallerIdentity},
 		{method: "GET", path: "/account", serve: (*server).getAccount},
 		{method: "GET", path: "/limits", serve: (*server).getLimits},
+		{method: "GET", path: "/tags", note: "of projects that may be viewed", serve: (*server).listTags},
 		{method: "POST", path: "/verify", actions: needs(policy.VerifyStore), serve: (*server).verify},
 
 		{method: "GET", path: segments, actions: needs(policy.ViewProject), serve: (*server).listSegments},
@@ -144,6 +145,8 @@ func routes() []route {
 			method: "GET", path: environment + "/contexts/{contextKind}/{contextKey}/segments",
 			actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listContextSegments,
 		},
+		{method: "POST", path: environment + "/flags/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateFlags},
+		{method: "POST", path: environment + "/segments/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateSegments},
 		{method: "GET", path: environment + "/followers", actions: needs(policy.ViewProject), serve: (*server).listFollowers},
 		{method: "GET", path: environment + "/activity", actions: needs(policy.ViewProject), serve: (*server).watchActivity},
 		{method: "GET", path: environment + "/sdk-data", note: "administrators", serve: (*server).getSDKData},

@@ -2,14 +2,11 @@ package sdk
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-
-	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"muster/internal/delivery"
 	"muster/internal/fault"
@@ -27,7 +24,7 @@ func (c *call) request(to delivery.Receiver) (delivery.Request, error) {
 	if err != nil {
 		return delivery.Request{}, err
 	}
-	ctx, err := parseContext(raw)
+	ctx, err := delivery.ParseContext(raw)
 	if err != nil {
 		return delivery.Request{}, err
 	}
@@ -69,25 +66,6 @@ func decodeContext(text string, maxBytes int) ([]byte, error) {
 }
 
 var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
-
-// parseContext reads a context of one kind or several, or a user in the form of older SDKs. What
-// it returns is valid and has a key.
-func parseContext(raw []byte) (ldcontext.Context, error) {
-	var ctx ldcontext.Context
-	// encoding/json bounds the depth before the context's own, recursive, parser sees the bytes.
-	if err := json.Unmarshal(raw, &ctx); err != nil {
-		return ctx, fault.Invalidf("the context can't be read: %s", shortened(err.Error())).Because(err)
-	}
-	if err := ctx.Err(); err != nil {
-		return ctx, fault.Invalidf("the context is not valid: %s", shortened(err.Error())).Because(err)
-	}
-	for _, one := range ctx.GetAllIndividualContexts(nil) {
-		if one.Key() == "" {
-			return ctx, fault.Invalidf("the context has an empty key")
-		}
-	}
-	return ctx, nil
-}
 
 // shortened keeps what a client sent from coming back to it at length.
 func shortened(s string) string {

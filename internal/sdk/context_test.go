@@ -9,6 +9,7 @@ import (
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
+	"muster/internal/delivery"
 	"muster/internal/fault"
 )
 
@@ -29,44 +30,12 @@ func TestContextsOfEveryForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, err := parseContext(raw)
+			ctx, err := delivery.ParseContext(raw)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if ctx.FullyQualifiedKey() != tt.key {
 				t.Errorf("key is %q", ctx.FullyQualifiedKey())
-			}
-		})
-	}
-}
-
-func TestContextsThatAreRefused(t *testing.T) {
-	tests := map[string]string{
-		"nothing":                        ``,
-		"null":                           `null`,
-		"a list":                         `[]`,
-		"cut off":                        `{"kind":"user","key":"u1"`,
-		"more than one value":            `{"kind":"user","key":"u1"}{}`,
-		"no key":                         `{"kind":"user"}`,
-		"an empty key":                   `{"kind":"user","key":""}`,
-		"an empty key of an older SDK":   `{"key":""}`,
-		"a key that is no text":          `{"kind":"user","key":1}`,
-		"an empty kind":                  `{"kind":"","key":"u1"}`,
-		"a reserved kind":                `{"kind":"kind","key":"u1"}`,
-		"a kind with a blank":            `{"kind":"a b","key":"u1"}`,
-		"several kinds but none":         `{"kind":"multi"}`,
-		"several kinds, one without key": `{"kind":"multi","user":{"key":"u1"},"org":{}}`,
-		"endless nesting":                `{"kind":"user","key":"u1","a":` + strings.Repeat("[", 500_000),
-		"deep nesting":                   `{"kind":"user","key":"u1","a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
-	}
-	for name, raw := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := parseContext([]byte(raw))
-			if fault.KindOf(err) != fault.Invalid {
-				t.Fatalf("error is %v", err)
-			}
-			if len(fault.From(err).Message) > 300 {
-				t.Errorf("message has %d bytes", len(fault.From(err).Message))
 			}
 		})
 	}
@@ -93,7 +62,7 @@ func FuzzContext(f *testing.F) {
 		if err != nil {
 			raw = []byte(text)
 		}
-		ctx, err := parseContext(raw)
+		ctx, err := delivery.ParseContext(raw)
 		if err != nil {
 			if kind := fault.KindOf(err); kind != fault.Invalid {
 				t.Fatalf("kind %d: %v", kind, err)

@@ -36,6 +36,7 @@ var answers = map[string]answer{
 	"GET /caller-identity": {status: 200, free: "every member is optional"},
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
+	"GET /tags":            {status: 200, representation: "Tags"},
 	"POST /verify":         {status: 200, free: "muster's own", text: "application/x-ndjson"},
 
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs":         {status: 200, representation: "Runs"},
@@ -98,6 +99,8 @@ var answers = map[string]answer{
 	"GET /projects/{projectKey}/environments/{environmentKey}":                       {status: 200, representation: "Environment"},
 	"PATCH /projects/{projectKey}/environments/{environmentKey}":                     {status: 200, representation: "Environment"},
 	"DELETE /projects/{projectKey}/environments/{environmentKey}":                    {status: 204, free: "no body"},
+	"POST /projects/{projectKey}/environments/{environmentKey}/flags/evaluate":       {status: 200, representation: "EvaluatedFlags"},
+	"POST /projects/{projectKey}/environments/{environmentKey}/segments/evaluate":    {status: 200, representation: "EvaluatedSegments"},
 	"GET /projects/{projectKey}/context-kinds":                                       {status: 200, representation: "ContextKinds"},
 	"PUT /projects/{projectKey}/context-kinds/{contextKind}":                         {status: 200, free: "every member is optional"},
 	"POST /projects/{projectKey}/environments/{environmentKey}/apiKey":               {status: 200, representation: "Environment"},

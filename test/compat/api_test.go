@@ -626,6 +626,18 @@ func driveFlags(t *testing.T, r *rest) {
 	if config.Fallthrough.Rollout != nil || config.Fallthrough.GetVariation() != 1 || len(config.Prerequisites) != 0 || fmt.Sprint(config.Targets[0].Values) != "[amy bo]" {
 		t.Errorf("production is %+v", config)
 	}
+	amy := map[string]any{"kind": "user", "key": "amy"}
+	served := from(r.ContextsApi.EvaluateContextInstance(ctx, "default", "production").RequestBody(amy).Filter("query:colour").Execute()).ok(t)
+	if len(served.Items) != 1 || served.Items[0].Value != "green" || served.Items[0].Reason.Kind != "TARGET_MATCH" {
+		t.Errorf("amy is served %+v", served.Items)
+	}
+	in := from(r.SegmentsApi.GetContextInstanceSegmentsMembershipByEnv(ctx, "default", "production").RequestBody(map[string]any{"kind": "user", "key": "a//b"}).Execute()).ok(t)
+	if i := slices.IndexFunc(in.Items, func(s ldapi.ContextInstanceSegmentMembership) bool { return s.Key == "crowd" }); i < 0 || !in.Items[i].IsMember || !in.Items[i].IsIndividuallyTargeted {
+		t.Errorf("a//b is in %+v", in.Items)
+	}
+	if tags := from(r.TagsApi.GetTags(ctx).Execute()).ok(t); int(tags.GetTotalCount()) != len(tags.Items) {
+		t.Errorf("the tags are %+v", tags)
+	}
 	removed := from(flags.PatchFeatureFlag(ctx, "default", "colour").PatchWithComment(envelope(op("remove", "/environments/production/offVariation", nil))).Execute()).ok(t)
 	if config = removed.Environments["production"]; config.OffVariation != nil {
 		t.Errorf("offVariation is %d after its removal", *config.OffVariation)

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
+
+	"muster/internal/catalog"
+	"muster/internal/delivery"
+)
+
+type evaluatedFlagJSON struct {
+	Key    string        `json:"key"`
+	Name   string        `json:"name"`
+	Value  ldvalue.Value `json:"_value"`
+	Reason reasonJSON    `json:"reason"`
+	Links  links         `json:"_links"`
+	Site   link          `json:"_site"`
+}
+
+type reasonJSON struct {
+	Kind         string `json:"kind"`
+	RuleIndex    *int   `json:"ruleIndex,omitzero"`
+	RuleID       string `json:"ruleID,omitzero"`
+	Prerequisite string `json:"prerequisiteKey,omitzero"`
+	InExperiment bool   `json:"inExperiment,omitzero"`
+	ErrorKind    string `json:"errorKind,omitzero"`
+}
+
+func reasonOf(o delivery.Outcome) reasonJSON {
+	r := o.Reason
+	j := reasonJSON{
+		Kind: string(r.GetKind()), RuleID: r.GetRuleID(), Prerequisite: r.GetPrerequisiteKey(),
+		InExperiment: r.IsInExperiment(), ErrorKind: string(r.GetErrorKind()),
+	}
+	if i := r.GetRuleIndex(); i >= 0 {
+		j.RuleIndex = &i
+	}
+	return j
+}
+
+// evaluating reads the context of a request to evaluate in an environment.
+func (s *server) evaluating(w http.ResponseWriter, r *http.Request, who catalog.Caller) (*catalog.Environment, ldcontext.Context, error) {
+	env, err := s.admin.Environment(r.Context(), who, projectKey(r), environmentKey(r))
+	if err != nil {
+		return nil, ldcontext.Context{}, err
+	}
+	text, err := readBody(w, r, maxBodyBytes)
+	if err != nil {
+		return nil, ldcontext.Context{}, err
+	}
+	c, err := delivery.ParseContext(text)
+	return env, c, err
+}
+
+// evaluateFlags answers with what the flags that are not archived serve to a context.
+func (s *server) evaluateFlags(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	env, c, err := s.evaluating(w, r, who)
+	if err != nil {
+		return err
+	}
+	outcomes, err := s.delivery.Outcomes(r.Context(), env.ID, c)
+	if err != nil {
+		return err
+	}
+	all, err := s.admin.Flags(r.Context(), who, env.Project)
+	if err != nil {
+		return err
+	}
+	served := make([]*catalog.Flag, 0, len(all))
+	for _, f := range all {
+		if _, ok := outcomes[string(f.Key)]; ok {
+			served = append(served, f)
+		}
+	}
+	p, served, err := narrowed(r.URL.Query(), maxPage, served, flagMatches, flagOrders)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, served, func(f *catalog.Flag) evaluatedFlagJSON {
+		o := outcomes[string(f.Key)]
+		return evaluatedFlagJSON{
+			Key: string(f.Key), Name: f.Name, Value: o.Value, Reason: reasonOf(o), Site: flagSite(f.Project, env.Key, f.Key),
+			Links: links{"self": apiLink("/flags/" + string(f.Project) + "/" + string(f.Key))},
+		}
+	}))
+}
+
+type evaluatedSegmentJSON struct {
+	Key         string `json:"key"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Unbounded   bool   `json:"unbounded"`
+	External    string `json:"external"`
+	Member      bool   `json:"isMember"`
+	Targeted    bool   `json:"isIndividuallyTargeted"`
+	ByRule      bool   `json:"isRuleTargeted"`
+	Links       links  `json:"_links"`
+}
+
+// evaluateSegments answers for every segment of the environment whether a context is in it.
+func (s *server) evaluateSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	env, c, err := s.evaluating(w, r, who)
+	if err != nil {
+		return err
+	}
+	standings, err := s.delivery.Standings(r.Context(), env.ID, c)
+	if err != nil {
+		return err
+	}
+	all, err := s.admin.Segments(r.Context(), who, env.Project, env.Key)
+	if err != nil {
+		return err
+	}
+	items := each(all, func(seg *catalog.Segment) evaluatedSegmentJSON {
+		standing := standings[seg.Key]
+		j := evaluatedSegmentJSON{
+			Key: string(seg.Key), Name: seg.Name, Description: seg.Description, Unbounded: seg.Unbounded,
+			Member: standing.Member, Targeted: standing.Targeted, ByRule: standing.Member && !standing.Targeted,
+			Links: links{"self": segmentPath{env.Project, env.Key, seg.Key}.links()["self"]},
+		}
+		if seg.Source != nil {
+			j.External = seg.Source.Tool
+		}
+		return j
+	})
+	return writeJSON(w, http.StatusOK, struct {
+		Items []evaluatedSegmentJSON `json:"items"`
+		Links links                  `json:"_links"`
+	}{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
+}
