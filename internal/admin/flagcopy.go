@@ -84,7 +84,7 @@ func (n NewFlag) require(tx store.Tx, who catalog.Caller, p *catalog.Project, f 
 // CopyFlag copies parts of a flag's configuration from one environment to another. Beside the action
 // of every difference the caller needs copyFlagConfigFrom in the one and copyFlagConfigTo in the other.
 func (a *Admin) CopyFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, how Change, c FlagCopy) (*catalog.Flag, error) {
-	return a.changeFlag(ctx, who, p, key, how, func(f *catalog.Flag) error { return c.apply(f) },
+	return a.changeFlag(ctx, who, p, key, how, c.apply,
 		func(project *catalog.Project, envs []*catalog.Environment, f *catalog.Flag) effects {
 			var es effects
 			for _, e := range envs {
