@@ -74,7 +74,11 @@ func (s *server) evaluateFlags(w http.ResponseWriter, r *http.Request, who catal
 			served = append(served, f)
 		}
 	}
-	p, served, err := narrowed(r.URL.Query(), maxPage, served, flagMatches, flagOrders)
+	query := r.URL.Query()
+	if query.Get("limit") == "-1" { // clients know it as the default, which is all
+		query.Del("limit")
+	}
+	p, served, err := narrowed(query, max(1, len(served)), served, flagMatches, flagOrders)
 	if err != nil {
 		return err
 	}

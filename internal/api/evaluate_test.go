@@ -55,6 +55,7 @@ func TestEvaluateFlags(t *testing.T) {
 		"items.0.key", `"colour"`, "items.0.name", `"Colour"`, "items.0._value", `{"rgb":[0,255,0]}`, "items.0.reason", `{"kind":"RULE_MATCH","ruleIndex":0,"ruleID":"`+rule+`"}`,
 		"items.1.key", `"off"`, "items.1._value", `false`, "items.1.reason", `{"kind":"OFF"}`)
 	a.must(t, 200, "EvaluatedFlags", "POST", asked+"?filter=query:colour", `{"kind":"user","key":"ann"}`).want(t, "items.0.reason", `{"kind":"TARGET_MATCH"}`, "totalCount", `1`)
+	a.must(t, 200, "EvaluatedFlags", "POST", asked+"?limit=-1", `{"kind":"user","key":"cid"}`).want(t, "items.1.key", `"off"`, "_links.next", `null`)
 	a.must(t, 200, "EvaluatedFlags", "POST", asked+"?limit=1&sort=-name", `{"kind":"user","key":"cid"}`).want(t, "items.0.key", `"off"`, "items.1", `null`, "totalCount", `2`)
 	a.must(t, 200, "EvaluatedFlags", "POST", asked, `{"kind":"user","key":"cid"}`).want(t, "items.0._value", `{"rgb":[255,0,0]}`, "items.0.reason.kind", `"FALLTHROUGH"`)
 	a.must(t, 200, "", "PATCH", "/flags/default/colour", `{"environments":{"production":{"on":false,"offVariation":null}}}`)
