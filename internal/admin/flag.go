@@ -342,9 +342,10 @@ func since(was, is bool, at, now time.Time) time.Time {
 	return at
 }
 
-// DeleteFlag deletes a flag that is no prerequisite of another.
-func (a *Admin) DeleteFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey) error {
-	return a.update(ctx, store.Scope{Project: p}, Change{}, func(tx store.Tx) error {
+// DeleteFlag deletes a flag that is no prerequisite of another, unless check refuses, and returns it.
+func (a *Admin) DeleteFlag(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, how Change, check func(*catalog.Flag) error) (*catalog.Flag, error) {
+	var gone *catalog.Flag
+	err := a.update(ctx, store.Scope{Project: p}, how, func(tx store.Tx) error {
 		project, err := findProject(tx, p)
 		if err != nil {
 			return err
@@ -357,12 +358,22 @@ func (a *Admin) DeleteFlag(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if err := es.authorise(who); err != nil {
 			return err
 		}
+		if err := check(f); err != nil {
+			return err
+		}
 		if err := checkNotRequired(tx, p, key); err != nil {
 			return err
 		}
 		tx.DeleteFlag(p, key)
-		return a.audit(tx, who, es, flagDone("deleted the flag", project, es, f, nil))
+		gone = f
+		d := flagDone("deleted the flag", project, es, f, nil)
+		d.how = how
+		return a.audit(tx, who, es, d)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, nil
 }
 
 func checkNotRequired(from store.Catalog, p catalog.ProjectKey, key catalog.FlagKey) error {

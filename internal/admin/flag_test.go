@@ -73,7 +73,7 @@ func TestFlagVersions(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	must(t, h.DeleteFlag(t.Context(), root, "web", "checkout"))
+	must(t, h.deleteFlag(t, root, "web", "checkout"))
 	f, err := h.CreateFlag(t.Context(), root, "web", admin.NewFlag{Key: "checkout", Name: "Again"})
 	must(t, err)
 	if f.Environments["test"].Version <= 6 || f.Environments["production"].Version <= 4 {
@@ -94,7 +94,7 @@ func TestSDKsNeverSeeAVersionTwice(t *testing.T) {
 		_, err := h.changeFlag(t, "checkout", change)
 		must(t, err)
 	}
-	must(t, h.DeleteFlag(t.Context(), root, "web", "checkout"))
+	must(t, h.deleteFlag(t, root, "web", "checkout"))
 	_, err := h.CreateFlag(t.Context(), root, "web", admin.NewFlag{Key: "checkout", Name: "Again"})
 	must(t, err)
 
@@ -151,7 +151,7 @@ func TestFlagsThatOthersRequire(t *testing.T) {
 		f.Environments["test"].Prerequisites = []catalog.Prerequisite{{Key: "payments", Variation: 1}}
 	})
 	must(t, err)
-	err = h.DeleteFlag(t.Context(), root, "web", "payments")
+	err = h.deleteFlag(t, root, "web", "payments")
 	wantKind(t, err, fault.Conflict)
 	if !strings.Contains(err.Error(), "checkout") {
 		t.Errorf("the flag is not named: %v", err)

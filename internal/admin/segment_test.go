@@ -123,7 +123,7 @@ func TestSegmentsInUseStay(t *testing.T) {
 	if len(flags) != 1 || flags[0].Key != "checkout" {
 		t.Errorf("flags %v", flags)
 	}
-	must(t, h.DeleteFlag(t.Context(), root, "web", "checkout"))
+	must(t, h.deleteFlag(t, root, "web", "checkout"))
 
 	err = h.DeleteSegment(t.Context(), root, "web", "test", "vip")
 	wantKind(t, err, fault.Conflict)

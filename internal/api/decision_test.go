@@ -22,7 +22,7 @@ type decision struct {
 	// answer is denied, or without one that begins with "view" notFound.
 	needs []string
 	// holds are rights beside them that the caller would hand out; elsewhere are actions that count
-	// on objects of another sort only.
+	// on objects of another sort, or for another body.
 	holds, elsewhere []string
 	denied           int // 0: 403
 	// hidden is the answer to a credential from which the object is hidden; 0: 404.
@@ -121,6 +121,7 @@ var decisions = []decision{
 			"updateFallthrough proj/default:env/production:flag/f", "updateOffVariation proj/default:env/production:flag/f",
 			"updatePrerequisites proj/default:env/production:flag/f", "updateTrackEvents proj/default:env/production:flag/f",
 		}),
+		elsewhere: []string{"deleteFlag"},
 	},
 	{call: "DELETE /flags/{projectKey}/{flagKey}", path: "/flags/default/f", needs: everywhere("deleteFlag")},
 	{

@@ -307,6 +307,9 @@ func (s *server) patchFlag(w http.ResponseWriter, r *http.Request, who catalog.C
 	if err != nil {
 		return err
 	}
+	if p.deletes() {
+		return s.deleteFlagBy(w, r, who, how)
+	}
 	others, err := s.namedFlags(r, who, p)
 	if err != nil {
 		return err
@@ -347,11 +350,21 @@ func (s *server) namedFlags(r *http.Request, who catalog.Caller, p patch) (func(
 }
 
 func (s *server) deleteFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	if err := s.admin.DeleteFlag(r.Context(), who, projectKey(r), flagKey(r)); err != nil {
+	_, err := s.admin.DeleteFlag(r.Context(), who, projectKey(r), flagKey(r), admin.Change{}, func(f *catalog.Flag) error { return checkMatch(r, f.Version) })
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// deleteFlagBy deletes a flag by a semantic patch, which answers with the flag as it was.
+func (s *server) deleteFlagBy(w http.ResponseWriter, r *http.Request, who catalog.Caller, how admin.Change) error {
+	f, err := s.admin.DeleteFlag(r.Context(), who, projectKey(r), flagKey(r), how, func(f *catalog.Flag) error { return checkMatch(r, f.Version) })
+	if err != nil {
+		return err
+	}
+	return s.writeFlag(w, r, who, http.StatusOK, f)
 }
 
 // asksForArchived reports whether a list request says which states it wants.

@@ -181,3 +181,19 @@ func TestFlagStatuses(t *testing.T) {
 	a.must(t, 404, "", "GET", "/flag-statuses/default/nope/f", "")
 	a.must(t, 404, "", "GET", "/flag-status/default/nope", "")
 }
+
+func TestDeletionByAPatch(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
+	const deletion = `{"comment":"clean up","instructions":[{"kind":"deleteFlag"}]}`
+	changer := a.as(a.newToken(t, `{"name":"c","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["update*"],"resources":["*"]}]}`))
+	changer.must(t, 403, "", "PATCH", "/flags/default/f", deletion, "Content-Type", semantic)
+	a.must(t, 400, "", "PATCH", "/flags/default/f", `{"instructions":[{"kind":"deleteFlag"},{"kind":"archiveFlag"}]}`, "Content-Type", semantic)
+	a.must(t, 412, "", "PATCH", "/flags/default/f", deletion, "Content-Type", semantic, "If-Match", `"7"`)
+	a.must(t, 412, "", "DELETE", "/flags/default/f", "", "If-Match", `"7"`)
+	a.must(t, 200, "Flag", "PATCH", "/flags/default/f?dryRun=true", deletion, "Content-Type", semantic)
+	a.must(t, 200, "Flag", "GET", "/flags/default/f", "")
+	a.must(t, 200, "Flag", "PATCH", "/flags/default/f", deletion, "Content-Type", semantic).want(t, "key", `"f"`)
+	a.must(t, 404, "", "GET", "/flags/default/f", "")
+	a.must(t, 200, "", "GET", "/auditlog?limit=1", "").want(t, "items.0.comment", `"clean up"`, "items.0.titleVerb", `"deleted the flag"`)
+}

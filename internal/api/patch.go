@@ -32,6 +32,11 @@ func (p patch) how() admin.Change {
 	return admin.Change{Comment: p.comment, Delta: p.delta, Merge: p.merge}
 }
 
+// deletes reports whether the patch deletes its object, and does nothing else.
+func (p patch) deletes() bool {
+	return len(p.instructions) == 1 && strings.EqualFold(p.instructions[0].Kind, "deleteFlag")
+}
+
 const maxInstructions = 1000
 
 // readPatch reads the body of a PATCH: an array of JSON Patch operations, {"patch":[…]},

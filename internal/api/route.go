@@ -91,7 +91,7 @@ func routes() []route {
 			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough, policy.UpdateOffVariation,
 				policy.UpdatePrerequisites, policy.UpdateTrackEvents, policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, policy.UpdateTemporary,
 				policy.UpdateGlobalArchived, policy.UpdateDeprecated, policy.UpdateFlagVariations, policy.UpdateFlagDefaultVariations, policy.UpdateFlagCustomProperties,
-				policy.UpdateClientSideFlagAvailability, policy.UpdateIncludeInSnippet, policy.UpdateMaintainer),
+				policy.UpdateClientSideFlagAvailability, policy.UpdateIncludeInSnippet, policy.UpdateMaintainer, policy.DeleteFlag),
 			serve: (*server).patchFlag,
 		},
 		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},

@@ -75,7 +75,7 @@ func (f *Flag) instructFlag(a *arguments) bool {
 	case "deprecateflag", "restoredeprecatedflag":
 		f.Deprecated = a.kind == "deprecateflag"
 	case "deleteflag":
-		a.fail("delete the flag with DELETE …/flags/{project}/%s", f.Key)
+		a.fail("it must be the only one of a patch; or delete the flag with DELETE …/flags/%s/%s", f.Project, f.Key)
 	default:
 		return false
 	}

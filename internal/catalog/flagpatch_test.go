@@ -152,7 +152,7 @@ func TestFlagInstructRefuses(t *testing.T) {
 		{"a prerequisite that isn't there", `[{"kind":"addPrerequisite","key":"x","variationId":"v"}]`, `"x" is not a flag`},
 		{"another SDK", `[{"kind":"turnOnClientSideAvailability","value":"usingFridge"}]`, "usingFridge"},
 		{"a team", `[{"kind":"updateMaintainerTeam","value":"a"}]`, "no teams"},
-		{"deletion", `[{"kind":"deleteFlag"}]`, "DELETE"},
+		{"deletion beside something else", `[{"kind":"turnFlagOn"},{"kind":"deleteFlag"}]`, "the only one"},
 		{"all for one that fails", `[{"kind":"turnFlagOn"},{"kind":"updateName"}]`, "value is missing"},
 	}
 	for _, tt := range tests {
