@@ -17,23 +17,43 @@ type contextSegmentJSON struct {
 	Links      links  `json:"_links"`
 }
 
+// contextSegmentsJSON is the collection of them, and of which segments nobody can tell.
+type contextSegmentsJSON struct {
+	collection[contextSegmentJSON]
+	Unreadable []unreadableSegmentJSON `json:"unreadable,omitempty"`
+}
+
+// unreadableSegmentJSON is a segment whose stored members are damaged.
+type unreadableSegmentJSON struct {
+	SegmentKey string `json:"segmentKey"`
+	Name       string `json:"name"`
+	Links      links  `json:"_links"`
+}
+
 // listContextSegments answers which unbounded segments a context is in. A context that nobody has
 // heard of is in none.
 func (s *server) listContextSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at := segmentPathOf(r)
-	all, err := s.history.SegmentsOf(r.Context(), who, at.project, at.env, segment.ContextKind(r.PathValue("contextKind")), r.PathValue("contextKey"))
+	found, err := s.history.SegmentsOf(r.Context(), who, at.project, at.env, segment.ContextKind(r.PathValue("contextKind")), r.PathValue("contextKey"))
 	if err != nil {
 		return err
 	}
-	items := each(all, func(seg history.ContextSegment) contextSegmentJSON {
-		of := segmentPath{at.project, at.env, seg.Key}
-		j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Since: unixMilli(seg.Since), Links: links{"segment": of.links()["self"]}}
+	linksOf := func(key segment.Key) links {
+		return links{"segment": segmentPath{at.project, at.env, key}.links()["self"]}
+	}
+	items := each(found.Items, func(seg history.ContextSegment) contextSegmentJSON {
+		j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Since: unixMilli(seg.Since), Links: linksOf(seg.Key)}
 		if seg.Source != nil {
 			j.External = seg.Source.Tool
 		}
 		return j
 	})
-	return writeJSON(w, http.StatusOK, collection[contextSegmentJSON]{
-		Items: items, TotalCount: len(items), Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
+	return writeJSON(w, http.StatusOK, contextSegmentsJSON{
+		collection: collection[contextSegmentJSON]{
+			Items: items, TotalCount: len(items), Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
+		},
+		Unreadable: each(found.Unreadable, func(seg *catalog.Segment) unreadableSegmentJSON {
+			return unreadableSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Links: linksOf(seg.Key)}
+		}),
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type account struct {
 	activity *activity.Activity
 	log      *bytes.Buffer
 	token    string
+	close    func() error // once, before the test ends if it wants to open the installation again
 }
 
 func newAccount(t testing.TB) *account {
@@ -55,21 +57,32 @@ func newAccount(t testing.TB) *account {
 // newAccountAt is newAccount with a clock.
 func newAccountAt(t testing.TB, now func() time.Time) *account {
 	t.Helper()
-	silent := slog.New(slog.DiscardHandler)
-	db, err := pebblestore.Open("data", vfs.NewMem(), silent, func(err error) { t.Error(err) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: silent})
+	db := newDatabase(t)
+	return openAccount(t, db, db, now)
+}
+
+func newDatabase(t testing.TB) *pebblestore.Store {
+	t.Helper()
+	db, err := pebblestore.Open("data", vfs.NewMem(), slog.New(slog.DiscardHandler), func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		e.Close()
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return db
+}
+
+// openAccount opens an installation, the first time or again, until the test ends.
+func openAccount(t testing.TB, log store.Log, files store.Files, now func() time.Time) *account {
+	t.Helper()
+	silent := slog.New(slog.DiscardHandler)
+	e, err := engine.Open(t.Context(), log, files, engine.Options{Logger: silent})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rooms := admin.New(e, now)
 	first := admin.Bootstrap{AdminToken: adminToken, SDKKey: sdkKey, MobileKey: "mob-7a2c9e54-0f3d-4c8b-8e15-93b6d0a4f1c8", ClientSideID: segment.EnvID(clientSideID)}
 	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
@@ -77,15 +90,22 @@ func newAccountAt(t testing.TB, now func() time.Time) *account {
 	}
 	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
 	past := history.New(e, now, silent)
-	t.Cleanup(past.Close)
 	members := ingest.New(e, now, silent)
-	t.Cleanup(members.Close)
-	feeds := delivery.New(e, delivery.Options{Log: silent})
-	t.Cleanup(feeds.Close)
-	a.delivery, a.activity = feeds, activity.New(e)
-	t.Cleanup(a.activity.Close)
+	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	a.close = sync.OnceValue(func() error {
+		a.activity.Close()
+		a.delivery.Close()
+		members.Close()
+		past.Close()
+		return e.Close()
+	})
+	t.Cleanup(func() {
+		if err := a.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	a.api = api.New(api.Rooms{
-		Admin: rooms, Ingest: members, History: past, Delivery: feeds, Activity: a.activity, Access: access.New(e, now),
+		Admin: rooms, Ingest: members, History: past, Delivery: a.delivery, Activity: a.activity, Access: access.New(e, now),
 	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 func user(key string) Request { return Request{Context: ldcontext.New(key)} }
@@ -176,10 +177,12 @@ func TestUnreadableChangesTouchEverybody(t *testing.T) {
 	}
 }
 
-func TestCorruptMembershipShowsInTheReason(t *testing.T) {
+func TestCorruptMembershipShowsInTheReasonOfFlagsThatAskForIt(t *testing.T) {
 	l := newMemoryLog()
-	l.commit(define(bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")), include(vip, "u1"))
-	l.corrupt = errors.New("bad block")
+	other := segment.Ref{Key: "other", Generation: 1}
+	l.commit(define(bigSegment(t, "vip"), bigSegment(t, "other"), bigFlag(t, "a", 1, "other"), bigFlag(t, "b", 1, "vip"), bigFlag(t, "c", 1, "other")),
+		include(vip, "u1"), include(other, "u1"))
+	l.damage(vip, store.ErrCorrupt)
 	d := open(t, l, Options{})
 	r := user("u1")
 	r.Reasons = true
@@ -187,8 +190,9 @@ func TestCorruptMembershipShowsInTheReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"checkout":{"value":false,"variation":1,"flagVersion":1,"reason":{"kind":"FALLTHROUGH","bigSegmentsStatus":"STORE_ERROR"},"version":1}}`
-	if diff := cmp.Diff(want, string(res.JSON)); diff != "" {
+	const in = `{"value":true,"variation":0,"flagVersion":1,"reason":{"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"members","bigSegmentsStatus":"HEALTHY"},"version":1}`
+	const out = `{"value":false,"variation":1,"flagVersion":1,"reason":{"kind":"FALLTHROUGH","bigSegmentsStatus":"STORE_ERROR"},"version":1}`
+	if diff := cmp.Diff(`{"a":`+in+`,"b":`+out+`,"c":`+in+`}`, string(res.JSON)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -20,10 +20,12 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -123,7 +125,8 @@ func (d *Delivery) Stats() Stats {
 	}
 }
 
-// Refs returns the refs that include and that exclude a context, in one read of the newest view.
+// Refs returns the refs that include and that exclude a context, in one read of the newest view. One
+// that can't be read is neither, and [Delivery.SynchronizedOn] stops until it can be.
 func (d *Delivery) Refs(env segment.EnvID, h segment.Hash) (included, excluded []segment.Ref, err error) {
 	view, err := d.store.View(env)
 	if err != nil {
@@ -138,14 +141,30 @@ func (d *Delivery) Refs(env segment.EnvID, h segment.Hash) (included, excluded [
 		}
 		return true
 	})
+	if errors.Is(err, store.ErrCorrupt) {
+		err = d.incomplete(env, err)
+	}
 	if err != nil {
 		return nil, nil, readFault(env, err)
 	}
 	return included, excluded, nil
 }
 
+// incomplete notes that a lookup came upon a ref that can't be read.
+func (d *Delivery) incomplete(env segment.EnvID, why error) error {
+	f, err := d.follow(env)
+	if err != nil {
+		return err
+	}
+	if now := d.o.Now(); f.damagedSince.CompareAndSwap(nil, &now) {
+		d.o.Log.Error("members of a segment can't be read; lookups are answered from the others", "environment", env, "error", why)
+	}
+	return nil
+}
+
 // SynchronizedOn returns when the membership that Refs answers from was last known to be complete:
-// now, unless the environment's log can't be read. It is false when nothing is known.
+// now, unless the environment's log can't be read or Refs came upon a segment that can't be, which is
+// all that SDKs can be told of it. It is false when nothing is known.
 func (d *Delivery) SynchronizedOn(env segment.EnvID) (time.Time, bool) {
 	f, err := d.follow(env)
 	if err != nil {
@@ -154,7 +173,18 @@ func (d *Delivery) SynchronizedOn(env segment.EnvID) (time.Time, bool) {
 	if since := f.failingSince.Load(); since != nil {
 		return *since, true
 	}
+	if since := f.damagedSince.Load(); since != nil {
+		if d.damaged(env) {
+			return *since, true
+		}
+		f.damagedSince.Store(nil)
+	}
 	return d.o.Now(), true
+}
+
+// damaged reports whether some segment's members can't be read whole.
+func (d *Delivery) damaged(env segment.EnvID) bool {
+	return slices.ContainsFunc(d.store.Segments(env), func(s *catalog.Segment) bool { return d.store.Damage(env, s.Ref()) != nil })
 }
 
 // follow returns the environment's follower, loaded and running. Its errors are faults.

@@ -84,6 +84,32 @@ func TestSyncTimeStopsWhileTheLogCannotBeRead(t *testing.T) {
 	})
 }
 
+func TestRefsAreAnsweredWithoutOneThatCannotBeReadAndTheSyncTimeStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newMemoryLog()
+		other := segment.Ref{Key: "other", Generation: 1}
+		l.commit(segment.Entry{}, include(vip, "u1"), include(other, "u1"))
+		d := New(l, Options{Log: quiet()})
+		defer d.Close()
+		l.damage(vip, store.ErrCorrupt)
+		broken := time.Now()
+		for range 2 {
+			included, _, err := d.Refs(env, segment.HashOf("u1"))
+			if err != nil || len(included) != 1 || included[0] != other {
+				t.Fatalf("Refs = %v, %v; want those that can be read", included, err)
+			}
+			time.Sleep(time.Minute)
+			if on, known := d.SynchronizedOn(env); !known || !on.Equal(broken) {
+				t.Errorf("sync time is %v, %v; want %v", on, known, broken)
+			}
+		}
+		l.damage(vip, nil)
+		if on, _ := d.SynchronizedOn(env); !on.Equal(time.Now()) {
+			t.Errorf("sync time is %v after the segment came back; want now", on)
+		}
+	})
+}
+
 func TestCallersReadTheirOwnWrites(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{})

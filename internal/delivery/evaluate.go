@@ -161,6 +161,9 @@ func (ev *evaluationRun) appendContent(b []byte, f *flag) []byte {
 // evaluate returns a flag's result and whether it counts as part of an experiment.
 func (ev *evaluationRun) evaluate(f *flag) (ldreason.EvaluationDetail, bool) {
 	ev.flag, ev.direct = f, ev.direct[:0]
+	for _, m := range ev.known { // a segment that can't be read is no fault of flags that don't ask for it
+		m.err = nil
+	}
 	var record evaluation.PrerequisiteFlagEventRecorder
 	if len(f.model.Prerequisites) > 0 {
 		record = ev.record

@@ -21,6 +21,7 @@ type follower struct {
 
 	state        atomic.Pointer[state] // written by the running goroutine only
 	failingSince atomic.Pointer[time.Time]
+	damagedSince atomic.Pointer[time.Time] // when a lookup came upon a segment that can't be read
 	audience     audience
 
 	graph graph // of the newest snapshot; owned by the running goroutine, by start before it runs

@@ -13,6 +13,7 @@ import (
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldbuilders"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
+	"muster/internal/catalog"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -30,8 +31,8 @@ type memoryLog struct {
 	trimmed     segment.Revision
 	definitions map[dependency]segment.Definition
 	members     map[segment.Ref]map[segment.Hash]segment.Ops
-	failing     error // of reading the log
-	corrupt     error // of reading members
+	failing     error                 // of reading the log
+	corrupt     map[segment.Ref]error // of reading members
 }
 
 func newMemoryLog() *memoryLog {
@@ -172,18 +173,47 @@ type memoryView struct {
 func (v memoryView) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
 	v.l.mu.Lock()
 	defer v.l.mu.Unlock()
-	return v.l.members[ref][h], v.l.corrupt
+	if err := v.l.corrupt[ref]; err != nil {
+		return 0, err
+	}
+	return v.l.members[ref][h], nil
 }
 
 func (v memoryView) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
 	v.l.mu.Lock()
 	defer v.l.mu.Unlock()
+	var unreadable error
 	for ref, members := range v.l.members {
-		if ops := members[h]; ops != 0 && !yield(ref, ops) {
+		if err := v.l.corrupt[ref]; err != nil {
+			unreadable = err
+		} else if ops := members[h]; ops != 0 && !yield(ref, ops) {
 			break
 		}
 	}
-	return v.l.corrupt
+	return unreadable
+}
+
+// damage makes the members of a ref unreadable, or readable again.
+func (l *memoryLog) damage(ref segment.Ref, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.corrupt = map[segment.Ref]error{ref: err}
+}
+
+func (l *memoryLog) Damage(_ segment.EnvID, ref segment.Ref) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.corrupt[ref]
+}
+
+func (l *memoryLog) Segments(segment.EnvID) []*catalog.Segment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []*catalog.Segment
+	for ref := range l.members {
+		all = append(all, &catalog.Segment{Env: env, Key: ref.Key, Generation: ref.Generation, Unbounded: true})
+	}
+	return all
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

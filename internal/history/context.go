@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 // ContextSegment is a segment that includes a context.
@@ -23,37 +25,60 @@ type ContextSegment struct {
 // sinceTime is how long SegmentsOf may look for the moments at which a context joined.
 const sinceTime = 200 * time.Millisecond
 
-// SegmentsOf returns the unbounded segments that include a context of the kind, sorted by key; one
+// ContextSegments are the segments that include a context, sorted by key, as far as they can be read.
+type ContextSegments struct {
+	Items []ContextSegment
+	// Unreadable are those of which nobody can tell whether they include it, because what is stored of
+	// them is damaged; sorted by key.
+	Unreadable []*catalog.Segment
+}
+
+// SegmentsOf returns the unbounded segments that include a context of the kind; one
 // that also excludes it still includes it, as it does for SDKs. Segments whose members the caller
 // may not view are left out. A caller who may view those of none is refused, whether or not the
 // context is in any, so that the refusal tells nothing about it.
-func (h *History) SegmentsOf(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, kind segment.ContextKind, contextKey string) ([]ContextSegment, error) {
+func (h *History) SegmentsOf(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, kind segment.ContextKind, contextKey string) (ContextSegments, error) {
+	var of ContextSegments
 	project, env, err := h.viewEnvironment(who, p, e)
 	if err != nil {
-		return nil, err
+		return of, err
 	}
 	view, err := h.store.View(env.ID)
 	if err != nil {
-		return nil, reading(fmt.Sprintf("read membership of environment %s", env.ID), err)
+		return of, reading(fmt.Sprintf("read membership of environment %s", env.ID), err)
 	}
 	viewable, err := h.viewable(who, project, env, kind)
 	if err != nil {
-		return nil, err
+		return of, err
 	}
-	var found []ContextSegment
 	hash := segment.HashOf(contextKey)
 	err = view.Each(hash, func(ref segment.Ref, state segment.Ops) bool {
 		if s := viewable[ref]; s != nil && state&segment.Include != 0 {
-			found = append(found, ContextSegment{Segment: s})
+			of.Items = append(of.Items, ContextSegment{Segment: s})
 		}
 		return true
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the segments of a context in environment %s: %w", env.ID, err)
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		of.Unreadable = unreadable(view, hash, viewable)
+	case err != nil:
+		return of, fmt.Errorf("read the segments of a context in environment %s: %w", env.ID, err)
 	}
-	slices.SortFunc(found, func(a, b ContextSegment) int { return cmp.Compare(a.Key, b.Key) })
-	h.joined(ctx, hash, found)
-	return found, nil
+	slices.SortFunc(of.Items, func(a, b ContextSegment) int { return cmp.Compare(a.Key, b.Key) })
+	h.joined(ctx, hash, of.Items)
+	return of, nil
+}
+
+// unreadable returns which of some segments can't tell whether they include a context.
+func unreadable(view store.View, hash segment.Hash, of map[segment.Ref]*catalog.Segment) []*catalog.Segment {
+	var all []*catalog.Segment
+	for ref, s := range of {
+		if _, err := view.State(ref, hash); err != nil {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *catalog.Segment) int { return cmp.Compare(a.Key, b.Key) })
+	return all
 }
 
 // joined fills in since when segments include a context, as far as that is found out quickly.

@@ -27,7 +27,10 @@ func (n noise) Close() error  { return nil }
 
 func (broken) Open(context.Context, store.FileID) (store.File, error) { return noise("no roster"), nil }
 
-func TestASegmentWhoseFileIsDamagedHasFailedAndOthersHaveNot(t *testing.T) {
+// newDamaged returns the read side over a store with the segments "big", whose file is damaged, and
+// "other", which includes ann as big did.
+func newDamaged(t *testing.T) (*history.History, store.Store) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	db, err := pebblestore.Open("data", vfs.NewMem(), quiet, func(err error) { t.Errorf("store failed: %v", err) })
 	if err != nil {
@@ -45,6 +48,12 @@ func TestASegmentWhoseFileIsDamagedHasFailedAndOthersHaveNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	one := new(segment.Changes)
+	one.Append([]byte("ann"), segment.Include)
+	inline, err := e.Stage(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, err = e.Update(t.Context(), store.Account, func(tx store.Tx) error {
 		tx.PutProject(&catalog.Project{ID: catalog.NewID(), Key: "web", Name: "Web"})
 		tx.PutEnvironment(&catalog.Environment{ID: production, Project: "web", Key: "production", Name: "Production", SDKKey: "sdk-1", MobileKey: "mob-1"})
@@ -52,6 +61,9 @@ func TestASegmentWhoseFileIsDamagedHasFailedAndOthersHaveNot(t *testing.T) {
 			tx.PutSegment(&catalog.Segment{ID: catalog.NewID(), Env: production, Key: key, Version: 1, Generation: 1, Unbounded: true, Kind: "user"})
 		}
 		_, err := tx.Apply(production, "big", staged)
+		if err == nil {
+			_, err = tx.Apply(production, "other", inline)
+		}
 		return err
 	})
 	if err := errors.Join(err, e.Close()); err != nil {
@@ -67,6 +79,11 @@ func TestASegmentWhoseFileIsDamagedHasFailedAndOthersHaveNot(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return h, e
+}
+
+func TestASegmentWhoseFileIsDamagedHasFailedAndOthersHaveNot(t *testing.T) {
+	h, e := newDamaged(t)
 	for key, want := range map[segment.Key]history.State{"big": history.Failed, "other": history.Live} {
 		seg, _ := e.Segment(production, key)
 		got, err := h.Health(t.Context(), seg)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muster/internal/history"
+	"muster/internal/policy"
 	"muster/internal/segment"
 )
 
@@ -63,12 +64,29 @@ func TestSegmentsOfAContextSaySinceWhen(t *testing.T) {
 	h, s := newHistory(t)
 	apply(t, s, segment.Include, "eve")
 	got, err := h.SegmentsOf(t.Context(), insider(), "web", "production", "user", "eve")
-	if err != nil || len(got) != 1 || got[0].Key != "big" || got[0].Since.IsZero() {
+	if err != nil || len(got.Items) != 1 || got.Items[0].Key != "big" || got.Items[0].Since.IsZero() || len(got.Unreadable) != 0 {
 		t.Fatalf("segments %+v, %v", got, err)
 	}
 	timeline, err := h.Timeline(t.Context(), insider(), big, "eve")
-	if err != nil || !timeline.Items[0].At.Equal(got[0].Since) {
-		t.Errorf("since %s, the timeline says %+v (%v)", got[0].Since, timeline.Items, err)
+	if err != nil || !timeline.Items[0].At.Equal(got.Items[0].Since) {
+		t.Errorf("since %s, the timeline says %+v (%v)", got.Items[0].Since, timeline.Items, err)
+	}
+}
+
+func TestSegmentsOfAContextNameThoseThatCannotBeRead(t *testing.T) {
+	h, _ := newDamaged(t)
+	got, err := h.SegmentsOf(t.Context(), insider(), "web", "production", "user", "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Items) != 1 || got.Items[0].Key != "other" || len(got.Unreadable) != 1 || got.Unreadable[0].Key != "big" {
+		t.Errorf("in %+v, unreadable %+v", got.Items, got.Unreadable)
+	}
+	only := viewer("proj/*")
+	only.Principal.Roles[0].Policy = append(only.Principal.Roles[0].Policy,
+		policy.Statement{Effect: policy.Allow, Actions: []string{"viewMembers"}, Resources: []string{"proj/*:env/*:segment/other"}})
+	if got, err := h.SegmentsOf(t.Context(), only, "web", "production", "user", "ann"); err != nil || len(got.Items) != 1 || len(got.Unreadable) != 0 {
+		t.Errorf("who may not view the members of big is told %+v, %v", got, err)
 	}
 }
 

@@ -370,7 +370,8 @@ type View interface {
 	// State returns whether the ref includes or excludes the context: Include, Exclude, both or 0.
 	// An unknown ref holds nobody.
 	State(segment.Ref, segment.Hash) (segment.Ops, error)
-	// Each calls yield for every live ref that includes or excludes the context.
+	// Each calls yield for every live ref that includes or excludes the context. A ref that can't be
+	// read is passed over: the error is that of one of them, and all others were yielded.
 	Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error
 	// Counts returns the size of a ref's membership; false if there is no such ref.
 	Counts(segment.Ref) (segment.Counts, bool)
