@@ -44,6 +44,8 @@ type account struct {
 	store    store.Store
 	delivery *delivery.Delivery
 	activity *activity.Activity
+	ingest   *ingest.Ingest
+	access   *access.Access
 	log      *bytes.Buffer
 	token    string
 	close    func() error // once, before the test ends if it wants to open the installation again
@@ -90,12 +92,12 @@ func openAccount(t testing.TB, log store.Log, files store.Files, now func() time
 	}
 	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
 	past := history.New(e, now, silent)
-	members := ingest.New(e, now, silent)
+	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
 	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
 	a.close = sync.OnceValue(func() error {
 		a.activity.Close()
 		a.delivery.Close()
-		members.Close()
+		a.ingest.Close()
 		past.Close()
 		return e.Close()
 	})
@@ -105,7 +107,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, now func() time
 		}
 	})
 	a.api = api.New(api.Rooms{
-		Admin: rooms, Ingest: members, History: past, Delivery: a.delivery, Activity: a.activity, Access: access.New(e, now),
+		Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access,
 	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }

@@ -53,15 +53,7 @@ func (d *decision) release() (note string, err error) {
 	if d.run.Mode == segment.Replace {
 		d.run.Count(effect.Added, effect.Removed)
 	} else {
-		// What joined the hold is in the rows of the runs that brought it.
-		for _, r := range d.held {
-			if r.Hold != nil && r.Hold.Joined == id {
-				effect.Removed -= r.Parked
-			}
-		}
-		room := d.run.Received - d.run.Skipped
-		added := min(effect.Added, room)
-		d.run.Count(added, min(max(0, effect.Removed), room-added))
+		d.share(effect)
 	}
 	if seg.Source != nil && seg.Hold.Whole {
 		tools := d.run.Kind == segment.ReplaceRun
@@ -69,6 +61,23 @@ func (d *decision) release() (note string, err error) {
 		seg.Source.Partial = seg.Source.Partial && !tools
 	}
 	return "released with run " + string(id), nil
+}
+
+// share counts what was released with the runs that brought it: what joined the hold with those that
+// joined, the rest with the one that opened it.
+func (d *decision) share(effect store.Effect) {
+	for n := range d.held {
+		r := &d.held[n]
+		if r.Hold != nil && r.Hold.Joined == d.run.ID {
+			removed := min(r.Parked, effect.Removed)
+			effect.Removed -= removed
+			r.Parked = 0
+			r.Count(r.Added, removed)
+		}
+	}
+	room := d.run.Received - d.run.Skipped
+	added := min(effect.Added, room)
+	d.run.Count(added, min(effect.Removed, room-added))
 }
 
 func (d *decision) discard() (note string, err error) {
@@ -103,7 +112,7 @@ func (i *Ingest) decide(ctx context.Context, who catalog.Caller, t Target, id se
 		if err != nil {
 			return err
 		}
-		d = &decision{i: i, tx: tx, place: now, run: before, held: held}
+		d = &decision{i: i, tx: tx, place: now, run: before, held: slices.Clone(held)}
 		return d.stage(who, comment, end)
 	})
 	switch {

@@ -43,7 +43,7 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 	var ended segment.RunID
 	run := segment.Run{
 		ID: segment.RunID(catalog.NewID()), Env: p.env.ID, Segment: p.seg.Key, Kind: segment.RollbackRun, State: segment.RunLive,
-		Mode: segment.Replace, ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
+		Mode: segment.Replace, Received: int(points[n].Counts.Included + points[n].Counts.Excluded), ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
 	}
 	run.Revision, err = i.store.Update(ctx, store.Scope{Env: p.env.ID}, func(tx store.Tx) error {
 		now, err := t.find(tx, who, policy.RollbackSegment)
