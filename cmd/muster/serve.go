@@ -234,6 +234,9 @@ func (s *server) open(ctx context.Context) error {
 	if err := os.MkdirAll(s.spool, 0o700); err != nil {
 		return fmt.Errorf("make the spool folder: %w", err)
 	}
+	if err := inbound.SweepSpool(s.spool); err != nil {
+		return fmt.Errorf("clear the spool folder: %w", err)
+	}
 	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
 	s.activity = activity.New(s.engine)
 	s.inbound = inbound.New(s.members, keys, tools, s.activity, s.log, inbound.Options{

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"muster/internal/connector/list"
@@ -130,6 +131,16 @@ func (c *call) spool(r io.Reader) (*body, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// SweepSpool removes what a process that was killed has left in the folder of large bodies, which no
+// other process uses.
+func SweepSpool(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, "body-*"))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
 }
 
 // spoolWriter marks the errors of the disk apart from those of the client.

@@ -456,6 +456,21 @@ func TestALimitBelowWhatMemoryHoldsCountsInflatedBytesToo(t *testing.T) {
 	}
 }
 
+func TestLeftoversOfAKilledProcessAreSweptFromTheSpoolFolder(t *testing.T) {
+	o := newOrigin(t, 8<<20)
+	for _, name := range []string{"body-1", "body-23", "note"} {
+		if err := os.WriteFile(filepath.Join(o.spool, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := inbound.SweepSpool(o.spool); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(o.spool); err != nil || len(left) != 1 || left[0].Name() != "note" {
+		t.Errorf("left in the spool folder: %v, %v", left, err)
+	}
+}
+
 func TestOtherMethodsAreRefusedByName(t *testing.T) {
 	o := newOrigin(t, 1<<20)
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {

@@ -317,3 +317,60 @@ func TestAnEmptyListHealsToo(t *testing.T) {
 	d.replaced(t, "vip", 0, 0)
 	d.wantMembers(t, vip, 50, func(int) bool { return false })
 }
+
+func TestAPointOverABadBlockFailsItsSegmentUntilAnotherPointIsPublished(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	scope := store.Scope{Env: testEnv}
+	d.update(t, scope, func(tx store.Tx) error { tx.PutSegment(unbounded("other", 1)); return nil })
+	d.apply(t, "other", segment.Include, 0, 20)
+	d.replaced(t, "vip", 0, 100)
+	bad := make(map[store.FileID]int)
+	for id, err := range d.driver.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad[id] = 200
+	}
+	d.replaced(t, "vip", 50, 170)
+	d.replaced(t, "vip", 200, 300)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if d.Engine, err = engine.Open(t.Context(), d.driver, scratchedFiles{Files: d.driver, scratched: bad}, d.o); err != nil {
+		t.Fatal(err)
+	}
+	points, err := d.Points(testEnv, "vip") // of 50 to 170, of 0 to 100
+	if err != nil || len(points) != 2 {
+		t.Fatalf("%d points, %v", len(points), err)
+	}
+	publish := func(p segment.PointID) {
+		t.Helper()
+		d.update(t, scope, func(tx store.Tx) error {
+			_, err := tx.Publish(testEnv, "vip", store.Publication{Point: p, Reason: segment.PointRollback})
+			return err
+		})
+	}
+	publish(points[1].ID)
+	v, err := d.View(testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.State(vip, segment.HashOf(userKey(60))); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("State = %v", err)
+	}
+	if err := d.Damage(testEnv, vip); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("Damage = %v", err)
+	}
+	d.others(t)
+	publish(points[0].ID)
+	if err := d.Damage(testEnv, vip); err != nil {
+		t.Errorf("Damage after another point was published = %v", err)
+	}
+	in := func(i int) bool { return i >= 50 && i < 170 }
+	d.wantMembers(t, vip, 300, in)
+	d.others(t)
+	d.reopen(t)
+	d.wantMembers(t, vip, 300, in)
+}

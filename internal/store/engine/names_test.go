@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 
-	"muster/internal/segment"
 	"muster/internal/store"
 )
 
@@ -87,38 +86,6 @@ func (e *Engine) CheckPending() error {
 	}
 	if counted := e.pendingChanges.Load(); counted != n {
 		return fmt.Errorf("%d changes lie in tables, %d are counted", n, counted)
-	}
-	return nil
-}
-
-// CheckCut says whether the rosters of a membership hold exactly what the log says up to its cut
-// (invariant 2), given the members at that revision.
-func (e *Engine) CheckCut(env segment.EnvID, ref segment.Ref, at func(segment.Revision) map[segment.Hash]segment.Ops) error {
-	m := e.membership(refID{env, ref})
-	b, ok, err := e.log.Row(e.ctx, tableMembership, refKey(refID{env, ref}))
-	if err != nil || !ok {
-		return fmt.Errorf("row of %s: %t: %w", ref, ok, err)
-	}
-	row, err := decodeMembershipRow(b)
-	if err != nil || row.cut < row.began { // exchanged, and not folded since: the log says what lies over the rosters
-		return err
-	}
-	on := newMembership(m.env, m.ref)
-	on.row = row
-	e.openLayers(e.ctx, on)
-	l := on.layers.Load()
-	if l.err != nil {
-		return l.err
-	}
-	got := make(map[segment.Hash]segment.Ops)
-	for c, err := range mergedLayers(true, l.older, nil) {
-		if err != nil {
-			return err
-		}
-		got[c.Hash] = c.Ops
-	}
-	if want := at(row.cut); !maps.Equal(want, got) {
-		return fmt.Errorf("rosters of %s hold %d contexts, the log up to their cut %d says %d", ref, len(got), row.cut, len(want))
 	}
 	return nil
 }

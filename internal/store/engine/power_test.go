@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +118,7 @@ func surviving(t *testing.T, disk vfs.FS, told *storetest.Script, chapter string
 	played(t, disk, told, chapter, func(err error) { t.Errorf("fatal: %v", err) }, func(p *process) {
 		if !verified {
 			verified = true
+			wantSwept(t, p.engine, disk)
 			ahead = told.Verify(t, p.engine)
 			wantInvariants(t, p.engine)
 		}
@@ -135,6 +137,23 @@ func surviving(t *testing.T, disk vfs.FS, told *storetest.Script, chapter string
 func wantInvariants(t *testing.T, e *engine.Engine) {
 	t.Helper()
 	if err := e.CheckInvariants(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// wantSwept demands that a start has left nothing that a process which ended did not finish: no file
+// that no row names, and no scratch file.
+func wantSwept(t *testing.T, e *engine.Engine, disk vfs.FS) {
+	t.Helper()
+	if left, err := disk.List("data/scratch"); err != nil || len(left) > 0 {
+		t.Errorf("scratch files %v are left, %v", left, err)
+	}
+	// A file that work in the background has just replaced is deleted a moment after its last row.
+	err := e.CheckNames(t.Context(), 0)
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = e.CheckNames(t.Context(), 0) {
+		runtime.Gosched()
+	}
+	if err != nil {
 		t.Error(err)
 	}
 }
@@ -304,7 +323,7 @@ var wantedPoints = []string{
 	"before the sync of the rosters' folder", "after the sync of the rosters' folder",
 	"before the sync of Pebble's log", "after the sync of Pebble's log",
 	"before a durable write is applied and shown",
-	"before the write that names a change file", "before the write that seals a point",
+	"before the write that names a change file", "before the write that names graves", "before the write that seals a point",
 	"before the unlink of a roster", "after the unlink of a roster",
 	"page 0 of a session", "page 1 of a session", "page 2 of a session",
 }
@@ -340,6 +359,8 @@ func (f *faultPoints) note(last, next errorfs.Op, doing string) {
 		switch {
 		case what == "change file":
 			f.add("before the write that names a change file")
+		case what == "graves":
+			f.add("before the write that names graves")
 		case what == "seal":
 			f.add("before the write that seals a point")
 		case strings.HasPrefix(what, "page "):

@@ -181,22 +181,6 @@ func stageAndDiscard(t *testing.T, d *disk) {
 	st.Discard()
 }
 
-func TestStartSweepsFilesThatNobodyNames(t *testing.T) {
-	d := newDisk(t, engine.Options{InlineChanges: 10})
-	d.found(t)
-	c := &segment.Changes{}
-	for i := range 100 {
-		c.Append(userKey(i), segment.Include)
-	}
-	if _, err := d.Stage(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	d.reopen(t)
-	for id := range d.driver.List(t.Context()) {
-		t.Errorf("file %x is still there", id)
-	}
-}
-
 func TestConcurrentUpdatesAllLand(t *testing.T) {
 	const callers, updates = 32, 20
 	d := newDisk(t, engine.Options{SegmentPending: 100})

@@ -257,6 +257,10 @@ func describe(row store.Row) []string {
 		if row.Value != nil && decodeJSON(row, &p) == nil && p.File != nil {
 			return []string{"change file"}
 		}
+	case tableGraves:
+		if row.Value != nil {
+			return []string{"graves"}
+		}
 	}
 	return nil
 }
