@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -19,6 +20,37 @@ func (e *Engine) omit(what string, err error) error {
 	e.o.Logger.Error("a row can't be read and is left out", "of", what, "error", err)
 	e.omitted++
 	return nil
+}
+
+// lose makes an environment unavailable whose log can't be read from a revision on: a log with a hole is
+// no log, and whoever wrote on would write on something that nobody knows. All that is stored of it stays
+// as it is. Other errors are returned.
+func (env *environment) lose(rev segment.Revision, why error) error {
+	e := env.e
+	if !errors.Is(why, store.ErrCorrupt) {
+		return fmt.Errorf("revision %d: %w", rev, why)
+	}
+	e.o.Logger.Error("environment can't be served, because its log can't be read", "environment", env.id, "revision", rev, "error", why)
+	e.omitted++
+	env.lost = fault.Unavailablef("environment %s is not served: revision %d of its log can't be read; restore a backup, or delete the environment", env.id, rev).Because(why)
+	var all []*membership
+	env.view.Load().refs.each(func(m *membership) bool {
+		e.pendingChanges.Add(-int64(m.layers.Load().tables()))
+		all = append(all, lostMembership(refID{env.id, m.ref}, env.lost))
+		return true
+	})
+	env.view.Store(&view{refs: (&refs{}).changed(all, nil)})
+	env.end(env.lost)
+	return nil
+}
+
+// served returns an environment that can be read.
+func (e *Engine) served(id segment.EnvID) (*environment, error) {
+	env := e.environment(id)
+	if env == nil {
+		return nil, store.ErrNoEnvironment
+	}
+	return env, env.lost
 }
 
 // hurt notes that a part of a membership can't be read.

@@ -35,6 +35,7 @@ type environment struct {
 	floor  segment.Revision     // under commit: the floor row
 
 	epoch   segment.Epoch // never changes while it runs
+	lost    error         // why it can't be served, nil if it can; never changes while it runs
 	tending sync.Mutex    // held by whoever buries and trims
 	graves  atomic.Pointer[gravesAt]
 	trimmed segment.Revision // under tending: entries up to here may be gone
@@ -237,9 +238,9 @@ func (env *environment) advance(rev segment.Revision) {
 
 // Head returns an environment's newest durable revision.
 func (e *Engine) Head(id segment.EnvID) (segment.Revision, error) {
-	env := e.environment(id)
-	if env == nil {
-		return 0, fmt.Errorf("head of environment %s: %w", id, store.ErrNoEnvironment)
+	env, err := e.served(id)
+	if err != nil {
+		return 0, fmt.Errorf("head of environment %s: %w", id, err)
 	}
 	return segment.Revision(env.head.Load()), nil
 }
@@ -271,9 +272,9 @@ func (e *Engine) Await(ctx context.Context, id segment.EnvID, after segment.Revi
 // Entries yields the log after a revision up to the head.
 func (e *Engine) Entries(ctx context.Context, id segment.EnvID, after segment.Revision) iter.Seq2[*segment.Entry, error] {
 	return func(yield func(*segment.Entry, error) bool) {
-		env := e.environment(id)
-		if env == nil {
-			yield(nil, fmt.Errorf("read log of environment %s: %w", id, store.ErrNoEnvironment))
+		env, err := e.served(id)
+		if err != nil {
+			yield(nil, fmt.Errorf("read log of environment %s: %w", id, err))
 			return
 		}
 		head := segment.Revision(env.head.Load())

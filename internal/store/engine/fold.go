@@ -126,7 +126,7 @@ func (env *environment) raiseFloor() error {
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	floor := env.floorAfter(nil)
-	if floor < env.floor+floorLag || env.e.environment(env.id) != env {
+	if floor < env.floor+floorLag || env.e.environment(env.id) != env || env.lost != nil {
 		return nil
 	}
 	if err := env.e.usable(); err != nil {

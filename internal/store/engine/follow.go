@@ -60,9 +60,9 @@ func (e *Engine) Epoch(id segment.EnvID) (segment.Epoch, error) {
 
 // Resume returns where somebody who follows an environment goes on.
 func (e *Engine) Resume(ctx context.Context, id segment.EnvID, c segment.Cursor) (segment.Cursor, error) {
-	env := e.environment(id)
-	if env == nil {
-		return segment.Cursor{}, fmt.Errorf("follow environment %s: %w", id, store.ErrNoEnvironment)
+	env, err := e.served(id)
+	if err != nil {
+		return segment.Cursor{}, fmt.Errorf("follow environment %s: %w", id, err)
 	}
 	if c.Epoch == env.epoch {
 		reaches, err := env.reachesBackTo(ctx, c.Revision)
@@ -93,9 +93,9 @@ func (env *environment) reachesBackTo(ctx context.Context, rev segment.Revision)
 // Walk yields what somebody must be told who may hold anything, after a cursor.
 func (e *Engine) Walk(ctx context.Context, id segment.EnvID, from segment.Cursor) iter.Seq2[store.RefChange, error] {
 	return func(yield func(store.RefChange, error) bool) {
-		env := e.environment(id)
-		if env == nil {
-			yield(store.RefChange{}, fmt.Errorf("walk through environment %s: %w", id, store.ErrNoEnvironment))
+		env, err := e.served(id)
+		if err != nil {
+			yield(store.RefChange{}, fmt.Errorf("walk through environment %s: %w", id, err))
 			return
 		}
 		for _, ref := range env.refsFrom(from.Ref) {

@@ -239,9 +239,9 @@ func (e *Engine) Snapshot(id segment.EnvID, ref segment.Ref) (store.Members, err
 }
 
 func (e *Engine) snapshotOf(id refID) (*members, error) {
-	env := e.environment(id.env)
-	if env == nil {
-		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, store.ErrNoEnvironment)
+	env, err := e.served(id.env)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, err)
 	}
 	env.commit.Lock()
 	defer env.commit.Unlock()

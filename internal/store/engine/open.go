@@ -255,16 +255,20 @@ func (env *environment) replay(ctx context.Context) error {
 		}
 		env.floor = segment.Revision(n)
 	}
+	env.head.Store(uint64(head))
+	e.objects.revisions[env.id] = head
 	refs := env.view.Load().refs
 	var changed []*membership
+	next := env.floor + 1
 	for r, err := range e.log.Read(ctx, env.id, env.floor) {
-		if err != nil {
-			return err
+		var en *entry
+		if err == nil {
+			en, err = decodeEntry(r.Value)
 		}
-		en, err := decodeEntry(r.Value)
 		if err != nil {
-			return fmt.Errorf("revision %d: %w", r.Revision, err)
+			return env.lose(next, err)
 		}
+		next = r.Revision + 1
 		for _, d := range en.deltas {
 			if m := refs.find(d.ref); m != nil && r.Revision > m.row.cut {
 				d.m, d.revision = m, r.Revision
@@ -275,9 +279,7 @@ func (env *environment) replay(ctx context.Context) error {
 			}
 		}
 	}
-	env.head.Store(uint64(head))
 	env.view.Store(&view{revision: head, refs: refs.renewed(changed...)})
-	e.objects.revisions[env.id] = head
 	return nil
 }
 

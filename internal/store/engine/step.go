@@ -151,6 +151,9 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 			}
 		}
 	}
+	if t.err != nil {
+		return nil, t.err
+	}
 	rows, err := t.over.rows()
 	if err != nil {
 		return nil, err
@@ -266,6 +269,10 @@ func (t *tx) concerned() []segment.EnvID {
 func (t *tx) entry(id segment.EnvID) *entry {
 	env, ok := t.Environment(id)
 	if !ok {
+		return nil
+	}
+	if running := t.step.e.environment(id); running != nil && running.lost != nil {
+		t.fail(running.lost)
 		return nil
 	}
 	en := &entry{at: t.step.at, definitions: t.definitions(env)}

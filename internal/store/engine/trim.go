@@ -30,6 +30,9 @@ func (e *Engine) tendLogs() {
 
 func (e *Engine) tendAll(ctx context.Context) {
 	for id, env := range *e.environments.Load() {
+		if env.lost != nil {
+			continue
+		}
 		if err := env.tend(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNoEnvironment) {
 			e.o.Logger.Error("log was not trimmed", "environment", id, "error", err)
 		}

@@ -303,9 +303,9 @@ func (v *view) Counts(ref segment.Ref) (segment.Counts, bool) {
 
 // View returns the membership of an environment as of now.
 func (e *Engine) View(id segment.EnvID) (store.View, error) {
-	env := e.environment(id)
-	if env == nil {
-		return nil, fmt.Errorf("view environment %s: %w", id, store.ErrNoEnvironment)
+	env, err := e.served(id)
+	if err != nil {
+		return nil, fmt.Errorf("view environment %s: %w", id, err)
 	}
 	return env.view.Load(), nil
 }
