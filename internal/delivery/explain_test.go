@@ -40,7 +40,7 @@ func TestExplanations(t *testing.T) {
 func TestNothingIsExplainedWithoutMembership(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")), include(vip, "u1"))
-	l.corrupt = errors.New("bad block")
+	l.corrupt = map[segment.Ref]error{vip: errors.New("bad block")}
 	d := open(t, l, Options{})
 	if _, err := d.Standings(t.Context(), env, user("u1").Context); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("Standings: %v", err)
