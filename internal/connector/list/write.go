@@ -30,7 +30,8 @@ func (w *Writer) Append(key []byte) error {
 		_, err := w.w.WriteString("}\n")
 		return err
 	}
-	if !w.begun && isUsual(string(key)) {
+	// A header keeps a first key from being taken for one, and its zero bytes for UTF-16.
+	if !w.begun && (isUsual(string(key)) || bytes.IndexByte(key, 0) >= 0) {
 		_, _ = w.w.WriteString(usual[0] + "\n") // the last write tells of errors
 	}
 	w.begun = true

@@ -19,7 +19,7 @@ func (g *gathered) Append(key []byte) error {
 }
 
 func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
-	odd := []string{"id", "Email", " key ", "\ufeffbom", "PK\x03\x04", "a,b", `say "hi"`, "two\nlines", "cr\r", "\ttab", "é", "\x00", "7", `{"key":"x"}`}
+	odd := []string{"id", "Email", " key ", "\ufeffbom", "PK\x03\x04", "a,b", `say "hi"`, "two\nlines", "cr\r", "\ttab", "é", "\x00", "\x00\x00\x00", "\x00a\x00b", "7", `{"key":"x"}`}
 	rapid.Check(t, func(rt *rapid.T) {
 		keys := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(odd), rapid.StringN(1, 12, 40)), 1, 20).Draw(rt, "keys")
 		for _, format := range []list.Format{list.CSV, list.NDJSON} {
