@@ -246,12 +246,16 @@ func fill(path string, places map[string]string) string {
 	return "/api/v2" + placeholder.ReplaceAllStringFunc(path, func(name string) string { return places[strings.Trim(name, "{}")] })
 }
 
-// spare returns the path of something that may be deleted, because it isn't there.
+// spare returns the path of something that may be deleted, or get other keys whatever the body says,
+// because it isn't there.
 func spare(method, path string) string {
-	if method != http.MethodDelete {
-		return path
+	switch {
+	case method == http.MethodDelete:
+		return path[:strings.LastIndex(path, "/")] + "/absent"
+	case strings.HasSuffix(path, "/apiKey"), strings.HasSuffix(path, "/mobileKey"):
+		return strings.Replace(path, "{environmentKey}", "absent", 1)
 	}
-	return path[:strings.LastIndex(path, "/")] + "/absent"
+	return path
 }
 
 func (a *attacker) restBodies(endpoints []string, places map[string]string, bodies map[string]string) {
