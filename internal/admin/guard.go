@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/policy"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -37,7 +38,7 @@ func (a *Admin) Guard(_ context.Context, who catalog.Caller, p catalog.ProjectKe
 		return Guard{}, err
 	}
 	if of.Segment == "" {
-		return guardOfSource(env, of.Source), nil
+		return guardOfSource(env, of.Source), checkIntegrationKey(of.Source)
 	}
 	s, err := findSegment(a.store, env, of.Segment)
 	if err != nil {
@@ -46,16 +47,27 @@ func (a *Admin) Guard(_ context.Context, who catalog.Caller, p catalog.ProjectKe
 	return guardOf(env, s), nil
 }
 
+// checkIntegrationKey refuses what can be no tool's; "" stands for none.
+func checkIntegrationKey(source string) error {
+	if source != "" && !catalog.ValidKey(source) {
+		return fault.Invalidf("%.100q can't be the integration key of a source", source)
+	}
+	return nil
+}
+
 // ChangeGuard runs change on the limits that are set on a segment, a source or an environment; limits
 // that it sets to nil are inherited. The caller needs updateGuard on the segment, for a source or an
 // environment on all of its segments. change may run more than once.
 func (a *Admin) ChangeGuard(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, of catalog.GuardScope, how Change, change func(*segment.GuardSettings) error) (Guard, error) {
-	_, env, err := findEnvironment(a.store, p, e)
+	project, env, err := findEnvironment(a.store, p, e)
 	if err != nil {
 		return Guard{}, err
 	}
 	scope := store.Scope{Env: env.ID}
 	if of.Segment == "" {
+		if err := checkIntegrationKey(of.Source); err != nil {
+			return Guard{}, gate(who, project, err)
+		}
 		scope = store.Scope{Project: p}
 	}
 	var result Guard

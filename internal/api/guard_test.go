@@ -13,10 +13,13 @@ func TestTheGuardOfASource(t *testing.T) {
 	a.must(t, 200, "Guard", "GET", environment+"/guard", "").want(t, "onHeld", `"accept"`)
 	a.must(t, 200, "Guard", "PATCH", source, `{"inherited":["onHeld","growthPercent"]}`).want(t, "onHeld", `"accept"`, "growthPercent", "null")
 	a.must(t, 400, "Error", "PATCH", environment+"/sources/no%20key/guard", `{"onHeld":"reject"}`)
+	a.must(t, 400, "Error", "PATCH", environment+"/sources/no%20key/guard", `{}`)
+	a.must(t, 400, "Error", "GET", environment+"/sources/no%20key/guard", "")
 
 	reader := a.as(a.newToken(t, `{"name":"r","role":"reader"}`))
 	reader.must(t, 200, "Guard", "GET", source, "")
 	reader.must(t, 403, "Error", "PATCH", source, `{"onHeld":"reject"}`)
 	stranger := a.as(a.newToken(t, `{"name":"s","inlineRole":[{"effect":"allow","actions":["*"],"resources":["proj/other"]}]}`))
 	stranger.must(t, 404, "Error", "GET", source, "")
+	stranger.must(t, 404, "Error", "PATCH", environment+"/sources/no%20key/guard", `{}`)
 }
