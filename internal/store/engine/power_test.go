@@ -355,7 +355,7 @@ func (f *faultPoints) note(last, next errorfs.Op, doing string) {
 			f.add(name + " the unlink of a roster")
 		}
 	}
-	for _, what := range strings.Split(doing, ", ") {
+	for what := range strings.SplitSeq(doing, ", ") {
 		switch {
 		case what == "change file":
 			f.add("before the write that names a change file")

@@ -385,3 +385,22 @@ func TestOneWriteOfManySegmentsKeepsToTheMemoryOfPendingChanges(t *testing.T) {
 	d.apply(t, "vip", segment.Include, 0, 100)
 	d.wantMembers(t, vip, 100, func(int) bool { return true })
 }
+
+func TestARefNeverBeginsAgain(t *testing.T) {
+	d := newDisk(t, engine.Options{})
+	d.found(t)
+	scope := store.Scope{Env: testEnv}
+	d.update(t, scope, func(tx store.Tx) error { tx.DeleteSegment(testEnv, "vip"); return nil })
+	refused := func() {
+		t.Helper()
+		for _, g := range []segment.Generation{0, 1} {
+			if _, err := d.Update(t.Context(), scope, func(tx store.Tx) error { tx.PutSegment(unbounded("vip", g)); return nil }); err == nil {
+				t.Fatalf("generation %d begins again", g)
+			}
+		}
+	}
+	refused()
+	d.reopen(t)
+	refused()
+	d.update(t, scope, func(tx store.Tx) error { tx.PutSegment(unbounded("vip", 2)); return nil })
+}
