@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,8 +198,8 @@ func TestPowerCuts(t *testing.T) {
 func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 	disk, sc := prepared(t, chapter)
 	crashes := make(chan crash)
-	var p *process
-	var before sync.Mutex // held while the disk is copied: operations come from several goroutines
+	var p atomic.Pointer[process] // nil until it is started; Pebble's goroutines ask
+	var before sync.Mutex         // held while the disk is copied: operations come from several goroutines
 	last := errorfs.Op{Kind: errorfs.OpLock}
 	cut := func(op errorfs.Op) {
 		before.Lock()
@@ -207,8 +208,8 @@ func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 		told := sc.Snapshot(func() { left, kept = clone(disk, 0), clone(disk, 100) })
 		same := told.Snapshot(func() {})
 		doing := ""
-		if p != nil {
-			doing = p.watch.Doing()
+		if started := p.Load(); started != nil {
+			doing = started.watch.Doing()
 		}
 		reached.note(last, op, doing)
 		last = op
@@ -219,7 +220,7 @@ func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 	go func() {
 		defer close(crashes)
 		sc.After = func(step string) {
-			if err := p.engine.CheckInvariants(context.WithoutCancel(t.Context())); err != nil {
+			if err := p.Load().engine.CheckInvariants(context.WithoutCancel(t.Context())); err != nil {
 				t.Errorf("after %q: %v", step, err)
 			}
 		}
@@ -233,8 +234,8 @@ func cutEverywhere(t *testing.T, chapter string, reached *faultPoints) {
 			return nil
 		})
 		played(t, errorfs.Wrap(disk, injector), sc, chapter, func(err error) { t.Errorf("fatal: %v", err) }, func(started *process) {
-			p = started
-			p.watch.Alone = true
+			started.watch.Alone = true
+			p.Store(started)
 		}, nil)
 		sc.RequireEnd(t)
 	}()
