@@ -41,7 +41,7 @@ func main() {
 	members := flag.Int("members", 10_000_000, "how many members a whole list has")
 	lists := flag.Bool("lists", false, "measure whole lists only")
 	curve := flag.String("curve", "", "measure only what many segments cost: their numbers, such as 1,100,1000,10000")
-	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: half an hour and 40 GB of disk")
+	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: some minutes and 25 GB of disk")
 	flag.Parse()
 	r := run{binary: *binary, length: time.Duration(*seconds) * time.Second, sustained: time.Duration(*sustained) * time.Second}
 	var err error
