@@ -23,17 +23,26 @@ func TestOddListsAreCountedExactly(t *testing.T) {
 		header            []string
 		result, rejects   string
 	}{
-		{"a spreadsheet with everything", "?mode=replace", "\xef\xbb\xbfName,Key\r\nAnn,ann\r\n\r\n\"B, C\",\"b\"\"b\"\r\n,\r\nD,\"two\r\nlines\"\r\nlatin,\xe9\r\nlong," + long + "\r\nAnn again,ann\r\nshort\r\n", []string{"?", "column=key"},
+		{
+			"a spreadsheet with everything", "?mode=replace", "\xef\xbb\xbfName,Key\r\nAnn,ann\r\n\r\n\"B, C\",\"b\"\"b\"\r\n,\r\nD,\"two\r\nlines\"\r\nlatin,\xe9\r\nlong," + long + "\r\nAnn again,ann\r\nshort\r\n",
+			[]string{"?", "column=key"},
 			`{"added":3,"removed":0,"unchanged":1,"skipped":4}`,
-			"5,the key is empty,\n7,the key is not UTF-8,\ufffd\n8,the key is longer than 2048 bytes," + long[:64] + "\n10,the row has no such column,short\n"},
+			"5,the key is empty,\n7,the key is not UTF-8,\ufffd\n8,the key is longer than 2048 bytes," + long[:64] + "\n10,the row has no such column,short\n",
+		},
 		{"rows that end with CR", "?mode=replace", "key\rann\r\rben\r", nil, `{"added":1,"removed":2,"unchanged":1,"skipped":0}`, ""},
 		{"blanks and controls are part of a key", "?mode=replace", " ann\nann \nan\x00n\n\tann\n", nil, `{"added":4,"removed":2,"unchanged":0,"skipped":0}`, ""},
-		{"lines of JSON of all kinds", "?mode=replace", "\"ann\"\n7\n{\"key\":\"ben\",\"x\":" + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}\n\n[]\nnull\n\"\"\n\"\\ud800\"\n{\"key\":{}}\n\"half\n", []string{"Content-Type", "application/x-ndjson"},
+		{
+			"lines of JSON of all kinds", "?mode=replace", "\"ann\"\n7\n{\"key\":\"ben\",\"x\":" + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}\n\n[]\nnull\n\"\"\n\"\\ud800\"\n{\"key\":{}}\n\"half\n",
+			[]string{"Content-Type", "application/x-ndjson"},
 			`{"added":3,"removed":4,"unchanged":0,"skipped":6}`,
-			"5,the element is neither text nor an object,[]\n6,the element is neither text nor an object,null\n7,the key is empty,\n8,the line is not JSON,\"\"\"\\ud800\"\"\"\n9,the object has no such field,\"{\"\"key\"\":{}}\"\n10,the line is not JSON,\"\"\"half\"\n"},
-		{"an array of all kinds", "?mode=replace", "[\"ann\",7,{\"id\":\"x\",\"key\":\"ben\"},[[]],true,1.5,{}]", []string{"Content-Type", "application/json"},
+			"5,the element is neither text nor an object,[]\n6,the element is neither text nor an object,null\n7,the key is empty,\n8,the line is not JSON,\"\"\"\\ud800\"\"\"\n9,the object has no such field,\"{\"\"key\"\":{}}\"\n10,the line is not JSON,\"\"\"half\"\n",
+		},
+		{
+			"an array of all kinds", "?mode=replace", "[\"ann\",7,{\"id\":\"x\",\"key\":\"ben\"},[[]],true,1.5,{}]",
+			[]string{"Content-Type", "application/json"},
 			`{"added":0,"removed":0,"unchanged":3,"skipped":4}`,
-			"4,the element is neither text nor an object,\n5,the element is neither text nor an object,\n6,the number is not a whole one,\n7,the object has no such field,\n"},
+			"4,the element is neither text nor an object,\n5,the element is neither text nor an object,\n6,the number is not a whole one,\n7,the object has no such field,\n",
+		},
 		{"several members of gzip", "?mode=replace", zipped(t, "ann\n") + zipped(t, "ben\n"), []string{"Content-Encoding", "gzip"}, `{"added":0,"removed":1,"unchanged":2,"skipped":0}`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

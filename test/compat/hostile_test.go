@@ -320,8 +320,10 @@ func (a *attacker) restPaths(endpoints []string, places map[string]string) {
 
 func (a *attacker) restQueries(endpoints []string, places map[string]string) {
 	long := strings.Repeat("x", 5000)
-	values := []string{"", "-1", "0", "1e9", "9223372036854775807", "99999999999999999999", "abc", "%00", "%ff", "%zz", "[", "{}", "true", `"`, "a:b:c", ":", ",", "|", "query", "query%20equals", `query%20equals%20"`,
-		strings.Repeat("(", 3000), strings.Repeat("(", 3000) + "a%20is%201" + strings.Repeat(")", 3000), "tags%20anyOf%20" + strings.Repeat("[", 3000), `creationDate:{"before":1e400}`, `state:` + long, "proj/*:env/*:segment/" + strings.Repeat("*", 200) + "a", "proj/" + strings.Repeat("*a", 200)}
+	values := []string{
+		"", "-1", "0", "1e9", "9223372036854775807", "99999999999999999999", "abc", "%00", "%ff", "%zz", "[", "{}", "true", `"`, "a:b:c", ":", ",", "|", "query", "query%20equals", `query%20equals%20"`,
+		strings.Repeat("(", 3000), strings.Repeat("(", 3000) + "a%20is%201" + strings.Repeat(")", 3000), "tags%20anyOf%20" + strings.Repeat("[", 3000), `creationDate:{"before":1e400}`, `state:` + long, "proj/*:env/*:segment/" + strings.Repeat("*", 200) + "a", "proj/" + strings.Repeat("*a", 200),
+	}
 	for _, endpoint := range endpoints {
 		method, path, _ := strings.Cut(endpoint, " ")
 		if method != http.MethodGet {
@@ -403,12 +405,22 @@ func (a *attacker) contexts(bodies map[string]string) {
 	maps.Copy(texts, bodies)
 	type door struct{ path, credential string }
 	inPath := []door{
-		{"/sdk/evalx/" + environmentID + "/contexts/", ""}, {"/sdk/evalx/" + environmentID + "/users/", ""}, {"/msdk/evalx/contexts/", mobileKey}, {"/msdk/evalx/users/", mobileKey},
-		{"/sdk/evalx/contexts/", sdkKey}, {"/eval/" + environmentID + "/", ""}, {"/meval/", mobileKey},
+		{"/sdk/evalx/" + environmentID + "/contexts/", ""},
+		{"/sdk/evalx/" + environmentID + "/users/", ""},
+		{"/msdk/evalx/contexts/", mobileKey},
+		{"/msdk/evalx/users/", mobileKey},
+		{"/sdk/evalx/contexts/", sdkKey},
+		{"/eval/" + environmentID + "/", ""},
+		{"/meval/", mobileKey},
 	}
 	inBody := []door{
-		{"/sdk/evalx/" + environmentID + "/context", ""}, {"/sdk/evalx/" + environmentID + "/user", ""}, {"/msdk/evalx/context", mobileKey}, {"/msdk/evalx/user", mobileKey},
-		{"/sdk/evalx/context", sdkKey}, {"/eval/" + environmentID, ""}, {"/meval", mobileKey},
+		{"/sdk/evalx/" + environmentID + "/context", ""},
+		{"/sdk/evalx/" + environmentID + "/user", ""},
+		{"/msdk/evalx/context", mobileKey},
+		{"/msdk/evalx/user", mobileKey},
+		{"/sdk/evalx/context", sdkKey},
+		{"/eval/" + environmentID, ""},
+		{"/meval", mobileKey},
 	}
 	for what, text := range texts {
 		for _, d := range inBody {

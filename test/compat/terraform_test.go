@@ -113,8 +113,10 @@ func TestTerraformLikeSequences(t *testing.T) {
 	})
 
 	t.Run("an access token", func(t *testing.T) {
-		made := from(r.AccessTokensApi.PostToken(ctx).AccessTokenPost(ldapi.AccessTokenPost{Name: new("tf"), ServiceToken: new(false), DefaultApiVersion: new(int32(20160426)),
-			InlineRole: []ldapi.StatementPost{{Effect: "allow", Actions: []string{"*"}, Resources: []string{"proj/*:env/production"}}}}).Execute()).ok(t)
+		made := from(r.AccessTokensApi.PostToken(ctx).AccessTokenPost(ldapi.AccessTokenPost{
+			Name: new("tf"), ServiceToken: new(false), DefaultApiVersion: new(int32(20160426)),
+			InlineRole: []ldapi.StatementPost{{Effect: "allow", Actions: []string{"*"}, Resources: []string{"proj/*:env/production"}}},
+		}).Execute()).ok(t)
 		got := from(r.AccessTokensApi.GetToken(ctx, made.Id).Execute()).ok(t)
 		if got.GetDefaultApiVersion() != 20160426 || len(got.InlineRole) != 1 || got.InlineRole[0].Effect != "allow" {
 			t.Errorf("token is %+v", got)
