@@ -116,12 +116,12 @@ func (r *remote) read(ctx context.Context, address string, v any) error {
 	if err != nil {
 		return err
 	}
-	return r.decode(res, v)
+	defer func() { _ = res.Body.Close() }() // it was only read
+	return r.decode(res.Body, v)
 }
 
-func (r *remote) decode(res *http.Response, v any) error {
-	defer func() { _ = res.Body.Close() }() // it was only read
-	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
+func (r *remote) decode(body io.Reader, v any) error {
+	if err := json.NewDecoder(body).Decode(v); err != nil {
 		return fmt.Errorf("read the answer of muster at %s: %w", r.URL, err)
 	}
 	return nil
@@ -137,7 +137,8 @@ func (r *remote) post(ctx context.Context, address, comment string, v any) error
 	if err != nil {
 		return err
 	}
-	return r.decode(res, v)
+	defer func() { _ = res.Body.Close() }() // it was only read
+	return r.decode(res.Body, v)
 }
 
 // away is how long a muster may be gone, restarting, while a command waits for it.

@@ -155,7 +155,7 @@ func (r *report) add(c checked) {
 	r.problems += len(c.Problems)
 	if r.json {
 		b, _ := json.Marshal(c) // strings and numbers always marshal
-		fmt.Fprintf(r.out, "%s\n", b)
+		_, _ = fmt.Fprintf(r.out, "%s\n", b)
 		return
 	}
 	name := c.Kind
@@ -171,19 +171,19 @@ func (r *report) add(c checked) {
 	switch {
 	case len(c.Problems) > 0:
 		for _, problem := range c.Problems {
-			fmt.Fprintf(r.out, "BAD  %s: %s\n", name, problem)
+			_, _ = fmt.Fprintf(r.out, "BAD  %s: %s\n", name, problem)
 		}
 	case c.Kind == "members":
-		fmt.Fprintf(r.out, "ok   %s: %s members, %s bytes\n", name, grouped(c.Members), grouped(c.Bytes))
+		_, _ = fmt.Fprintf(r.out, "ok   %s: %s members, %s bytes\n", name, grouped(c.Members), grouped(c.Bytes))
 	case len(c.Notes) > 0:
-		fmt.Fprintf(r.out, "ok   %s: %s\n", name, strings.Join(c.Notes, "; "))
+		_, _ = fmt.Fprintf(r.out, "ok   %s: %s\n", name, strings.Join(c.Notes, "; "))
 	default:
-		fmt.Fprintf(r.out, "ok   %s\n", name)
+		_, _ = fmt.Fprintf(r.out, "ok   %s\n", name)
 	}
 }
 
 func (r *report) end() {
 	if !r.json {
-		fmt.Fprintf(r.out, "%s objects, %s problems\n", grouped(int64(r.objects)), grouped(int64(r.problems)))
+		_, _ = fmt.Fprintf(r.out, "%s objects, %s problems\n", grouped(int64(r.objects)), grouped(int64(r.problems)))
 	}
 }

@@ -31,7 +31,7 @@ func (s single) Addr() net.Addr { return &net.TCPAddr{} }
 // uploading sends a body, piece after piece with a pause behind each, in a bubble of its own time, and
 // returns what came of it and when.
 func uploading(t *testing.T, pieces int, piece string, pause time.Duration) (said string, after time.Duration) {
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		ended := make(chan string, 1)
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body := newUpload(w, r.Body, 1<<30)

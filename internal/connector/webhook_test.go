@@ -40,7 +40,7 @@ func TestWebhooksWhoseAddressNamesTheEnvironment(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = body.Close() }() // it was only read
-			tool := strings.Split(file, "-")[0]
+			tool, _, _ := strings.Cut(file, "-")
 			if tool == "amplitude" {
 				tool = "amplitude-webhook"
 			}

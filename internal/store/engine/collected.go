@@ -94,7 +94,7 @@ func (e *Engine) collecting(name sessionID) (*session, []layer, *members, error)
 // clone returns a frozen copy of the writer's table.
 func (p *pending) clone() *pending {
 	d := &delta{}
-	for c := range p.sorted() {
+	for c := range p.sorted() { //nolint:errcheck // reading a table in memory can't fail
 		d.add(c.Hash, c.Ops, c.Key)
 	}
 	c := newPending()

@@ -105,7 +105,7 @@ func listed(m *membership, list *file, meanwhile []layer) (*composition, error) 
 	if l.err != nil {
 		return nil, l.err
 	}
-	all := append(above, l.frozen()...)
+	all := slices.Concat(above, l.frozen())
 	counts, err := listedCounts(*m.counts.Load(), all, len(meanwhile))
 	if err != nil {
 		return nil, err

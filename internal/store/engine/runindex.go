@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"muster/internal/segment"
@@ -159,7 +160,7 @@ var noTime time.Time
 func (e *Engine) newestFirst(ctx context.Context, group []byte, before time.Time) iter.Seq2[indexRow, error] {
 	return func(yield func(indexRow, error) bool) {
 		for _, at := range timePrefixes(before) {
-			for row, err := range e.log.Rows(ctx, tableRunIndex, append(group[:len(group):len(group)], at...), true) {
+			for row, err := range e.log.Rows(ctx, tableRunIndex, append(slices.Clip(group), at...), true) {
 				var r indexRow
 				if err == nil {
 					r, err = rowOf(row, group)

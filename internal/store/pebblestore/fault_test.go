@@ -183,7 +183,7 @@ func TestScratchFilesSurviveDiskErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	toggle.On()
-	for n := int32(0); n < 20; n++ {
+	for n := range int32(20) {
 		failing.Store(n)
 		err := useScratch(t, s)
 		left, listErr := disk.List("data/scratch")

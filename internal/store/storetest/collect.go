@@ -38,7 +38,6 @@ type list struct {
 	listed    map[segment.Hash]bool
 	appended  int // with repeats
 	exchanges int // of the ref when it was sealed
-	journal   int // length of the session's journal then
 }
 
 // ops returns what an entry of the list does.
@@ -245,7 +244,7 @@ func keepStep(env segment.EnvID, id segment.RunID, staged store.Staged, sealed *
 		err := tx.Keep(env, c.key, id, -1, staged)
 		if want := e.refuses(c, ref, sealed); want != nil && sealed.mode == store.LoadReplace {
 			if !errors.Is(err, want) {
-				return fmt.Errorf("keep: %v, want %w", err, want)
+				return fmt.Errorf("keep: %w, want %w", err, want)
 			}
 			return nil
 		}
@@ -336,7 +335,7 @@ func publishStep(env segment.EnvID, id segment.RunID, staged store.Staged, seale
 		if want != nil {
 			out.err = want
 			if !errors.Is(err, want) {
-				return fmt.Errorf("publish: %v, want %w", err, want)
+				return fmt.Errorf("publish: %w, want %w", err, want)
 			}
 			return nil
 		}

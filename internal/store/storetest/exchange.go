@@ -56,11 +56,11 @@ func (r *random) hold(rt *rapid.T) {
 		}
 	}
 	for i, h := range r.held[1:] {
-		compareDiff(rt, r.t.Context(), h, r.held[i])
+		compareDiff(r.t.Context(), rt, h, r.held[i])
 	}
 }
 
-func compareDiff(f failer, ctx context.Context, to, from heldMembers) {
+func compareDiff(ctx context.Context, f failer, to, from heldMembers) {
 	f.Helper()
 	d, err := to.members.Diff(ctx, from.members)
 	added, removed := differ(from.want, to.want)
