@@ -78,9 +78,7 @@ func (h house) take(t *testing.T, im ingest.Import, list io.Reader) (segment.Run
 
 func (h house) none(t *testing.T) {
 	t.Helper()
-	for doc := range h.store.DocumentList(t.Context(), production, "import/") {
-		t.Errorf("document %s is left", doc.ID)
-	}
+	h.cleared(t)
 	if open, err := h.store.Sessions(production); err != nil || len(open) > 0 {
 		t.Errorf("sessions %v, %v", open, err)
 	}
