@@ -16,8 +16,12 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
+// long keeps the runs of scripts, which are of a day that is past: a minute after its start the engine
+// forgets old ones, and a slow machine may still be at it then.
+const long = 100 * 365 * 24 * time.Hour
+
 // eager makes lists of a dozen changes large ones and folds all the time.
-var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, IdleFold: time.Millisecond}
+var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, IdleFold: time.Millisecond, RunAge: long}
 
 // machine is an engine over Pebble on a disk in memory.
 type machine struct {
