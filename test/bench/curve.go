@@ -83,7 +83,7 @@ func (b *bench) lookups(name, network, address string, key func(worker, i int) s
 		conns[i] = c
 	}
 	var found atomic.Int64
-	err := b.rate(name, len(conns), 0, b.length, func(worker, i int) error {
+	err := b.rate(name, len(conns), 0, 0, b.length, func(worker, i int) error {
 		n, err := conns[worker].members(key(worker, i))
 		found.Add(int64(n))
 		return err

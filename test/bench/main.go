@@ -40,6 +40,7 @@ func main() {
 	sustained := flag.Int("sustained", 60, "how long deltas are sent in a row, in seconds")
 	members := flag.Int("members", 10_000_000, "how many members a whole list has")
 	lists := flag.Bool("lists", false, "measure whole lists only")
+	deltas := flag.Bool("deltas", false, "measure only large pushes sent without end")
 	curve := flag.String("curve", "", "measure only what many segments cost: their numbers, such as 1,100,1000,10000")
 	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: some minutes and 25 GB of disk")
 	flag.Parse()
@@ -50,6 +51,8 @@ func main() {
 		err = r.on(replace(*members))
 	case *long:
 		err = r.long()
+	case *deltas:
+		err = r.on((*bench).deltas)
 	case *curve != "":
 		err = r.curve(*curve)
 	default:
@@ -320,26 +323,34 @@ func (b *bench) flip() error {
 
 // serial measures one tool that sends a request after the other.
 func (b *bench) serial() error {
-	return b.rate("1,000-member pushes, one after the other", 1, 1000, b.length, func(_, n int) error {
+	return b.rate("1,000-member pushes, one after the other", 1, 1000, 0, b.length, func(_, n int) error {
 		return b.push(pushBody("serial", n*1000, 1000, true))
 	})
 }
 
 // parallel measures what a fleet of tools gets through.
 func (b *bench) parallel() error {
-	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, b.length, func(worker, n int) error {
+	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, 0, b.length, func(worker, n int) error {
 		return b.push(pushBody("parallel", worker*10_000_000+n*1000, 1000, true))
 	})
 }
 
-// deltas measures large pushes until tables have been folded many times, and what they leave on disk.
+// deltas measures large pushes until tables have been folded many times, and what they leave on disk:
+// as many as the server takes, and then 300,000 members a second.
 func (b *bench) deltas() error {
-	const members = 10_000
+	const members, workers, wanted = 10_000, 4, 300_000
 	before := b.disk()
 	pushed := atomic.Int64{}
-	err := b.rate("10,000-member pushes, 4 in parallel, one segment, sustained", 4, members, b.sustained, func(worker, n int) error {
+	push := func(worker, n int) error {
 		pushed.Add(members)
 		return b.push(pushBody("deltas", worker*100_000_000+n*members, members, true))
+	}
+	err := b.rate("10,000-member pushes, 4 in parallel, one segment, sustained", workers, members, 0, b.sustained, push)
+	if err != nil {
+		return err
+	}
+	err = b.rate("the same, 300,000 members a second", workers, members, workers*members*time.Second/wanted, b.sustained, func(worker, n int) error {
+		return push(workers+worker, n)
 	})
 	report("disk after these", "%.1f B a change in all: rosters, and a log that is not trimmed yet; %d MB of memory that is not files", float64(b.disk()-before)/float64(pushed.Load()), b.status("RssAnon")>>10)
 	return err
@@ -353,7 +364,7 @@ func evaluate(flags int) func(*bench) error {
 				return err
 			}
 		}
-		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, b.length, func(worker, n int) error {
+		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, 0, b.length, func(worker, n int) error {
 			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
 			resp, err := b.do(http.MethodGet, "/sdk/evalx/"+environment+"/contexts/"+who, http.NoBody)
 			if err != nil {
@@ -372,8 +383,9 @@ func evaluate(flags int) func(*bench) error {
 }
 
 // rate runs do from several workers for some time and reports requests, and members if each
-// request carries some.
-func (b *bench) rate(name string, workers, members int, length time.Duration, do func(worker, n int) error) error {
+// request carries some. Each worker begins one as soon as the one before has ended, or every so often:
+// then a late beginning counts as time that the request took.
+func (b *bench) rate(name string, workers, members int, every, length time.Duration, do func(worker, n int) error) error {
 	var total atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, workers)
@@ -383,6 +395,10 @@ func (b *bench) rate(name string, workers, members int, length time.Duration, do
 		wg.Go(func() {
 			for n := 0; time.Since(started) < length; n++ {
 				at := time.Now()
+				if every > 0 {
+					at = started.Add(time.Duration(n) * every)
+					time.Sleep(time.Until(at))
+				}
 				if err := do(worker, n); err != nil {
 					errs <- err
 					return

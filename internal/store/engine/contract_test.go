@@ -21,7 +21,7 @@ var quiet = slog.New(slog.DiscardHandler)
 const long = 100 * 365 * 24 * time.Hour
 
 // eager makes lists of a dozen changes large ones and folds all the time.
-var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, IdleFold: time.Millisecond, RunAge: long}
+var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, FoldRoster: 3, IdleFold: time.Millisecond, RunAge: long}
 
 // machine is an engine over Pebble on a disk in memory.
 type machine struct {

@@ -43,7 +43,7 @@ type Options struct {
 	SegmentPending int
 	TotalPending   int
 	// MaxPending is how many changes may wait in tables when folds can't keep up; beyond it updates
-	// are refused for a while. Default 4,000,000.
+	// are refused for a while, and from half of it on answers are kept back. Default 4,000,000.
 	MaxPending int
 	// MaxPoints and PointAge are how many retained memberships a segment has at most and how old they
 	// get. Defaults 10 and 30 days.
@@ -64,6 +64,9 @@ type Options struct {
 	// SmallRoster is how many entries a roster has at most to be written anew for each whole list; a
 	// list that differs little from what lies in a larger one becomes changes over it. Default 262,144.
 	SmallRoster int
+	// FoldRoster is how many entries a roster has at most to be merged while changes of its segment wait
+	// to be folded; larger ones are merged beside that. Default 1,048,576.
+	FoldRoster int
 	// HintRosters is how many rosters of an environment without hints are worth being read for them,
 	// HintBytes how much memory the hints of an environment take at most. Defaults 128 and 64 MiB.
 	HintRosters int
@@ -119,6 +122,9 @@ func (o Options) withDefaults() Options {
 	if o.SmallRoster == 0 {
 		o.SmallRoster = 1 << 18
 	}
+	if o.FoldRoster == 0 {
+		o.FoldRoster = 1 << 20
+	}
 	if o.HintRosters == 0 {
 		o.HintRosters = 128
 	}
@@ -164,8 +170,10 @@ type Engine struct {
 	auditSequence atomic.Uint64
 
 	pendingChanges atomic.Int64 // in tables of all environments
+	pacer          pacer
 	burying        atomic.Int64 // files of graves that are being made
 	foldNow        chan struct{}
+	mergeNow       chan struct{}
 }
 
 // usable returns why nothing can be written, nil if it can.

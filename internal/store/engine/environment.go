@@ -56,6 +56,7 @@ type request struct {
 	started  time.Time
 	taken    atomic.Bool // by the committer, or by the caller who gives up
 	revision segment.Revision
+	changes  int // of members
 	err      error
 	answered chan struct{}
 }
@@ -107,6 +108,7 @@ func (env *environment) update(ctx context.Context, fn func(store.Tx) error) (se
 		}
 		<-r.answered // it is being committed; soon the caller can know how that ended
 	}
+	env.e.pace(ctx, r.changes)
 	return r.revision, r.err
 }
 
@@ -153,7 +155,9 @@ func (env *environment) commitWaiting() bool {
 	s := env.e.newStep()
 	var group []*request
 	for n := 0; r != nil; n++ {
+		before := s.changes
 		r.revision, r.err = s.run(store.Scope{Env: env.id}, r.started, r.fn)
+		r.changes = s.changes - before
 		if errors.Is(r.err, errPostponed) {
 			env.postponed = r
 			break

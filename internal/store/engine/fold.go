@@ -38,15 +38,15 @@ func (e *Engine) wakeFolder() {
 	}
 }
 
-// due reports whether a membership has more changes in tables than n, or too many rosters. The
-// caller holds the commit lock.
+// due reports whether a membership has more changes in tables than n, or too many layers that are not
+// folded. The caller holds the commit lock.
 func (m *membership) due(n int) bool {
 	return !m.damaged && m.beyond(n)
 }
 
 func (m *membership) beyond(n int) bool {
 	l := m.layers.Load()
-	return l.tables() > n || len(l.older) > 2*maxRosters
+	return l.tables() > n || len(l.older)-len(m.row.rosters) > 2*maxRosters
 }
 
 // foldWhenNeeded folds in the background until the engine closes.
@@ -97,6 +97,7 @@ func (e *Engine) foldLarge() bool {
 		}
 		total -= int64(u.changes)
 	}
+	e.wakeMerger()
 	return true
 }
 
@@ -109,6 +110,7 @@ func (e *Engine) foldIdle(seen map[*membership]segment.Revision) map[*membership
 			return next
 		}
 	}
+	e.wakeMerger()
 	for _, env := range *e.environments.Load() {
 		if err := env.raiseFloor(); err != nil {
 			e.o.Logger.Error("floor was not raised", "environment", env.id, "error", err)
@@ -165,28 +167,38 @@ func (e *Engine) unfolded(selected func(*membership) bool) []unfolded {
 
 // foldOrReport folds one membership; false if folding makes no sense for now.
 func (e *Engine) foldOrReport(m *membership) bool {
-	err := e.fold(e.ctx, m)
+	return e.reported(m, "folding", e.fold(e.ctx, m))
+}
+
+// reported logs how a fold or a merge failed; false if the next one makes no sense for now.
+func (e *Engine) reported(m *membership, what string, err error) bool {
 	switch {
 	case err == nil || errors.Is(err, store.ErrNoEnvironment):
 		return true
 	case e.ctx.Err() != nil:
 		return false
 	case errors.Is(err, store.ErrCorrupt): // concerns this segment, and is not tried again
-		e.o.Logger.Error("segment can't be folded", "environment", m.env, "ref", m.ref.String(), "error", err)
+		e.o.Logger.Error(what+" a segment is not possible", "environment", m.env, "ref", m.ref.String(), "error", err)
 		return true
 	default:
-		e.o.Logger.Error("folding stops for now", "environment", m.env, "ref", m.ref.String(), "error", err)
+		e.o.Logger.Error(what+" stops for now", "environment", m.env, "ref", m.ref.String(), "error", err)
 		return false
 	}
 }
 
-// Fold folds every pending change of an environment into rosters.
+// Fold folds every pending change of an environment into rosters and merges those that are due.
 func (e *Engine) Fold(ctx context.Context, id segment.EnvID) error {
 	if e.environment(id) == nil {
 		return fmt.Errorf("fold environment %s: %w", id, store.ErrNoEnvironment)
 	}
-	for _, u := range e.unfolded(func(m *membership) bool { return m.env == id }) {
+	own := func(m *membership) bool { return m.env == id }
+	for _, u := range e.unfolded(own) {
 		if err := e.fold(ctx, u.m); err != nil && !errors.Is(err, store.ErrNoEnvironment) {
+			return err
+		}
+	}
+	for m := e.smallestDue(own); m != nil; m = e.smallestDue(own) {
+		if err := e.merge(ctx, m); err != nil && !errors.Is(err, store.ErrNoEnvironment) {
 			return err
 		}
 	}
@@ -199,6 +211,7 @@ type frozenAt struct {
 	from   segment.Revision
 	layers []layer
 	merge  int // how many of the layers become one roster
+	gone   int // how many fewer there are below, by merges since
 	full   bool
 	counts segment.Counts
 	keyed  []segment.Revision
@@ -238,11 +251,11 @@ func (env *environment) freeze(m *membership) (*frozenAt, error) {
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	l := m.layers.Load()
-	if m.folding || m.from == 0 || m.damaged || env.view.Load().refs.find(m.ref) != m {
+	if m.folding != nil || m.from == 0 || m.damaged || env.view.Load().refs.find(m.ref) != m {
 		return nil, nil
 	}
 	if at := m.failed; at != nil {
-		m.failed, m.folding, m.from = nil, true, 0
+		m.failed, m.folding, m.from = nil, at, 0
 		if m.last > at.cut {
 			m.from = at.cut + 1
 		}
@@ -254,10 +267,13 @@ func (env *environment) freeze(m *membership) (*frozenAt, error) {
 	}
 	frozen := l.frozen()
 	m.layers.Store(&layers{older: frozen})
-	m.folding = true
 	at := &frozenAt{cut: env.view.Load().revision, layers: frozen, counts: *m.counts.Load(), keyed: m.keyed, from: m.from}
-	m.from = 0
-	at.choose()
+	m.folding, m.from = at, 0
+	free := len(frozen) // of a merge
+	if m.merging != nil {
+		free = slices.Index(frozen, layer{file: m.merging.files[0]})
+	}
+	at.choose(free, int64(env.e.o.FoldRoster))
 	return at, nil
 }
 
@@ -265,26 +281,32 @@ func (env *environment) freeze(m *membership) (*frozenAt, error) {
 func (env *environment) unfreeze(m *membership, at *frozenAt, why error) {
 	env.commit.Lock()
 	defer env.commit.Unlock()
-	m.folding = false
+	m.folding = nil
 	m.from = at.from
 	m.failed = at
 	m.damaged = errors.Is(why, store.ErrCorrupt)
 	m.hurt(why)
 }
 
-// choose decides how many layers to merge: all tables and the rosters named in between, then
-// older rosters as long as they are not much larger than what is merged already. So a large roster
-// is rewritten seldom and the number of rosters stays small.
-func (at *frozenAt) choose() {
+// choose decides how many of the layers that are free to merge: all tables and the files between
+// them, then older rosters that are neither much larger than what is merged already nor large: a fold
+// must be quick, and merges take their time.
+func (at *frozenAt) choose(free int, large int64) {
 	last := 0
-	sizes := make([]int64, len(at.layers))
+	var size int64
 	for i, l := range at.layers {
 		if l.table != nil {
 			last = i + 1
 		}
-		sizes[i] = l.len()
 	}
-	at.merge = mergeable(sizes, last)
+	for i, l := range at.layers[:free] {
+		n := l.len()
+		if i >= last && (n > 2*size || n > large) {
+			break
+		}
+		size += n
+		at.merge = i + 1
+	}
 	if last == 0 && at.merge == 1 {
 		at.merge = 0 // a roster alone is as good as it gets
 	}
@@ -293,7 +315,7 @@ func (at *frozenAt) choose() {
 
 // mergeable returns how many of the sorted files and tables with these sizes, newest first, become one
 // file: those that must, and older ones as long as they are not much larger than these together, or
-// too many.
+// too many. So a large file is written anew seldom and the number of files stays small.
 func mergeable(sizes []int64, must int) (n int) {
 	var size int64
 	for i, s := range sizes {
@@ -327,11 +349,7 @@ func (e *Engine) mergeLayers(ctx context.Context, at *frozenAt) (*file, error) {
 		}
 	}
 	merged := roster.Merge(at.full, sources...)
-	kind := roster.Partial
-	if at.full {
-		kind = roster.Full
-	}
-	return e.putFile(ctx, kind, until(ctx, merged))
+	return e.putFile(ctx, kindOf(at.full), until(ctx, merged))
 }
 
 // until ends a sequence with the context's error once that is done.
@@ -355,21 +373,18 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	if e.environment(m.env) != env || env.view.Load().refs.find(m.ref) != m {
-		if f != nil {
-			e.deleteFile(e.writing, f.id)
-		}
-		m.folding = false
+		e.discard(f)
+		m.folding = nil
 		return nil
 	}
+	now := m.layers.Load()
+	newer := len(now.older) - (len(at.layers) - at.gone)
 	var kept []layer
 	if f != nil {
 		kept = append(kept, layer{file: f})
 	}
-	kept = append(kept, at.layers[at.merge:]...)
-	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts, began: m.row.began}
-	for _, l := range kept {
-		row.rosters = append(row.rosters, l.file.id)
-	}
+	kept = append(kept, now.older[newer+at.merge:]...)
+	row := membershipRow{created: m.row.created, cut: at.cut, counts: at.counts, began: m.row.began, rosters: rostersOf(kept)}
 	floor := env.floorAfter(m)
 	rows := []store.Row{
 		{Table: tableMembership, Key: refKey(refID{m.env, m.ref}), Value: row.encode()},
@@ -379,9 +394,7 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 		rows = append(rows, store.Row{Table: tableKeys, Key: keysKey(refID{m.env, m.ref}, rev)})
 	}
 	if err := e.usable(); err != nil {
-		if f != nil {
-			e.deleteFile(e.writing, f.id)
-		}
+		e.discard(f)
 		return err
 	}
 	if err := e.log.Write(e.writing, nil, rows); err != nil {
@@ -389,11 +402,9 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 	}
 	env.floor = floor
 	before := m.row.rosters
-	m.row, m.folding = row, false
+	m.row, m.folding = row, nil
 	m.keyed = slices.Clone(m.keyed[len(at.keyed):])
-	now := m.layers.Load()
-	newer := now.older[:len(now.older)-len(at.layers)]
-	m.layers.Store(&layers{live: now.live, older: append(slices.Clone(newer), kept...), err: now.err})
+	m.layers.Store(&layers{live: now.live, older: slices.Concat(now.older[:newer], kept), err: now.err})
 	v := env.view.Load()
 	env.view.Store(&view{revision: v.revision, refs: v.refs.renewed(m)})
 	for _, l := range at.layers[:at.merge] {
@@ -413,7 +424,7 @@ func (env *environment) floorAfter(folded *membership) segment.Revision {
 		if m.from > 0 {
 			floor = min(floor, m.from-1)
 		}
-		if m.folding && m != folded {
+		if m.folding != nil && m != folded {
 			floor = min(floor, m.row.cut)
 		}
 		return true

@@ -262,7 +262,7 @@ func (env *environment) snapshot(m *membership) (*members, error) {
 	if l.live != nil {
 		l = &layers{older: l.frozen()}
 		m.layers.Store(l)
-		if len(l.older) > 2*maxRosters {
+		if m.due(env.e.o.SegmentPending) {
 			env.e.wakeFolder()
 		}
 	}

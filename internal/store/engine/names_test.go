@@ -17,7 +17,10 @@ func (e *Engine) CheckNames(ctx context.Context, unclaimed int) error {
 		env.commit.Lock()
 		defer env.commit.Unlock()
 		env.view.Load().refs.each(func(m *membership) bool {
-			if m.folding {
+			if m.folding != nil {
+				unclaimed++
+			}
+			if m.merging != nil {
 				unclaimed++
 			}
 			return true

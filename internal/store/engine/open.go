@@ -17,7 +17,7 @@ import (
 func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*Engine, error) {
 	e := &Engine{
 		reading: reading{objects: newObjects()}, log: log, files: files, o: o.withDefaults(),
-		writing: context.WithoutCancel(ctx), foldNow: make(chan struct{}, 1),
+		writing: context.WithoutCancel(ctx), foldNow: make(chan struct{}, 1), mergeNow: make(chan struct{}, 1),
 	}
 	e.ctx, e.stop = context.WithCancel(e.writing)
 	e.environments.Store(&map[segment.EnvID]*environment{})
@@ -33,6 +33,7 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 		e.running.Go(env.serve)
 	}
 	e.running.Go(e.foldWhenNeeded)
+	e.running.Go(e.mergeWhenNeeded)
 	e.running.Go(e.settlePublications)
 	e.running.Go(e.tendLogs)
 	e.running.Go(e.forgetOld)

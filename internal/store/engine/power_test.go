@@ -24,7 +24,7 @@ import (
 // scripted are the options of the tests of faults: folds happen when the script says so, lists of a
 // dozen changes are large ones, and a load of pages spills at once.
 func scripted(chapter string) engine.Options {
-	o := engine.Options{Logger: quiet, InlineChanges: 12, IdleFold: time.Hour, LogAge: 1, RunAge: long}
+	o := engine.Options{Logger: quiet, InlineChanges: 12, IdleFold: time.Hour, LogAge: 1, RunAge: long, FoldRoster: 3}
 	switch chapter {
 	case "journals":
 		o.SegmentPending = 15

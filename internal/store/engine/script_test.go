@@ -37,7 +37,7 @@ func (m model) counts() (c segment.Counts) {
 // log of it all against the same map.
 func TestMembershipIsTheReplayOfTheLog(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		d := &disk{fs: newDisk(t, engine.Options{}).fs, dir: "script", o: engine.Options{InlineChanges: 40, SegmentPending: 60, TotalPending: 100}}
+		d := &disk{fs: newDisk(t, engine.Options{}).fs, dir: "script", o: engine.Options{InlineChanges: 40, SegmentPending: 60, TotalPending: 100, FoldRoster: 50}}
 		d.open(t)
 		defer d.close(t)
 		d.found(t)
