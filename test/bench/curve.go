@@ -8,8 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -62,7 +62,7 @@ func (b *bench) segments(n, members int) error {
 	time.Sleep(foldWait)
 	report(name, "%.1f B of disk a member, %.1f B of memory that is not files", float64(b.disk())/float64(pushed), float64(b.status("RssAnon")<<10)/float64(pushed))
 	key := func(worker, i int) string { return fmt.Sprintf("user-%09d", (worker*7919+i*104_729)%(20*members)) }
-	if err := b.lookups(name+", all segments of a context by SMEMBERS", "tcp", b.resp, key); err != nil {
+	if err := b.lookups(load{name: name + ", all segments of a context by SMEMBERS"}, b.resp, sdkKey, key); err != nil {
 		return err
 	}
 	if n > 300 {
@@ -72,10 +72,10 @@ func (b *bench) segments(n, members int) error {
 }
 
 // lookups measures how often all segments of a context are told.
-func (b *bench) lookups(name, network, address string, key func(worker, i int) string) error {
+func (b *bench) lookups(l load, address, password string, key func(worker, i int) string) error {
 	conns := make([]*respConn, lookupConnections)
 	for i := range conns {
-		c, err := dialRESP(b.ctx, network, address)
+		c, err := dialRESP(b.ctx, address, password)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,8 @@ func (b *bench) lookups(name, network, address string, key func(worker, i int) s
 		conns[i] = c
 	}
 	var found atomic.Int64
-	err := b.rate(name, len(conns), 0, 0, b.length, func(worker, i int) error {
+	l.workers, l.length = len(conns), b.length
+	err := b.rate(l, func(worker, i int) error {
 		n, err := conns[worker].members(key(worker, i))
 		found.Add(int64(n))
 		return err
@@ -115,12 +116,12 @@ func (b *bench) listSegments(name string) error {
 
 // redisLookups is the yardstick: the same sets in a redis-server.
 func (b *bench) redisLookups(name string, n, members int, key func(worker, i int) string) error {
-	socket, stop, err := b.redisServer()
-	if err != nil || stop == nil {
+	redis, err := b.redisServer()
+	if err != nil || redis == nil {
 		return err
 	}
-	defer stop()
-	conn, err := dialRESP(b.ctx, "unix", socket)
+	defer redis.stop()
+	conn, err := dialRESP(b.ctx, redis.address, "")
 	if err != nil {
 		return err
 	}
@@ -144,31 +145,45 @@ func (b *bench) redisLookups(name string, n, members int, key func(worker, i int
 	if err := <-answered; err != nil {
 		return err
 	}
-	return b.lookups("yardstick: "+name+", SMEMBERS of redis-server", "unix", socket, key)
+	return b.lookups(load{name: "yardstick: " + name + ", SMEMBERS of redis-server", server: redis.process}, redis.address, "", key)
 }
 
-// redisServer starts a redis-server that writes nothing to disk; stop is nil if there is none.
-func (b *bench) redisServer() (socket string, stop func(), err error) {
+// redisServer is the yardstick, reached the way muster is: by TCP on loopback.
+type redisServer struct {
+	address string
+	process *os.Process
+	stop    func()
+}
+
+// redisServer starts a redis-server that writes nothing to disk; nil if there is none.
+func (b *bench) redisServer() (*redisServer, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		fmt.Println("redis-server is not installed: no yardstick")
-		return "", nil, nil
+		return nil, nil
 	}
-	socket = filepath.Join(b.dir, "redis.sock")
+	address, err := freeAddress(b.ctx)
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(b.ctx)
-	server := exec.CommandContext(ctx, binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", b.dir)
+	server := exec.CommandContext(ctx, binary, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", b.dir)
 	if err := server.Start(); err != nil {
 		cancel()
-		return "", nil, err
+		return nil, err
 	}
-	stop = func() { cancel(); _ = server.Wait() }
+	r := &redisServer{address: address, process: server.Process, stop: func() { cancel(); _ = server.Wait() }}
 	for range 500 {
 		var conn net.Conn
-		if conn, err = new(net.Dialer).DialContext(b.ctx, "unix", socket); err == nil {
-			return socket, stop, conn.Close()
+		if conn, err = new(net.Dialer).DialContext(b.ctx, "tcp", address); err == nil {
+			return r, conn.Close()
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	stop()
-	return "", nil, err
+	r.stop()
+	return nil, err
 }

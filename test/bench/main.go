@@ -131,12 +131,8 @@ type bench struct {
 func (b *bench) start() error {
 	var addresses [2]string
 	for i := range addresses {
-		l, err := new(net.ListenConfig).Listen(b.ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		addresses[i] = l.Addr().String()
-		if err := l.Close(); err != nil {
+		var err error
+		if addresses[i], err = freeAddress(b.ctx); err != nil {
 			return err
 		}
 	}
@@ -161,6 +157,14 @@ func (b *bench) start() error {
 	return errors.New("the server does not become ready")
 }
 
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
 func (b *bench) stop() error {
 	if err := b.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -169,8 +173,10 @@ func (b *bench) stop() error {
 }
 
 // cpu returns the processor time that the server used so far.
-func (b *bench) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.process.Process.Pid))
+func (b *bench) cpu() time.Duration { return cpuOf(b.process.Process) }
+
+func cpuOf(p *os.Process) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
 	if err != nil {
 		return 0
 	}
@@ -323,14 +329,14 @@ func (b *bench) flip() error {
 
 // serial measures one tool that sends a request after the other.
 func (b *bench) serial() error {
-	return b.rate("1,000-member pushes, one after the other", 1, 1000, 0, b.length, func(_, n int) error {
+	return b.rate(load{name: "1,000-member pushes, one after the other", workers: 1, members: 1000, length: b.length}, func(_, n int) error {
 		return b.push(pushBody("serial", n*1000, 1000, true))
 	})
 }
 
 // parallel measures what a fleet of tools gets through.
 func (b *bench) parallel() error {
-	return b.rate("1,000-member pushes, 32 in parallel, one segment", 32, 1000, 0, b.length, func(worker, n int) error {
+	return b.rate(load{name: "1,000-member pushes, 32 in parallel, one segment", workers: 32, members: 1000, length: b.length}, func(worker, n int) error {
 		return b.push(pushBody("parallel", worker*10_000_000+n*1000, 1000, true))
 	})
 }
@@ -345,11 +351,12 @@ func (b *bench) deltas() error {
 		pushed.Add(members)
 		return b.push(pushBody("deltas", worker*100_000_000+n*members, members, true))
 	}
-	err := b.rate("10,000-member pushes, 4 in parallel, one segment, sustained", workers, members, 0, b.sustained, push)
-	if err != nil {
+	l := load{name: "10,000-member pushes, 4 in parallel, one segment, sustained", workers: workers, members: members, length: b.sustained}
+	if err := b.rate(l, push); err != nil {
 		return err
 	}
-	err = b.rate("the same, 300,000 members a second", workers, members, workers*members*time.Second/wanted, b.sustained, func(worker, n int) error {
+	l.name, l.every = "the same, 300,000 members a second", workers*members*time.Second/wanted
+	err := b.rate(l, func(worker, n int) error {
 		return push(workers+worker, n)
 	})
 	report("disk after these", "%.1f B a change in all: rosters, and a log that is not trimmed yet; %d MB of memory that is not files", float64(b.disk()-before)/float64(pushed.Load()), b.status("RssAnon")>>10)
@@ -364,7 +371,8 @@ func evaluate(flags int) func(*bench) error {
 				return err
 			}
 		}
-		return b.rate(fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), 16, 0, 0, b.length, func(worker, n int) error {
+		l := load{name: fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), workers: 16, length: b.length}
+		return b.rate(l, func(worker, n int) error {
 			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
 			resp, err := b.do(http.MethodGet, "/sdk/evalx/"+environment+"/contexts/"+who, http.NoBody)
 			if err != nil {
@@ -382,21 +390,33 @@ func evaluate(flags int) func(*bench) error {
 	}
 }
 
-// rate runs do from several workers for some time and reports requests, and members if each
-// request carries some. Each worker begins one as soon as the one before has ended, or every so often:
-// then a late beginning counts as time that the request took.
-func (b *bench) rate(name string, workers, members int, every, length time.Duration, do func(worker, n int) error) error {
+// load is what is asked of a server for some time.
+type load struct {
+	name    string
+	workers int
+	members int           // that each request carries
+	every   time.Duration // how often each worker begins one, as soon as the one before has ended if 0
+	length  time.Duration
+	server  *os.Process // if not muster
+}
+
+// rate runs do from several workers and reports requests, and members if they carry some. Where
+// workers begin every so often, a late beginning counts as time that the request took.
+func (b *bench) rate(l load, do func(worker, n int) error) error {
+	if l.server == nil {
+		l.server = b.process.Process
+	}
 	var total atomic.Int64
 	var wg sync.WaitGroup
-	errs := make(chan error, workers)
-	latencies := make([][]time.Duration, workers)
-	before, started := b.cpu(), time.Now()
-	for worker := range workers {
+	errs := make(chan error, l.workers)
+	latencies := make([][]time.Duration, l.workers)
+	before, started := cpuOf(l.server), time.Now()
+	for worker := range l.workers {
 		wg.Go(func() {
-			for n := 0; time.Since(started) < length; n++ {
+			for n := 0; time.Since(started) < l.length; n++ {
 				at := time.Now()
-				if every > 0 {
-					at = started.Add(time.Duration(n) * every)
+				if l.every > 0 {
+					at = started.Add(time.Duration(n) * l.every)
 					time.Sleep(time.Until(at))
 				}
 				if err := do(worker, n); err != nil {
@@ -409,21 +429,21 @@ func (b *bench) rate(name string, workers, members int, every, length time.Durat
 		})
 	}
 	wg.Wait()
-	took, used := time.Since(started), b.cpu()-before
+	took, used := time.Since(started), cpuOf(l.server)-before
 	select {
 	case err := <-errs:
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", l.name, err)
 	default:
 	}
 	n := float64(total.Load())
 	all := slices.Concat(latencies...)
 	text := fmt.Sprintf("%.0f requests/s, p50 %v, p99 %v, server %v a request", n/took.Seconds(), quantile(all, .5), quantile(all, .99), (used / time.Duration(max(1, total.Load()))).Round(time.Microsecond))
-	if members > 0 {
-		text += fmt.Sprintf("; %.0f members/s durable, server %.2f us a member", n*float64(members)/took.Seconds(), float64(used.Microseconds())/(n*float64(members)))
+	if l.members > 0 {
+		text += fmt.Sprintf("; %.0f members/s durable, server %.2f us a member", n*float64(l.members)/took.Seconds(), float64(used.Microseconds())/(n*float64(l.members)))
 	} else {
 		text += fmt.Sprintf("; %.0f requests/s per core of the server", n/used.Seconds())
 	}
-	report(name, "%s", text)
+	report(l.name, "%s", text)
 	return nil
 }
 

@@ -78,7 +78,7 @@ func (b *bench) segment(key string) error {
 // lookUpDuring asks for all segments of a context, again and again, while something is done, and
 // returns how long each answer took.
 func (b *bench) lookUpDuring(do func() (time.Duration, error)) (time.Duration, []time.Duration, error) {
-	c, err := dialRESP(b.ctx, "tcp", b.resp)
+	c, err := dialRESP(b.ctx, b.resp, sdkKey)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -252,12 +252,12 @@ func (b *bench) status(field string) int64 {
 // redis is the yardstick: the same members in the layout that SDKs read, by pipelined SADD into a
 // redis-server of its own that writes nothing to disk.
 func (b *bench) redis(list rows) error {
-	socket, stop, err := b.redisServer()
-	if err != nil || stop == nil {
+	redis, err := b.redisServer()
+	if err != nil || redis == nil {
 		return err
 	}
-	defer stop()
-	conn, err := new(net.Dialer).DialContext(b.ctx, "unix", socket)
+	defer redis.stop()
+	conn, err := new(net.Dialer).DialContext(b.ctx, "tcp", redis.address)
 	if err != nil {
 		return err
 	}

@@ -18,15 +18,15 @@ type respConn struct {
 	in *bufio.Reader
 }
 
-// dialRESP connects to muster's endpoint, or to a redis-server by its socket.
-func dialRESP(ctx context.Context, network, address string) (*respConn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+// dialRESP connects to muster's endpoint, or to a redis-server, which wants no password.
+func dialRESP(ctx context.Context, address, password string) (*respConn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	c := &respConn{conn, bufio.NewReader(conn)}
-	if network == "tcp" {
-		fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(sdkKey), sdkKey)
+	if password != "" {
+		fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(password), password)
 		if line, err := c.line(); err != nil || line != "+OK" {
 			return nil, fmt.Errorf("AUTH answered %q: %w", line, err)
 		}

@@ -24,10 +24,10 @@ type membership struct {
 	keyed   []segment.Revision // revisions with a row of keys that is not folded yet
 	from    segment.Revision   // the first revision that is not in the row's rosters, 0 if none
 	last    segment.Revision   // the newest revision that changed it
-	folding *frozenAt // what is being folded, nil if nothing is
-	failed  *frozenAt // the fold that failed last, to be repeated before any other
-	merging *merging  // what is being merged below, nil if nothing is
-	damaged bool      // a roster can't be read through, so that no fold can succeed
+	folding *frozenAt          // what is being folded, nil if nothing is
+	failed  *frozenAt          // the fold that failed last, to be repeated before any other
+	merging *merging           // what is being merged below, nil if nothing is
+	damaged bool               // a roster can't be read through, so that no fold can succeed
 	recent  recent
 
 	damage atomic.Pointer[error] // what could not be read of it first, by whomever
