@@ -102,12 +102,12 @@ func BenchmarkSubscriberNoAlloc(b *testing.B) {
 	first := &change{ready: make(chan struct{})}
 	tail := &chain{}
 	for range links {
-		tail.add(&Message{Bytes: []byte("event: patch\n\n")}, 0, time.Time{})
+		tail.add(&news{first: []byte("event: patch\n\n")}, 0, time.Time{})
 	}
 	first.next = tail.first
 	close(first.ready)
 	tail.tail.next = first // a circle, so that there is always something to read
-	first.message.Store(&Message{Bytes: []byte("x")})
+	first.news.Store(&news{first: []byte("x")})
 	close(tail.tail.ready)
 	s := &Subscription{at: first}
 	step := func() {

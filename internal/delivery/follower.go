@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,13 +51,22 @@ type state struct {
 
 // change is a link in the chain of what server-side streams have to write, shared by all of them.
 type change struct {
-	message atomic.Pointer[Message] // nil when it fell out of the window
-	at      time.Time
-	rev     segment.Revision
-	next    *change // valid once ready is closed
-	end     error   // likewise: nothing follows
-	ready   chan struct{}
+	news  atomic.Pointer[news] // nil when it fell out of the window
+	at    time.Time
+	rev   segment.Revision
+	next  *change // valid once ready is closed
+	end   error   // likewise: nothing follows
+	ready chan struct{}
 }
+
+// news is what streams of either protocol have to write.
+type news struct {
+	first       []byte
+	second      []byte
+	environment bool
+}
+
+func (n *news) size() int { return len(n.first) + len(n.second) }
 
 // Message is what a stream does next.
 type Message struct {
@@ -97,6 +107,10 @@ func (f *follower) begin() {
 
 // load reads the environment's definitions anew.
 func (f *follower) load() (*Snapshot, segment.Revision, error) {
+	epoch, err := f.d.store.Epoch(f.env)
+	if err != nil {
+		return nil, 0, err
+	}
 	definitions, rev, err := f.d.store.Definitions(f.env)
 	if err != nil {
 		return nil, 0, err
@@ -108,6 +122,7 @@ func (f *follower) load() (*Snapshot, segment.Revision, error) {
 	}
 	s := b.finish()
 	s.Revision, s.deletedAt = rev, rev
+	s.log, s.recent = fmt.Sprintf("p:%s:%s", f.env, epoch), recent{after: rev}
 	return s, rev, nil
 }
 
@@ -214,10 +229,11 @@ func (f *follower) step(ctx context.Context) (n int, err error) {
 // take applies one entry to the next state.
 func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
 	next.revision, next.at = e.Revision, e.At
-	var out []byte
+	n := &news{environment: e.Environment}
 	for _, d := range e.Definitions {
 		if f.apply(b, e.Revision, d) {
-			out = appendChange(out, d)
+			n.first = appendChange(n.first, d)
+			n.second = b.next.appendMoved(n.second, streamFrame, moved{e.Revision, dependency{d.Kind, d.Key}, d.Version})
 			f.definitions = true
 		}
 	}
@@ -227,11 +243,14 @@ func (f *follower) take(b *build, tail *chain, next *state, e *segment.Entry) {
 	if e.Environment {
 		next.environment = e.Revision
 	}
-	if len(e.Members) > 0 || len(out) > 0 {
+	if len(n.second) > 0 {
+		n.second = b.next.appendTransferred(n.second, streamFrame)
+	}
+	if len(e.Members) > 0 || len(n.first) > 0 {
 		next.visible = e.Revision
 	}
-	if len(out) > 0 || e.Environment {
-		tail.add(&Message{Bytes: out, Environment: e.Environment}, e.Revision, e.At)
+	if len(n.first) > 0 || e.Environment {
+		tail.add(n, e.Revision, e.At)
 		f.d.events.Add(1)
 	}
 }
@@ -251,9 +270,9 @@ type chain struct {
 	bytes int
 }
 
-func (c *chain) add(m *Message, rev segment.Revision, at time.Time) {
+func (c *chain) add(n *news, rev segment.Revision, at time.Time) {
 	link := &change{ready: make(chan struct{}), rev: rev, at: at}
-	link.message.Store(m)
+	link.news.Store(n)
 	if c.first == nil {
 		c.first = link
 	} else {
@@ -262,7 +281,7 @@ func (c *chain) add(m *Message, rev segment.Revision, at time.Time) {
 	}
 	c.tail = link
 	c.n++
-	c.bytes += len(m.Bytes)
+	c.bytes += n.size()
 }
 
 // publish makes a state visible to new readers, then wakes those who wait.
@@ -291,9 +310,9 @@ func (f *follower) publish(old, next *state, tail *chain) {
 // shrink forgets the oldest changes while there are more than the window holds.
 func (f *follower) shrink(newest *change) {
 	for f.oldest != newest && (f.kept > f.d.o.WindowEvents || f.keptBytes > f.d.o.WindowBytes) {
-		if m := f.oldest.message.Swap(nil); m != nil {
+		if n := f.oldest.news.Swap(nil); n != nil {
 			f.kept--
-			f.keptBytes -= len(m.Bytes)
+			f.keptBytes -= n.size()
 		}
 		f.oldest = f.oldest.next
 	}
@@ -308,7 +327,7 @@ func (f *follower) reload() error {
 	old := f.state.Load()
 	tail := &chain{}
 	now := f.d.o.Now()
-	tail.add(&Message{Bytes: snapshot.opening(), Environment: true}, rev, now)
+	tail.add(&news{first: snapshot.opening(), second: snapshot.whole().stream, environment: true}, rev, now)
 	f.definitions = true
 	f.audience.touchAll(rev)
 	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev, at: now}, tail)

@@ -107,6 +107,8 @@ func (l *memoryLog) Head(segment.EnvID) (segment.Revision, error) {
 	return segment.Revision(len(l.entries)), l.failing
 }
 
+func (l *memoryLog) Epoch(segment.EnvID) (segment.Epoch, error) { return segment.Epoch{7}, nil }
+
 func (l *memoryLog) Await(ctx context.Context, _ segment.EnvID, after segment.Revision) (segment.Revision, error) {
 	for {
 		l.mu.Lock()

@@ -29,17 +29,38 @@ type Snapshot struct {
 	// deletedAt is the newest revision at which a flag was deleted.
 	deletedAt segment.Revision
 
-	encode  sync.Once
-	put     []byte // the event that opens a server-side stream
-	payload Payload
-	zip     sync.Once
+	log    string // names the log of the revisions to SDKs
+	recent recent
+
+	encode   sync.Once
+	put      []byte // the event that opens a server-side stream
+	payload  Payload
+	transfer transfer
 }
 
-// Payload is a snapshot as the polling endpoint sends it.
+// Payload is what a polling endpoint sends.
 type Payload struct {
 	JSON []byte
 	ETag string
+	zip  sync.Once
 	gzip []byte
+}
+
+func newPayload(body []byte) *Payload {
+	sum := sha256.Sum256(body)
+	return &Payload{JSON: body, ETag: etag(sum[:])}
+}
+
+// Gzip returns the compressed form, made at the first call.
+func (p *Payload) Gzip() []byte {
+	p.zip.Do(func() {
+		var out bytes.Buffer
+		w := gzip.NewWriter(&out)
+		_, _ = w.Write(p.JSON) // a bytes.Buffer takes everything
+		_ = w.Close()
+		p.gzip = out.Bytes()
+	})
+	return p.gzip
 }
 
 // flag is a flag as the evaluator wants it, and as streams send it.
@@ -76,7 +97,7 @@ func newBuild(from *Snapshot, g graph) *build {
 		graph: g,
 		next: &Snapshot{
 			Revision: from.Revision, flags: from.flags, segments: from.segments, list: from.list,
-			deletedAt: from.deletedAt,
+			deletedAt: from.deletedAt, log: from.log, recent: from.recent,
 		},
 		changed: map[dependency]segment.Revision{},
 	}
@@ -118,6 +139,7 @@ func (b *build) applyFlag(rev segment.Revision, d segment.Definition) error {
 		b.graph.link(self, f.needs)
 	}
 	b.mark(rev, self)
+	b.next.recent.add(rev, d)
 	return nil
 }
 
@@ -143,6 +165,7 @@ func (b *build) applySegment(rev segment.Revision, d segment.Definition) error {
 		b.graph.link(self, p.needs)
 	}
 	b.mark(rev, self)
+	b.next.recent.add(rev, d)
 	return nil
 }
 
@@ -250,26 +273,11 @@ func (s *Snapshot) Payload() *Payload {
 	s.encode.Do(func() {
 		b := append(make([]byte, 0, s.size()), putHead...)
 		b = s.appendJSON(b)
-		body := b[len(putHead):]
-		sum := sha256.Sum256(body)
-		b = append(b, putTail...) // there is room for it, so body stays part of b
-		s.put = b
-		s.payload = Payload{JSON: s.put[len(putHead) : len(s.put)-len(putTail)], ETag: etag(sum[:])}
+		s.put = append(b, putTail...) // there is room for it
+		p := newPayload(s.put[len(putHead) : len(s.put)-len(putTail)])
+		s.payload.JSON, s.payload.ETag = p.JSON, p.ETag
 	})
 	return &s.payload
-}
-
-// Gzip returns the payload's compressed form, made at the first call.
-func (s *Snapshot) Gzip() []byte {
-	p := s.Payload()
-	s.zip.Do(func() {
-		var out bytes.Buffer
-		w := gzip.NewWriter(&out)
-		_, _ = w.Write(p.JSON) // a bytes.Buffer takes everything
-		_ = w.Close()
-		p.gzip = out.Bytes()
-	})
-	return p.gzip
 }
 
 // opening returns the event that opens a server-side stream.

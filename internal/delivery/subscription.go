@@ -8,23 +8,35 @@ import (
 	"muster/internal/segment"
 )
 
-// Subscription is a server-side stream: the whole snapshot first, then exactly every later change,
-// in order. It needs no closing and is used by one goroutine.
+// Subscription is a server-side stream: the whole snapshot first, or what an SDK lacks of it, then
+// exactly every later change, in order. It needs no closing and is used by one goroutine.
 type Subscription struct {
 	f       *follower
+	second  bool // protocol
 	at      *change
-	first   *Message
+	opening []byte                 // nil once it was written
 	written atomic.Pointer[change] // the last one that was; nil before the snapshot was
 }
 
-// Subscribe opens a server-side stream of an environment.
+// Subscribe opens a server-side stream of an environment in the first protocol.
 func (d *Delivery) Subscribe(ctx context.Context, env segment.EnvID) (*Subscription, error) {
 	f, err := d.present(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	st := f.state.Load()
-	return &Subscription{f: f, at: st.newest, first: &Message{Bytes: st.snapshot.opening()}}, nil
+	return &Subscription{f: f, at: st.newest, opening: st.snapshot.opening()}, nil
+}
+
+// SubscribeSince opens a server-side stream of an environment in the second protocol for an SDK that
+// has a basis, or none.
+func (d *Delivery) SubscribeSince(ctx context.Context, env segment.EnvID, basis string) (*Subscription, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	st := f.state.Load()
+	return &Subscription{f: f, second: true, at: st.newest, opening: st.snapshot.beginning(basis)}, nil
 }
 
 // opened is a channel that is always ready.
@@ -36,7 +48,7 @@ var opened = func() chan struct{} {
 
 // Ready is closed when Next has something to say. It must be asked for anew after each Next.
 func (s *Subscription) Ready() <-chan struct{} {
-	if s.first != nil {
+	if s.opening != nil {
 		return opened
 	}
 	return s.at.ready
@@ -45,9 +57,9 @@ func (s *Subscription) Ready() <-chan struct{} {
 // Next returns the next message without waiting, an empty one if there is none yet. An error is
 // the reason for the end of the stream.
 func (s *Subscription) Next() (Message, error) {
-	if s.first != nil {
-		m := *s.first
-		s.first = nil
+	if s.opening != nil {
+		m := Message{Bytes: s.opening}
+		s.opening = nil
 		return m, nil
 	}
 	s.written.Store(s.at)
@@ -60,12 +72,15 @@ func (s *Subscription) Next() (Message, error) {
 		return Message{}, s.at.end
 	}
 	s.at = s.at.next
-	m := s.at.message.Load()
-	if m == nil {
+	n := s.at.news.Load()
+	switch {
+	case n == nil:
 		s.f.d.slow.Add(1)
 		return Message{}, ErrSlow
+	case s.second:
+		return Message{Bytes: n.second, Environment: n.environment}, nil
 	}
-	return *m, nil
+	return Message{Bytes: n.first, Environment: n.environment}, nil
 }
 
 func (s *Subscription) following() *follower { return s.f }

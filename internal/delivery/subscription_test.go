@@ -310,6 +310,11 @@ func (s *serverSDK) settle(l *memoryLog) {
 	}
 	for s.read() {
 	}
+	s.wantAll(l)
+}
+
+// wantAll demands that the SDK has what the log holds.
+func (s *serverSDK) wantAll(l *memoryLog) {
 	want := map[string]string{}
 	definitions, _, _ := l.Definitions(env)
 	for _, d := range definitions {

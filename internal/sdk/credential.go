@@ -31,6 +31,13 @@ var (
 	clientSideID = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
 		return c.h.access.ClientSideID(c.params["env"])
 	}}
+	// clientSide is how the second protocol does it: web pages put the client-side ID into the query.
+	clientSide = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
+		if id := c.r.URL.Query().Get("auth"); id != "" {
+			return c.h.access.ClientSideID(id)
+		}
+		return withKey(c.r, c.h.access.MobileKey)
+	}}
 	gifName = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
 		id, ok := strings.CutSuffix(c.params["gif"], ".gif")
 		if !ok {

@@ -18,7 +18,7 @@ func (c *call) peer(kind int) delivery.Peer {
 		agent = c.r.UserAgent()
 	}
 	p := delivery.Peer{Side: delivery.ClientSide, Address: c.r.RemoteAddr}
-	if kind == serverStream {
+	if kind == serverStream || kind == transferStream {
 		p.Side = delivery.ServerSide
 	}
 	if host, _, err := net.SplitHostPort(p.Address); err == nil {

@@ -21,13 +21,29 @@ func (c *call) latestAll() error {
 	if err != nil {
 		return ready(err)
 	}
-	p := s.Payload()
+	return c.writePayload(s.Payload())
+}
+
+// transferred answers a server-side SDK that polls in the second protocol.
+func (c *call) transferred() error {
+	if err := c.checkFilter(); err != nil {
+		return err
+	}
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	if err != nil {
+		return ready(err)
+	}
+	return c.writePayload(s.Transfer(c.r.URL.Query().Get("basis")))
+}
+
+// writePayload sends what is shared with every SDK that asks the same.
+func (c *call) writePayload(p *delivery.Payload) error {
 	if c.unchanged(p.ETag) {
 		return nil
 	}
 	if c.acceptsGzip() {
 		c.w.Header().Set("Content-Encoding", "gzip")
-		return c.writeJSON(s.Gzip())
+		return c.writeJSON(p.Gzip())
 	}
 	return c.writeJSON(p.JSON)
 }
@@ -40,10 +56,10 @@ func (c *call) checkFilter() error {
 	return nil
 }
 
-// fallBack sends SDKs that try the second protocol back to the first one.
+// fallBack sends client-side SDKs that try the second protocol back to the first one.
 func (c *call) fallBack() error {
 	c.w.Header().Set("X-LD-FD-Fallback", "true")
-	return fault.NotFoundf("this server speaks the first protocol only: poll /sdk/latest-all or stream /all")
+	return fault.NotFoundf("this server speaks the first protocol only to client-side SDKs: poll /sdk/evalx or /msdk/evalx, or stream /eval or /meval")
 }
 
 // flags answers the PHP SDK, which polls at every page view.

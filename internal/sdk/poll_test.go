@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -130,13 +131,48 @@ func TestPollsAreCompressed(t *testing.T) {
 	}
 }
 
-func TestSecondProtocolIsDeclined(t *testing.T) {
+func TestPollsOfTheSecondProtocol(t *testing.T) {
 	w := plainWorld(t)
-	for _, path := range []string{"/sdk/poll", "/sdk/stream?basis=x"} {
-		res, _ := w.ask("GET", path, "", "Authorization", sdkKey)
-		if res.StatusCode != http.StatusNotFound || res.Header.Get("X-LD-FD-Fallback") != "true" {
-			t.Errorf("%s answered %s, %v", path, res.Status, res.Header)
+	res, body := w.ask("GET", "/sdk/poll", "", "Authorization", sdkKey)
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(body, `{"events":[{"event":"server-intent","data":{"payloads":[`) || !strings.Contains(body, `"intentCode":"xfer-full"`) {
+		t.Fatalf("answered %s: %s", res.Status, body)
+	}
+	tag := res.Header.Get("ETag")
+	if res, _ := w.ask("GET", "/sdk/poll", "", "Authorization", sdkKey, "If-None-Match", tag); res.StatusCode != http.StatusNotModified {
+		t.Errorf("an SDK that has it all got %s", res.Status)
+	}
+	_, rest, _ := strings.Cut(body, `"state":"`)
+	state, _, _ := strings.Cut(rest, `"`)
+	for basis, want := range map[string]string{state: `"intentCode":"none"`, url.QueryEscape(state): `"intentCode":"none"`, "x": `"intentCode":"xfer-full"`} {
+		if _, body := w.ask("GET", "/sdk/poll?basis="+basis, "", "Authorization", sdkKey); !strings.Contains(body, want) {
+			t.Errorf("since %s answered %s, want %s", basis, body, want)
 		}
+	}
+	w.putFlag("checkout", 2)
+	_, body = w.ask("GET", "/sdk/poll?basis="+state, "", "Authorization", sdkKey)
+	if !strings.Contains(body, `"intentCode":"xfer-changes"`) || strings.Count(body, "put-object") != 1 {
+		t.Errorf("after a change answered %s", body)
+	}
+	if res, _ := w.ask("GET", "/sdk/poll?filter=some", "", "Authorization", sdkKey); res.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown filter answered %s", res.Status)
+	}
+}
+
+func TestTheSecondProtocolIsDeclinedToClients(t *testing.T) {
+	w := plainWorld(t)
+	for _, r := range []struct{ method, path, key string }{
+		{"GET", "/sdk/poll/eval/" + contextPath("u1"), mobKey},
+		{"POST", "/sdk/poll/eval", mobKey},
+		{"GET", "/sdk/stream/eval/" + contextPath("u1") + "?auth=" + string(envID), ""},
+		{"POST", "/sdk/stream/eval?auth=" + string(envID), ""},
+	} {
+		res, _ := w.ask(r.method, r.path, userJSON("u1"), "Authorization", r.key, "Origin", "https://example.test")
+		if res.StatusCode != http.StatusNotFound || res.Header.Get("X-LD-FD-Fallback") != "true" || res.Header.Get("Access-Control-Allow-Origin") != "https://example.test" {
+			t.Errorf("%s %s answered %s, %v", r.method, r.path, res.Status, res.Header)
+		}
+	}
+	if res, _ := w.ask("GET", "/sdk/poll/eval/"+contextPath("u1"), "", "Authorization", "mob-unknown"); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("an unknown key answered %s", res.Status)
 	}
 }
 

@@ -93,7 +93,7 @@ type Stats struct {
 // Stats returns the counters as of now.
 func (h *Handler) Stats() Stats {
 	return Stats{
-		ServerStreams: h.streams[serverStream].Load(), ClientStreams: h.streams[clientStream].Load(),
+		ServerStreams: h.streams[serverStream].Load() + h.streams[transferStream].Load(), ClientStreams: h.streams[clientStream].Load(),
 		PingStreams: h.streams[pingStream].Load(),
 		Events:      h.events.Load(), EventBytes: h.eventsBytes.Load(),
 	}

@@ -11,7 +11,8 @@ import (
 
 // The sorts of streams.
 const (
-	serverStream = iota
+	serverStream   = iota
+	transferStream // server-side, in the second protocol
 	clientStream
 	pingStream
 	streamKinds
@@ -27,6 +28,19 @@ func (c *call) all() error {
 		return ready(err)
 	}
 	c.stream(serverStream, s, 0)
+	return nil
+}
+
+// transfers streams flags and segments to a server-side SDK in the second protocol.
+func (c *call) transfers() error {
+	if err := c.checkFilter(); err != nil {
+		return err
+	}
+	s, err := c.h.delivery.SubscribeSince(c.r.Context(), c.env.ID, c.r.URL.Query().Get("basis"))
+	if err != nil {
+		return ready(err)
+	}
+	c.stream(transferStream, s, 0)
 	return nil
 }
 
@@ -102,6 +116,9 @@ func (c *call) stream(kind int, src delivery.Stream, pause time.Duration) {
 		case <-drain:
 			drain, over = nil, time.After(rand.N(c.h.o.DrainJitter))
 		case <-over:
+			if kind == transferStream && out.send(goodbye) == nil {
+				_ = out.flush() // the stream ends either way
+			}
 			return
 		case <-c.r.Context().Done():
 			return
@@ -111,6 +128,9 @@ func (c *call) stream(kind int, src delivery.Stream, pause time.Duration) {
 
 // heartbeat is a comment, which parsers skip and proxies take for life.
 var heartbeat = []byte(":\n\n")
+
+// goodbye tells an SDK to connect anew, and that there is nothing to log.
+var goodbye = []byte("event: goodbye\ndata: {\"reason\":\"the server is being stopped\",\"silent\":true,\"catastrophe\":false}\n\n")
 
 // errCredential says that a stream's credential was taken away.
 var errCredential = errors.New("credential is no longer valid")
@@ -146,7 +166,7 @@ func (h *Handler) ended(kind int, c *call, err error) {
 	if c.r.Context().Err() != nil || errors.Is(err, delivery.ErrClosed) {
 		return
 	}
-	name := [streamKinds]string{serverStream: "server", clientStream: "client", pingStream: "ping"}[kind]
+	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping"}[kind]
 	h.log.Info("stream ended", "stream", name, "environment", c.env.ID, "reason", err)
 }
 

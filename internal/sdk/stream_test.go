@@ -55,6 +55,38 @@ func TestServerStream(t *testing.T) {
 	}
 }
 
+func TestServerStreamOfTheSecondProtocol(t *testing.T) {
+	w := newWorld(t, delivery.Options{}, sdk.Options{DrainJitter: 20 * time.Millisecond})
+	w.putSegment()
+	w.putFlag("checkout", 1)
+	l := w.listen("GET", "/sdk/stream", "", "Authorization", sdkKey)
+	if first := l.event(); !strings.HasPrefix(first, "event: server-intent\n") || !strings.Contains(first, `"intentCode":"xfer-full"`) {
+		t.Fatalf("opened with %s", first)
+	}
+	var last string
+	for !strings.HasPrefix(last, "event: payload-transferred\n") {
+		last = l.event()
+	}
+	w.push(segment.Include, "u1") // sends nothing here
+	w.putFlag("checkout", 2)
+	if put := l.event(); !strings.HasPrefix(put, "event: put-object\ndata: {\"kind\":\"flag\",\"key\":\"checkout\",\"version\":2,") {
+		t.Errorf("a change sent %s", put)
+	}
+	_, rest, _ := strings.Cut(l.event(), `"state":"`)
+	state, _, _ := strings.Cut(rest, `"`)
+	again := w.listen("GET", "/sdk/stream?basis="+state, "", "Authorization", sdkKey)
+	if first := again.event(); !strings.Contains(first, `"intentCode":"none"`) {
+		t.Errorf("with a basis it opened with %s", first)
+	}
+	w.handler.Drain()
+	for _, l := range []*listener{l, again} {
+		if bye := l.event(); !strings.HasPrefix(bye, "event: goodbye\n") {
+			t.Errorf("before its end the stream said %s", bye)
+		}
+		l.wantEnd()
+	}
+}
+
 func TestClientStreams(t *testing.T) {
 	const id = string(envID)
 	tests := []struct{ name, method, path string }{

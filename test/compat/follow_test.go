@@ -93,8 +93,11 @@ func TestEveryToolFlipsAFlagInEveryClient(t *testing.T) {
 		s.targetSegment(t, tool.flag(), tool.segment())
 	}
 	clients := []*watcher{
-		watchGo(t, s, flags),
+		watchGo(t, s, flags, "go-server-sdk", nil),
+		watchGo(t, s, flags, "go-server-sdk, second protocol", secondProtocol(s).Default()),
+		watchGo(t, s, flags, "go-server-sdk, second protocol, no poll first", secondProtocol(s).Streaming()),
 		drive(t, s, "node-server.js", flags),
+		drive(t, s, "node-server.js", flags, "SECOND_PROTOCOL=1"),
 		drive(t, s, "node-client.js", flags),
 		drive(t, s, "browser.js", flags, "CHROMIUM="+chromium(t), "COMPAT_PAGE="+servePage(t)),
 	}
@@ -162,15 +165,23 @@ func (s *server) push(t *testing.T, tool tool, add bool) {
 	}
 }
 
-// watchGo runs the Go server-side SDK with the redigo Big Segment store on muster's RESP port.
-func watchGo(t *testing.T, s *server, flags []string) *watcher {
+func secondProtocol(s *server) *ldcomponents.DataSystemModes {
+	return ldcomponents.DataSystem().WithEndpoints(ldcomponents.Endpoints{Streaming: s.url, Polling: s.url})
+}
+
+// watchGo runs the Go server-side SDK with the redigo Big Segment store on muster's RESP port. It gets
+// its flags through a data system, or by the first protocol without one.
+func watchGo(t *testing.T, s *server, flags []string, name string, data *ldcomponents.DataSystemConfigurationBuilder) *watcher {
 	t.Helper()
-	w := newWatcher("go-server-sdk")
+	w := newWatcher(name)
 	store := ldredis.BigSegmentStore().URL("redis://" + s.resp).DialOptions(redis.DialPassword(sdkKey))
 	config := ld.Config{
 		ServiceEndpoints: interfaces.ServiceEndpoints{Streaming: s.url, Polling: s.url, Events: s.url},
 		BigSegments:      ldcomponents.BigSegments(store).ContextCacheTime(time.Millisecond).StatusPollInterval(200 * time.Millisecond),
 		Logging:          ldcomponents.Logging().MinLevel(ldlog.Error),
+	}
+	if data != nil {
+		config.DataSystem = data
 	}
 	client, err := ld.MakeCustomClient(sdkKey, config, patience)
 	if err != nil {

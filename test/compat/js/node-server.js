@@ -8,6 +8,7 @@ const client = init(setting('COMPAT_SDK_KEY'), {
   baseUri: base,
   streamUri: base,
   eventsUri: base,
+  dataSystem: process.env.SECOND_PROTOCOL && { dataSource: { dataSourceOptionsType: 'standard' } },
   bigSegments: {
     store: RedisBigSegmentStore({
       redisOpts: { host: setting('RESP_HOST'), port: Number(setting('RESP_PORT')), password: setting('COMPAT_SDK_KEY') },
