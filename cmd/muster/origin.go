@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"muster/internal/inbound"
+	"muster/internal/ofrep"
 	"muster/web"
 )
 
@@ -33,6 +34,7 @@ type rooms struct {
 	inbound *inbound.Inbound
 	api     http.Handler
 	sdk     http.Handler
+	ofrep   http.Handler
 	metrics prometheus.Gatherer
 	status  http.Handler
 	pages   http.Handler // what a mux may route: tools and the user interface
@@ -62,6 +64,8 @@ func (r *rooms) room(path string) http.Handler {
 		return r.pages
 	case path == "/api", strings.HasPrefix(path, "/api/"):
 		return r.api
+	case strings.HasPrefix(path, ofrep.Prefix):
+		return r.ofrep
 	default:
 		return r.sdk
 	}

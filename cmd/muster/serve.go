@@ -29,6 +29,7 @@ import (
 	"muster/internal/history"
 	"muster/internal/inbound"
 	"muster/internal/ingest"
+	"muster/internal/ofrep"
 	"muster/internal/resp"
 	"muster/internal/sdk"
 	"muster/internal/segment"
@@ -260,7 +261,7 @@ func (s *server) open(ctx context.Context) error {
 	}
 	s.keepUses(ctx, keys)
 	s.origin.open(rooms{
-		inbound: s.inbound, api: management, sdk: s.sdk,
+		inbound: s.inbound, api: management, sdk: s.sdk, ofrep: ofrep.New(s.delivery, keys, s.log),
 		metrics: registry, status: newStatus(s.engine, s.delivery),
 	})
 	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.respListen, "data_dir", s.folder, "took", time.Since(started).Round(time.Millisecond))

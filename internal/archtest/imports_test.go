@@ -50,6 +50,7 @@ var rooms = map[string]room{
 	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/activity", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},
+	"internal/ofrep":   {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault"}},
 	"web":              {rank: 5, imports: []string{}},
 
 	"cmd/muster": {rank: 6},

@@ -46,15 +46,7 @@ func (ev *evaluationRun) unreadable(env segment.EnvID) error {
 
 // explanation prepares to evaluate for somebody who may see every result.
 func (d *Delivery) explanation(ctx context.Context, env segment.EnvID, who ldcontext.Context) (*evaluationRun, error) {
-	f, err := d.present(ctx, env)
-	if err != nil {
-		return nil, err
-	}
-	ev, err := d.evaluation(f.state.Load(), env, Request{Context: who, Receiver: Server})
-	if err != nil {
-		return nil, readFault(env, err)
-	}
-	return ev, nil
+	return d.answering(ctx, env, Request{Context: who, Receiver: Server})
 }
 
 // Standing says whether a context is in a segment, and whether its key alone puts it there.
