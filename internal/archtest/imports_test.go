@@ -31,6 +31,7 @@ var rooms = map[string]room{
 	"internal/catalog": {rank: 1},
 
 	"internal/store":          {rank: 2},
+	"internal/migrate":        {rank: 2, imports: []string{"internal/catalog"}},
 	"internal/connector/list": {rank: 2, imports: []string{"internal/fault", "internal/segment"}},
 	"internal/connector":      {rank: 2, never: []string{"internal/catalog", "internal/policy"}},
 

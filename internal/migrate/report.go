@@ -1,0 +1,126 @@
+package migrate
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// kind is a kind of object that is carried over.
+type kind int
+
+const (
+	project kind = iota
+	environment
+	contextKind
+	segment
+	segmentDefinition
+	flag
+	flagConfiguration
+	ruleDescription
+	customRole
+	kinds
+)
+
+var names = [kinds][2]string{
+	project:           {"project", "projects"},
+	environment:       {"environment", "environments"},
+	contextKind:       {"context kind", "context kinds"},
+	segment:           {"segment", "segments"},
+	segmentDefinition: {"segment definition", "segment definitions"},
+	flag:              {"flag", "flags"},
+	flagConfiguration: {"flag configuration", "flag configurations"},
+	ruleDescription:   {"description of rules of", "descriptions of rules"},
+	customRole:        {"custom role", "custom roles"},
+}
+
+// tally counts what became of the objects of a kind.
+type tally struct{ made, changed, same, differ, failed int }
+
+// Report is what a migration did, or would do, by kinds of objects.
+type Report struct {
+	out     io.Writer
+	dry     bool
+	tallies [kinds]tally
+	notes   []string
+}
+
+// Complete reports whether muster holds everything that the source holds, as far as it is carried
+// over at all.
+func (r *Report) Complete() bool {
+	return !slices.ContainsFunc(r.tallies[:], func(t tally) bool { return t.differ+t.failed > 0 })
+}
+
+// made tells that an object is new. The definitions of what was told already are only counted.
+func (r *Report) made(k kind, name string) {
+	r.tallies[k].made++
+	if k != flagConfiguration && k != segmentDefinition && k != ruleDescription {
+		r.line(r.done("make", "made"), k, name, "")
+	}
+}
+
+func (r *Report) changed(k kind, name string, what []string) {
+	r.tallies[k].changed++
+	r.line(r.done("change", "changed"), k, name, strings.Join(what, ", "))
+}
+
+func (r *Report) same(k kind) { r.tallies[k].same++ }
+
+func (r *Report) differs(k kind, name string, what []string) {
+	r.tallies[k].differ++
+	r.line("differs", k, name, strings.Join(what, ", ")+" (--overwrite takes the source's)")
+}
+
+func (r *Report) failed(k kind, name string, err error) {
+	r.tallies[k].failed++
+	r.line("failed", k, name, err.Error())
+}
+
+func (r *Report) done(will, did string) string {
+	if r.dry {
+		return will
+	}
+	return did
+}
+
+func (r *Report) line(verb string, k kind, name, why string) {
+	if why != "" {
+		why = ": " + why
+	}
+	// Whoever does not read them any more misses nothing: the objects are carried over all the same.
+	_, _ = fmt.Fprintf(r.out, "%-8s %s %s%s\n", verb, names[k][0], name, why)
+}
+
+// note keeps a sentence for the end.
+func (r *Report) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+// Print writes the tallies and what else has to be known.
+func (r *Report) Print(out io.Writer) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	head := "made\tchanged"
+	if r.dry {
+		head = "would make\twould change"
+	}
+	lines := "\t" + head + "\tsame\tdiffer\tfailed\t\n"
+	for k, n := range r.tallies {
+		if n != (tally{}) {
+			lines += fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t\n", names[k][1], n.made, n.changed, n.same, n.differ, n.failed)
+		}
+	}
+	if _, err := io.WriteString(t, lines); err != nil {
+		return err
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, note := range r.notes {
+		if _, err := fmt.Fprintln(out, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
