@@ -21,7 +21,7 @@ type commands struct {
 
 	Serve    serveCommand    `cmd:"" help:"Serve everything from an embedded store."`
 	Dev      devCommand      `cmd:"" help:"Serve everything from memory, for tests and work on one machine."`
-	Import   importCommand   `cmd:"" help:"Upload a list of context keys into a segment of a running muster."`
+	Import   importCommands  `cmd:"" help:"Upload a list of context keys into a segment, or carry an account of LaunchDarkly over."`
 	Export   exportCommand   `cmd:"" help:"Download the members of a segment of a running muster."`
 	Runs     runsCommand     `cmd:"" help:"List the syncs and imports of a segment, or explain one."`
 	Release  releaseCommand  `cmd:"" help:"Let a run pass that the guard holds."`

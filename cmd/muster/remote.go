@@ -171,6 +171,7 @@ func (r *remote) poll(ctx context.Context, address string, v any, decided func()
 const (
 	heldCode        = 3   // the guard keeps what was sent; nothing of it is visible
 	damagedCode     = 4   // something that is stored is not as it should be
+	incompleteCode  = 5   // a migration left something out
 	interruptedCode = 130 // by a signal
 )
 

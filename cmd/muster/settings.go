@@ -47,11 +47,16 @@ func readFile(r io.Reader) (kong.Resolver, error) {
 // Validate refuses keys that are no setting, so that a typing error doesn't go unnoticed.
 func (f file) Validate(app *kong.Application) error {
 	known := map[string]bool{}
-	for _, command := range app.Children {
+	var learn func(*kong.Node)
+	learn = func(command *kong.Node) {
 		for _, flag := range command.Flags {
 			known[flag.Name] = true
 		}
+		for _, below := range command.Children {
+			learn(below)
+		}
 	}
+	learn(app.Node)
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		if !known[name] {
 			return fmt.Errorf("the settings file has %q, which is no setting; muster serve --help lists them", name)
