@@ -267,6 +267,58 @@ func TestConflictsAreFinalAndChangeNothing(t *testing.T) {
 	}
 }
 
+// A list that was carried over, or made by hand, with the key that a tool gives to a cohort is that
+// cohort's segment: flags name it by this key.
+func TestAToolTakesOverTheListThatHasItsKey(t *testing.T) {
+	h := newHouse(t)
+	t.Cleanup(h.Close)
+	list := &catalog.Segment{
+		ID: catalog.NewID(), Env: production, Key: "rudderstack-vips", Name: "Our VIPs", Description: "by hand", Tags: []string{"money"},
+		Version: 4, Generation: 3, Salt: "salt", Unbounded: true, Kind: "user",
+	}
+	if _, err := h.store.Update(t.Context(), store.Scope{Env: production}, func(tx store.Tx) error { tx.PutSegment(list); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Edit(t.Context(), owner, ingest.Edit{Project: "web", Environment: "production", Segment: list.Key, AddIncluded: []string{"zoe"}}); err != nil {
+		t.Fatal(err)
+	}
+	push := batch(cohort("vips", "VIPs of the tool", "+ann"))
+	push.Batch.Cohorts[0].Description = "by the tool"
+	otherKind := batch(cohort("vips", "VIPs of the tool", "+acme"))
+	otherKind.Batch.Kind = "account"
+	_, err := h.Push(t.Context(), syncToken, otherKind)
+	wantKind(t, err, fault.Conflict)
+	shutOut := may("proj/*:env/*:segment/*", "createSegment", "updateIncluded")
+	shutOut.Principal.Roles[0].Policy = append(shutOut.Principal.Roles[0].Policy,
+		policy.Statement{Effect: policy.Deny, Actions: []string{"updateIncluded"}, Resources: []string{"proj/*:env/*:segment/*;money"}})
+	_, err = h.Push(t.Context(), shutOut, push)
+	wantKind(t, err, fault.Forbidden)
+
+	receipt := h.push(t, syncToken, push)
+	if note := receipt.Runs[0].Note; !strings.Contains(note, "run a full sync in RudderStack") {
+		t.Errorf("the ledger notes %q", note)
+	}
+	h.push(t, syncToken, batch(cohort("vips", "Renamed by the tool", "+ben")))
+	s := h.segment(t, list.Key)
+	if s.Source == nil || s.Source.Tool != "rudderstack" || s.Source.ExternalID != "vips" || s.Source.ExternalName != "Renamed by the tool" || !s.Source.Partial {
+		t.Errorf("the source is %+v", s.Source)
+	}
+	if s.Name != list.Name || s.Description != list.Description || s.Generation != list.Generation || s.Version <= list.Version || s.ID != list.ID {
+		t.Errorf("it became %+v", s)
+	}
+	for _, key := range []string{"zoe", "ann", "ben"} {
+		if !h.has(t, s, key) {
+			t.Errorf("%s is no member", key)
+		}
+	}
+	whole := batch(cohort("vips", "VIPs of the tool", "+carl"))
+	whole.Batch.Mode = segment.Replace
+	h.push(t, syncToken, whole)
+	if s = h.segment(t, list.Key); s.Source.Partial || h.has(t, s, "zoe") || !h.has(t, s, "carl") {
+		t.Errorf("after a full sync it is %+v, with zoe %t", s.Source, h.has(t, s, "zoe"))
+	}
+}
+
 func TestAnUnknownContextKindIsAddedToTheProject(t *testing.T) {
 	h := newHouse(t)
 	p := batch(cohort("accounts", "Accounts", "+acme"))

@@ -189,6 +189,9 @@ func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment
 	taken, exists := c.Segment(w.env.ID, key)
 	// Asked last: outside a commit, another request may create the segment between the two questions.
 	seg, ok := c.SegmentBySource(w.env.ID, string(w.Tool), cohort.ExternalID)
+	if !ok && exists && taken.Unbounded && taken.Source == nil {
+		seg, ok = taken, true // see adopt
+	}
 	if !ok {
 		resource := catalog.SegmentResource(w.project, w.env, key, nil)
 		if err := w.who.Check(policy.CreateSegment, resource); err != nil {
@@ -213,14 +216,10 @@ func (w *push) resolve(c store.Catalog, cohort segment.Cohort) (*catalog.Segment
 
 // kindOf describes a segment to somebody whose sync it is in the way of.
 func kindOf(s *catalog.Segment) string {
-	switch {
-	case s.Source != nil:
+	if s.Source != nil {
 		return "a segment synced from " + s.Source.Tool
-	case s.Unbounded:
-		return "a list that no tool owns"
-	default:
-		return "a segment based on rules or targets"
 	}
+	return "a segment based on rules or targets"
 }
 
 func (w *push) stage(ctx context.Context) error {
@@ -289,7 +288,10 @@ func (w *push) commit(tx store.Tx, at *int) error {
 				return fmt.Errorf("apply to segment %s: %w", seg.Key, err)
 			}
 		}
-		if before == nil && seg.Source.Partial {
+		switch {
+		case before != nil && before.Source == nil:
+			run.Note = joinNotes(run.Note, "partial: the list was here before the tool and may lack what it sent elsewhere; run a full sync in "+w.ToolName)
+		case before == nil && seg.Source.Partial:
 			run.Note = joinNotes(run.Note, "partial: the segment had been deleted and holds only what came since; run a full sync in "+w.ToolName)
 		}
 		w.record(tx, run)
@@ -310,6 +312,8 @@ func (w *push) settled(tx store.Tx, cohort segment.Cohort, requestLevel bool) (s
 		return nil, nil, err
 	case before == nil:
 		seg = w.create(tx, cohort)
+	case before.Source == nil:
+		seg = w.adopt(before, cohort)
 	default:
 		if seg = w.follow(before, cohort, requestLevel); seg == nil {
 			return before, before, nil
@@ -397,6 +401,20 @@ func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
 			Partial:      last > 0,
 		},
 	}
+}
+
+// adopt returns the list that has the key of a cohort without one as the cohort's segment: it was made
+// ahead of the tool, by a migration or by hand, because rules name it. Its members stay until a full
+// sync, and what it says of itself stays for good.
+func (w *push) adopt(seg *catalog.Segment, cohort segment.Cohort) *catalog.Segment {
+	seg = seg.Clone()
+	seg.Source = &catalog.Source{
+		Tool: string(w.Tool), ExternalID: cohort.ExternalID, ExternalName: cohort.Name, URL: cohort.URL,
+		NameEdited: true, DescriptionEdited: true, Partial: true,
+	}
+	seg.ModifiedAt = w.ingest.now()
+	seg.Version++
+	return seg
 }
 
 // follow returns a changed clone if the tool's details of the cohort changed, else nil. What a
