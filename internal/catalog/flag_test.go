@@ -37,6 +37,9 @@ func TestFlagValidate(t *testing.T) {
 		{"a key is needed", func(f *Flag) { f.Key = "" }, "key"},
 		{"a flag has variations", func(f *Flag) { f.Variations = nil }, "variations has 0"},
 		{"variations have one type", func(f *Flag) { f.Variations[1].Value = ldvalue.String("no") }, "one type"},
+		{"objects and arrays are one type, JSON", func(f *Flag) {
+			f.Variations[0].Value, f.Variations[1].Value = ldvalue.Parse([]byte(`{"a":1}`)), ldvalue.Parse([]byte(`[1]`))
+		}, ""},
 		{"variations differ", func(f *Flag) { f.Variations[1].Value = ldvalue.Bool(true) }, "repeats the value true"},
 		{"variations have their own ids", func(f *Flag) { f.Variations[1].ID = "yes" }, `_id "yes"`},
 		{"a default is a variation", func(f *Flag) { f.Defaults.Off = 2 }, "defaults.offVariation is 2"},
