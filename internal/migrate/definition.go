@@ -40,21 +40,21 @@ func (m *migration) targeting(ctx context.Context, project string, env object, l
 	}
 	from, err := m.sdkData(ctx, env.text("apiKey"))
 	if err != nil {
-		return m.lost(environment, project+"/"+key, err)
+		return m.lost(environments, project+"/"+key, err)
 	}
 	var here sdkData
 	if _, err := m.muster.get(ctx, path("projects", project, "environments", key, "sdk-data"), &here); err != nil {
-		return m.lost(environment, project+"/"+key, err)
+		return m.lost(environments, project+"/"+key, err)
 	}
 	p := &putting{migration: m, project: project, env: key}
 	for _, segmentKey := range slices.Sorted(maps.Keys(from.Segments)) {
 		if !lostSegments[segmentKey] {
-			p.weigh(segmentDefinition, segmentKey, from.Segments[segmentKey], here.Segments[segmentKey])
+			p.weigh(segmentDefinitions, segmentKey, from.Segments[segmentKey], here.Segments[segmentKey])
 		}
 	}
 	for _, flagKey := range slices.Sorted(maps.Keys(from.Flags)) {
 		if !lost[flagKey] && !m.archivedFlags[project+"/"+flagKey] {
-			p.weigh(flagConfiguration, flagKey, from.Flags[flagKey], here.Flags[flagKey])
+			p.weigh(flagConfigurations, flagKey, from.Flags[flagKey], here.Flags[flagKey])
 		}
 	}
 	if err := p.putAll(ctx); err != nil {
@@ -113,7 +113,7 @@ func (p *putting) weigh(k kind, key string, from, here json.RawMessage) {
 		p.failed(k, name, err)
 	case same:
 		p.same(k)
-	case k == segmentDefinition && grown(from, here):
+	case k == segmentDefinitions && grown(from, here):
 		p.same(k)
 		p.grown = append(p.grown, name)
 	case here == nil, p.fresh[p.of(k, key)], untouched(here):
@@ -127,7 +127,7 @@ func (p *putting) weigh(k kind, key string, from, here json.RawMessage) {
 
 // of returns the id of the object that a definition belongs to.
 func (p *putting) of(k kind, key string) string {
-	if k == segmentDefinition {
+	if k == segmentDefinitions {
 		return "segment " + p.project + "/" + p.env + "/" + key
 	}
 	return "flag " + p.project + "/" + key
@@ -157,7 +157,7 @@ func (p *putting) put(ctx context.Context, batch []definition) error {
 	}
 	data := sdkData{Flags: map[string]json.RawMessage{}, Segments: map[string]json.RawMessage{}}
 	for _, d := range batch {
-		if d.kind == segmentDefinition {
+		if d.kind == segmentDefinitions {
 			data.Segments[d.key] = d.text
 		} else {
 			data.Flags[d.key] = d.text
@@ -193,7 +193,7 @@ func equal(k kind, from, here json.RawMessage) (bool, error) {
 	if here == nil {
 		return false, nil
 	}
-	if k == segmentDefinition {
+	if k == segmentDefinitions {
 		return equalSegments(from, here)
 	}
 	return equalFlags(from, here)

@@ -25,20 +25,20 @@ func (m *migration) describe(ctx context.Context, d description) error {
 		return nil
 	}
 	if m.DryRun && d.fresh {
-		m.made(ruleDescription, d.name)
+		m.made(ruleDescriptions, d.name)
 		return nil
 	}
 	var there object
 	if _, err := m.muster.get(ctx, d.at, &there); err != nil {
-		return m.lost(ruleDescription, d.name, err)
+		return m.lost(ruleDescriptions, d.name, err)
 	}
 	kept, change, differ := described(rules, read[[]object](d.here(there)), m.Overwrite)
 	switch {
 	case differ:
-		m.differs(ruleDescription, d.name, nil)
+		m.differs(ruleDescriptions, d.name, nil)
 		return nil
 	case !change:
-		m.same(ruleDescription)
+		m.same(ruleDescriptions)
 		return nil
 	}
 	if !m.DryRun {
@@ -47,10 +47,10 @@ func (m *migration) describe(ctx context.Context, d description) error {
 			return err
 		}
 		if err := m.muster.replace(ctx, d.at, object{d.member: text}); err != nil {
-			return m.lost(ruleDescription, d.name, err)
+			return m.lost(ruleDescriptions, d.name, err)
 		}
 	}
-	m.made(ruleDescription, d.name)
+	m.made(ruleDescriptions, d.name)
 	return nil
 }
 

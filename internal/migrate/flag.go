@@ -26,7 +26,7 @@ func (m *migration) flags(ctx context.Context, project string, lost map[string]b
 			return err
 		})
 		if err != nil {
-			return m.lost(flag, project+"/*", err)
+			return m.lost(flags, project+"/*", err)
 		}
 	}
 	return nil
@@ -35,6 +35,7 @@ func (m *migration) flags(ctx context.Context, project string, lost map[string]b
 func (m *migration) flag(ctx context.Context, project string, f object) (bool, error) {
 	key := f.text("key")
 	at := path("flags", project, key)
+	f["variations"] = variations(f)
 	if f.truth("archived") {
 		m.archivedFlags[project+"/"+key] = true
 	}
@@ -43,7 +44,7 @@ func (m *migration) flag(ctx context.Context, project string, f object) (bool, e
 	}
 	var there object
 	if _, err := m.muster.get(ctx, at, &there); err != nil {
-		return false, m.lost(flag, project+"/"+key, err)
+		return false, m.lost(flags, project+"/"+key, err)
 	}
 	states := []string{"archived", "deprecated"}
 	members := slices.Concat(flagMembers, states)
@@ -51,7 +52,7 @@ func (m *migration) flag(ctx context.Context, project string, f object) (bool, e
 		members = append(members, "defaults")
 	}
 	return m.settle(ctx, thing{
-		kind: flag, name: project + "/" + key, at: at, source: f, target: there, members: members,
+		kind: flags, name: project + "/" + key, at: at, source: f, target: there, members: members,
 		// A flag can't be made archived: a migration may have broken off in between.
 		free: func(differing []string) bool {
 			return read[int](there["_version"]) <= 1 && !slices.ContainsFunc(differing, func(member string) bool { return !slices.Contains(states, member) })
@@ -65,7 +66,6 @@ func (m *migration) flag(ctx context.Context, project string, f object) (bool, e
 					state[member] = f[member]
 				}
 			}
-			body["variations"] = variations(f)
 			_, err := m.muster.call(ctx, http.MethodPost, path("flags", project), body)
 			if err != nil || len(state) == 0 {
 				return err
@@ -113,7 +113,7 @@ func (m *migration) configurations(ctx context.Context, project, env string, los
 			return err
 		})
 		if err != nil {
-			return m.lost(flagConfiguration, project+"/"+env+"/*", err)
+			return m.lost(flagConfigurations, project+"/"+env+"/*", err)
 		}
 	}
 	return nil
@@ -129,10 +129,10 @@ func (m *migration) archived(ctx context.Context, project, env, key string, conf
 	at, name := path("flags", project, key), project+"/"+env+"/"+key
 	var there object
 	if _, err := m.muster.get(ctx, at, &there); err != nil {
-		return m.lost(flagConfiguration, name, err)
+		return m.lost(flagConfigurations, name, err)
 	}
 	if config.targeting().silent() || !configuration(there, env).targeting().silent() {
-		m.same(flagConfiguration)
+		m.same(flagConfigurations)
 		return nil
 	}
 	if !m.DryRun {
@@ -141,9 +141,9 @@ func (m *migration) archived(ctx context.Context, project, env, key string, conf
 			change["environments/"+env+"/"+member] = v
 		}
 		if err := m.muster.replace(ctx, at, change); err != nil {
-			return m.lost(flagConfiguration, name, err)
+			return m.lost(flagConfigurations, name, err)
 		}
 	}
-	m.made(flagConfiguration, name)
+	m.made(flagConfigurations, name)
 	return nil
 }

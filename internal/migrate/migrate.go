@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 func (m *migration) conclude(whole bool) {
 	for _, key := range m.Environments {
 		if whole && !m.seen[key] {
-			m.failed(environment, key, errors.New("none of the projects has it"))
+			m.failed(environments, key, errors.New("none of the projects has it"))
 		}
 	}
 	if len(m.memberless) > 0 {
@@ -198,7 +198,7 @@ func (m *migration) roles(ctx context.Context) error {
 		return m.role(ctx, role)
 	})
 	if err != nil {
-		return m.lost(customRole, "*", err)
+		return m.lost(customRoles, "*", err)
 	}
 	return nil
 }
@@ -207,14 +207,14 @@ func (m *migration) role(ctx context.Context, role object) error {
 	key := role.text("key")
 	var there object
 	if _, err := m.muster.get(ctx, path("roles", key), &there); err != nil {
-		return m.lost(customRole, key, err)
+		return m.lost(customRoles, key, err)
 	}
 	members := []string{"name", "description", "policy"}
 	if role.text("basePermissions") != "" {
 		members = append(members, "basePermissions")
 	}
 	_, err := m.settle(ctx, thing{
-		kind: customRole, name: key, at: path("roles", key), source: role, target: there, members: members,
+		kind: customRoles, name: key, at: path("roles", key), source: role, target: there, members: members,
 		make: func() error {
 			_, err := m.muster.call(ctx, http.MethodPost, path("roles"), role.only("key", "name", "description", "policy", "basePermissions", "resourceCategory"))
 			return err

@@ -19,9 +19,9 @@ func (m *migration) projects(ctx context.Context) error {
 		found, err := m.source.get(ctx, path("projects", key), &p)
 		switch {
 		case err != nil:
-			err = m.lost(project, key, err)
+			err = m.lost(projects, key, err)
 		case !found:
-			m.failed(project, key, errors.New("the source has none with this key, or its token may not see it"))
+			m.failed(projects, key, errors.New("the source has none with this key, or its token may not see it"))
 		default:
 			err = m.project(ctx, p)
 		}
@@ -34,7 +34,7 @@ func (m *migration) projects(ctx context.Context) error {
 	}
 	err := m.source.each(ctx, path("projects")+"?limit=20", func(p object) error { return m.project(ctx, p) })
 	if err != nil {
-		return m.lost(project, "*", err)
+		return m.lost(projects, "*", err)
 	}
 	return nil
 }
@@ -51,18 +51,18 @@ func (m *migration) project(ctx context.Context, p object) error {
 		return nil
 	})
 	if err != nil {
-		return m.lost(project, key, err)
+		return m.lost(projects, key, err)
 	}
 	if len(envs) == 0 {
 		return nil
 	}
 	var there object
 	if _, err := m.muster.get(ctx, path("projects", key), &there); err != nil {
-		return m.lost(project, key, err)
+		return m.lost(projects, key, err)
 	}
 	members := []string{"name", "tags", "includeInSnippetByDefault", "defaultClientSideAvailability"}
 	ok, err := m.settle(ctx, thing{
-		kind: project, name: key, at: path("projects", key), source: p, target: there, members: members,
+		kind: projects, name: key, at: path("projects", key), source: p, target: there, members: members,
 		make: func() error {
 			// Without any it would get environments that the source does not have.
 			body := p.only(append(members, "key")...)
@@ -126,23 +126,23 @@ func (m *migration) environment(ctx context.Context, project string, e object) (
 	key := e.text("key")
 	name, at := project+"/"+key, path("projects", project, "environments", key)
 	if m.KeepKeys && !(secret(e.text("apiKey")) && secret(e.text("mobileKey"))) {
-		m.failed(environment, name, errors.New("the source's token may not see its keys; take one with the action viewSdkKey, or leave out --keep-keys"))
+		m.failed(environments, name, errors.New("the source's token may not see its keys; take one with the action viewSdkKey, or leave out --keep-keys"))
 		return false, nil
 	}
 	var there object
 	if _, err := m.muster.get(ctx, at, &there); err != nil {
-		return false, m.lost(environment, name, err)
+		return false, m.lost(environments, name, err)
 	}
 	if m.fresh["environment "+name] {
-		m.made(environment, name)
+		m.made(environments, name)
 		return true, nil
 	}
 	if there != nil && m.KeepKeys && len(e.differing(there, "_id", "apiKey", "mobileKey")) > 0 {
-		m.failed(environment, name, errors.New("it is here already with keys of its own, and those can't be chosen afterwards: delete it (or its project, if that holds nothing) and run this again, or leave out --keep-keys"))
+		m.failed(environments, name, errors.New("it is here already with keys of its own, and those can't be chosen afterwards: delete it (or its project, if that holds nothing) and run this again, or leave out --keep-keys"))
 		return false, nil
 	}
 	return m.settle(ctx, thing{
-		kind: environment, name: name, at: at, source: e, target: there, members: environmentMembers,
+		kind: environments, name: name, at: at, source: e, target: there, members: environmentMembers,
 		make: func() error {
 			_, err := m.muster.call(ctx, http.MethodPost, path("projects", project, "environments"), m.newEnvironment(e))
 			return err
@@ -157,7 +157,7 @@ func (m *migration) contextKinds(ctx context.Context, project string) error {
 		return nil
 	})
 	if err != nil && refused(err) != http.StatusNotFound { // a dry run looks at projects that are not there
-		return m.lost(contextKind, project+"/*", err)
+		return m.lost(contextKinds, project+"/*", err)
 	}
 	if there["user"] == nil { // every project has it from its start
 		there["user"] = object{"name": json.RawMessage(`"user"`)}
@@ -170,7 +170,7 @@ func (m *migration) contextKinds(ctx context.Context, project string) error {
 			return err
 		}
 		_, err := m.settle(ctx, thing{
-			kind: contextKind, name: project + "/" + key, source: k, target: there[key],
+			kind: contextKinds, name: project + "/" + key, source: k, target: there[key],
 			members: []string{"name", "description", "archived", "hideInTargeting"},
 			// Muster made these by itself, and nobody has looked after them yet.
 			free: func([]string) bool {
@@ -182,7 +182,7 @@ func (m *migration) contextKinds(ctx context.Context, project string) error {
 		return err
 	})
 	if err != nil {
-		return m.lost(contextKind, project+"/*", err)
+		return m.lost(contextKinds, project+"/*", err)
 	}
 	return nil
 }

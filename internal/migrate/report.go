@@ -6,34 +6,35 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // kind is a kind of object that is carried over.
 type kind int
 
 const (
-	project kind = iota
-	environment
-	contextKind
-	segment
-	segmentDefinition
-	flag
-	flagConfiguration
-	ruleDescription
-	customRole
+	projects kind = iota
+	environments
+	contextKinds
+	segments
+	segmentDefinitions
+	flags
+	flagConfigurations
+	ruleDescriptions
+	customRoles
 	kinds
 )
 
 var names = [kinds][2]string{
-	project:           {"project", "projects"},
-	environment:       {"environment", "environments"},
-	contextKind:       {"context kind", "context kinds"},
-	segment:           {"segment", "segments"},
-	segmentDefinition: {"segment definition", "segment definitions"},
-	flag:              {"flag", "flags"},
-	flagConfiguration: {"flag configuration", "flag configurations"},
-	ruleDescription:   {"description of rules of", "descriptions of rules"},
-	customRole:        {"custom role", "custom roles"},
+	projects:           {"project", "projects"},
+	environments:       {"environment", "environments"},
+	contextKinds:       {"context kind", "context kinds"},
+	segments:           {"segment", "segments"},
+	segmentDefinitions: {"segment definition", "segment definitions"},
+	flags:              {"flag", "flags"},
+	flagConfigurations: {"flag configuration", "flag configurations"},
+	ruleDescriptions:   {"description of rules of", "descriptions of rules"},
+	customRoles:        {"custom role", "custom roles"},
 }
 
 // tally counts what became of the objects of a kind.
@@ -56,7 +57,7 @@ func (r *Report) Complete() bool {
 // made tells that an object is new. The definitions of what was told already are only counted.
 func (r *Report) made(k kind, name string) {
 	r.tallies[k].made++
-	if k != flagConfiguration && k != segmentDefinition && k != ruleDescription {
+	if k != flagConfigurations && k != segmentDefinitions && k != ruleDescriptions {
 		r.line(r.done("make", "made"), k, name, "")
 	}
 }
@@ -90,12 +91,22 @@ func (r *Report) line(verb string, k kind, name, why string) {
 		why = ": " + why
 	}
 	// Whoever does not read them any more misses nothing: the objects are carried over all the same.
-	_, _ = fmt.Fprintf(r.out, "%-8s %s %s%s\n", verb, names[k][0], name, why)
+	_, _ = fmt.Fprintf(r.out, "%-8s %s %s\n", verb, names[k][0], printable(name+why))
+}
+
+// printable takes out of a foreign text what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // note keeps a sentence for the end.
 func (r *Report) note(format string, args ...any) {
-	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+	r.notes = append(r.notes, printable(fmt.Sprintf(format, args...)))
 }
 
 // Print writes the tallies and what else has to be known.

@@ -22,7 +22,7 @@ func (m *migration) segments(ctx context.Context, project, env string, lost map[
 		return err
 	})
 	if err != nil {
-		return nil, m.lost(segment, project+"/"+env+"/*", err)
+		return nil, m.lost(segments, project+"/"+env+"/*", err)
 	}
 	return rules, nil
 }
@@ -32,14 +32,14 @@ func (m *migration) segment(ctx context.Context, project, env string, s object) 
 	name, at := project+"/"+env+"/"+key, path("segments", project, env, key)
 	var there object
 	if _, err := m.muster.get(ctx, at, &there); err != nil {
-		return false, m.lost(segment, name, err)
+		return false, m.lost(segments, name, err)
 	}
 	if there != nil && s.truth("unbounded") && (!there.truth("unbounded") || len(s.differing(there, "unboundedContextKind")) > 0) {
-		m.failed(segment, name, fmt.Errorf("it is here already and not a big segment of contexts of kind %s; that can't be changed", s.text("unboundedContextKind")))
+		m.failed(segments, name, fmt.Errorf("it is here already and not a big segment of contexts of kind %s; that can't be changed", s.text("unboundedContextKind")))
 		return false, nil
 	}
 	ok, err := m.settle(ctx, thing{
-		kind: segment, name: name, at: at, source: s, target: there, members: []string{"name", "description", "tags"},
+		kind: segments, name: name, at: at, source: s, target: there, members: []string{"name", "description", "tags"},
 		make: func() error {
 			body := s.only("key", "name", "description", "tags", "unbounded", "unboundedContextKind")
 			_, err := m.muster.call(ctx, http.MethodPost, path("segments", project, env), body)
