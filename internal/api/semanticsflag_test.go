@@ -60,8 +60,14 @@ func TestWhomAFlagServesWhat(t *testing.T) {
 func TestValuesOfEveryTypeComeOutAsTheyWentIn(t *testing.T) {
 	a := newAccount(t)
 	tests := []struct{ served, other, want string }{
-		{`true`, `false`, "true"}, {`0`, `1`, "0"}, {`2.5`, `1`, "2.5"}, {`""`, `"x"`, ""}, {`"déjà"`, `"x"`, "déjà"},
-		{`[]`, `[1]`, "[]"}, {`{"a":[1,null,{"b":false}]}`, `{}`, "map[a:[1 <nil> map[b:false]]]"}, {`[1,"a"]`, `{"a":1}`, "[1 a]"},
+		{`true`, `false`, "true"},
+		{`0`, `1`, "0"},
+		{`2.5`, `1`, "2.5"},
+		{`""`, `"x"`, ""},
+		{`"déjà"`, `"x"`, "déjà"},
+		{`[]`, `[1]`, "[]"},
+		{`{"a":[1,null,{"b":false}]}`, `{}`, "map[a:[1 <nil> map[b:false]]]"},
+		{`[1,"a"]`, `{"a":1}`, "[1 a]"},
 	}
 	var flags []string
 	for i, tt := range tests {

@@ -122,7 +122,7 @@ func (f *Flag) checkVariations() error {
 	}
 	ids, values := make(map[string]bool, n), make(map[string]bool, n)
 	for i, v := range f.Variations {
-		if first := f.Variations[0].Value; v.Value.Type() != first.Type() && !(isJSON(v.Value) && isJSON(first)) {
+		if first := f.Variations[0].Value; v.Value.Type() != first.Type() && (!isJSON(v.Value) || !isJSON(first)) {
 			return fault.Invalidf("variation %d is a %s and variation 0 a %s; all variations of a flag have one type", i, v.Value.Type(), f.Variations[0].Value.Type())
 		}
 		if v.ID != "" && ids[v.ID] {

@@ -60,6 +60,11 @@ func (m *migration) targeting(ctx context.Context, project string, env object, l
 	if err := p.putAll(ctx); err != nil {
 		return err
 	}
+	m.described, m.unarchived = 0, 0
+	defer func() {
+		m.madeMany(flagConfigurations, m.unarchived, project+"/"+key)
+		m.madeMany(ruleDescriptions, m.described, project+"/"+key)
+	}()
 	for _, segmentKey := range slices.Sorted(maps.Keys(rules)) {
 		if lostSegments[segmentKey] {
 			continue
@@ -174,17 +179,20 @@ func (p *putting) put(ctx context.Context, batch []definition) error {
 		half := len(batch) / 2
 		return errors.Join(p.put(ctx, batch[:half]), p.put(ctx, batch[half:]))
 	}
+	made := map[kind]int{}
 	for _, d := range batch {
 		name := p.project + "/" + p.env + "/" + d.key
 		switch {
 		case err != nil:
 			p.failed(d.kind, name, err)
 		case d.made:
-			p.made(d.kind, name)
+			made[d.kind]++
 		default:
 			p.changed(d.kind, name, nil)
 		}
 	}
+	p.madeMany(segmentDefinitions, made[segmentDefinitions], p.project+"/"+p.env)
+	p.madeMany(flagConfigurations, made[flagConfigurations], p.project+"/"+p.env)
 	return nil
 }
 

@@ -36,15 +36,15 @@ func (m *migration) flag(ctx context.Context, project string, f object) (bool, e
 	key := f.text("key")
 	at := path("flags", project, key)
 	f["variations"] = variations(f)
-	if f.truth("archived") {
-		m.archivedFlags[project+"/"+key] = true
-	}
 	if f.text("maintainerId") != "" {
 		m.maintained++
 	}
 	var there object
 	if _, err := m.muster.get(ctx, at, &there); err != nil {
 		return false, m.lost(flags, project+"/"+key, err)
+	}
+	if f.truth("archived") || there.truth("archived") && !m.Overwrite {
+		m.archivedFlags[project+"/"+key] = true
 	}
 	states := []string{"archived", "deprecated"}
 	members := slices.Concat(flagMembers, states)
@@ -144,6 +144,6 @@ func (m *migration) archived(ctx context.Context, project, env, key string, conf
 			return m.lost(flagConfigurations, name, err)
 		}
 	}
-	m.made(flagConfigurations, name)
+	m.unarchived++
 	return nil
 }

@@ -23,6 +23,11 @@ func TestEverythingArrivesAndServesTheSame(t *testing.T) {
 			t.Errorf("SDKs of %s see\n%s\nwant\n%s", environment, b, a)
 		}
 	}
+	for key, version := range from.versions() {
+		if got := to.versions()[key]; got < version || got > max(version+1, 2) {
+			t.Errorf("%s has version %d, want %d or one more", key, got, version)
+		}
+	}
 	variations := map[string]map[string]bool{}
 	for n := range 500 {
 		who := someone(n)
@@ -276,7 +281,7 @@ func TestARunThatBrokeOffIsRunAgain(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				left := 3 // writes until the end
 				f.mu.Lock()
-				f.before = func(w http.ResponseWriter, r *http.Request) bool {
+				f.before = func(_ http.ResponseWriter, r *http.Request) bool {
 					if r.Method == http.MethodGet {
 						return false
 					}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -114,9 +115,7 @@ func (m *migration) contents(ctx context.Context, key string, envs []object) err
 func (m *migration) newEnvironment(e object) object {
 	body := e.only(append(slices.Clone(environmentMembers), "key")...)
 	if m.KeepKeys {
-		for member, v := range e.only("_id", "apiKey", "mobileKey") {
-			body[member] = v
-		}
+		maps.Copy(body, e.only("_id", "apiKey", "mobileKey"))
 	}
 	return body
 }
@@ -125,7 +124,7 @@ func (m *migration) newEnvironment(e object) object {
 func (m *migration) environment(ctx context.Context, project string, e object) (bool, error) {
 	key := e.text("key")
 	name, at := project+"/"+key, path("projects", project, "environments", key)
-	if m.KeepKeys && !(secret(e.text("apiKey")) && secret(e.text("mobileKey"))) {
+	if m.KeepKeys && (!secret(e.text("apiKey")) || !secret(e.text("mobileKey"))) {
 		m.failed(environments, name, errors.New("the source's token may not see its keys; take one with the action viewSdkKey, or leave out --keep-keys"))
 		return false, nil
 	}

@@ -54,12 +54,20 @@ func (r *Report) Complete() bool {
 	return !slices.ContainsFunc(r.tallies[:], func(t tally) bool { return t.differ+t.failed > 0 })
 }
 
-// made tells that an object is new. The definitions of what was told already are only counted.
+// made tells that an object is new.
 func (r *Report) made(k kind, name string) {
 	r.tallies[k].made++
-	if k != flagConfigurations && k != segmentDefinitions && k != ruleDescriptions {
-		r.line(r.done("make", "made"), k, name, "")
+	r.line(r.done("make", "made"), k, name, "")
+}
+
+// madeMany tells what is new in an environment, of kinds with too many objects to name them.
+func (r *Report) madeMany(k kind, n int, where string) {
+	if n == 0 {
+		return
 	}
+	r.tallies[k].made += n
+	// Nobody misses what he does not read, see line.
+	_, _ = fmt.Fprintf(r.out, "%-8s %d %s in %s\n", r.done("make", "made"), n, names[k][1], printable(where))
 }
 
 func (r *Report) changed(k kind, name string, what []string) {
@@ -116,13 +124,13 @@ func (r *Report) Print(out io.Writer) error {
 	if r.dry {
 		head = "would make\twould change"
 	}
-	lines := "\t" + head + "\tsame\tdiffer\tfailed\t\n"
+	lines := []string{"\t" + head + "\tsame\tdiffer\tfailed\t\n"}
 	for k, n := range r.tallies {
 		if n != (tally{}) {
-			lines += fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t\n", names[k][1], n.made, n.changed, n.same, n.differ, n.failed)
+			lines = append(lines, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t\n", names[k][1], n.made, n.changed, n.same, n.differ, n.failed))
 		}
 	}
-	if _, err := io.WriteString(t, lines); err != nil {
+	if _, err := io.WriteString(t, strings.Join(lines, "")); err != nil {
 		return err
 	}
 	if err := t.Flush(); err != nil {

@@ -32,11 +32,7 @@ import (
 	"muster/internal/store/pebblestore"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	sourceToken = "api-5a5a5a5a-0000-4000-8000-000000000001"
@@ -154,6 +150,20 @@ func (s *server) definitions(environment string) string {
 		s.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// versions returns those of all that SDKs of production see.
+func (s *server) versions() map[string]int {
+	s.t.Helper()
+	var data map[string]map[string]struct{ Version int }
+	s.call("GET", "/projects/shop/environments/production/sdk-data", "", &data)
+	list := map[string]int{}
+	for kind, all := range data {
+		for key, d := range all {
+			list[kind+" "+key] = d.Version
+		}
+	}
+	return list
 }
 
 // newest returns the id of the newest change in the audit log.
