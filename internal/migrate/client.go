@@ -33,6 +33,7 @@ type client struct {
 	credential string
 	agent      string
 	say        func(string) // tells people why nothing happens
+	answered   bool         // whether it ever did: a wrong address is told at once
 	http       *http.Client
 }
 
@@ -78,10 +79,14 @@ func (c *client) get(ctx context.Context, path string, into any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return true, c.decode(text, path, into)
+}
+
+func (c *client) decode(text []byte, path string, into any) error {
 	if err := json.Unmarshal(text, into); err != nil {
-		return false, fmt.Errorf("read what %s answered to GET %s: %w", c.name, path, err)
+		return fmt.Errorf("what %s at %s answers to GET %s is not what an API answers, so check its address: %w", c.name, c.base.Host, path, err)
 	}
-	return true, nil
+	return nil
 }
 
 // replace gives members of an object new values, all or none. Null takes a value away.
@@ -127,7 +132,7 @@ func (c *client) call(ctx context.Context, method, path string, body any) ([]byt
 			if wait >= time.Second {
 				c.say(fmt.Sprintf("%s asks to wait %v", c.name, wait.Round(time.Second)))
 			}
-		case method != http.MethodGet || tries == maxTries || refused(err) != 0 && refused(err) < http.StatusInternalServerError:
+		case method != http.MethodGet || tries == maxTries || !c.answered || refused(err) != 0 && refused(err) < http.StatusInternalServerError:
 			return nil, err
 		default:
 			c.say(fmt.Sprintf("%v; trying again", err))
@@ -177,6 +182,7 @@ func (c *client) once(ctx context.Context, method string, at *url.URL, sent []by
 		return nil, 0, fmt.Errorf("can't reach %s at %s: %w", c.name, c.base.Host, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
+	c.answered = true
 	text, err = io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
 	switch {
 	case err != nil:
@@ -250,8 +256,8 @@ func (c *client) each(ctx context.Context, path string, do func(object) error) e
 			return err
 		}
 		var p page
-		if err := json.Unmarshal(text, &p); err != nil {
-			return fmt.Errorf("read what %s answered to GET %s: %w", c.name, path, err)
+		if err := c.decode(text, path, &p); err != nil {
+			return err
 		}
 		for _, item := range p.Items {
 			if err := do(item); err != nil {

@@ -92,14 +92,12 @@ func (m *migration) sdkData(ctx context.Context, key string) (sdkData, error) {
 	if err != nil {
 		return data, err
 	}
-	text, err := c.call(ctx, http.MethodGet, "/sdk/latest-all", nil)
+	const latest = "/sdk/latest-all"
+	text, err := c.call(ctx, http.MethodGet, latest, nil)
 	if err != nil {
 		return data, err
 	}
-	if err := json.Unmarshal(text, &data); err != nil {
-		return data, fmt.Errorf("read SDK data from %s: %w", m.FromSDK, err)
-	}
-	return data, nil
+	return data, c.decode(text, latest, &data)
 }
 
 // putting collects what is to be written into one environment.

@@ -175,10 +175,10 @@ func (m *migration) settle(ctx context.Context, t thing) (bool, error) {
 
 func (t thing) id() string { return names[t.kind][0] + " " + t.name }
 
-// lost keeps why an object could not be carried over; an error that concerns everything is returned.
+// lost keeps why an object could not be carried over; an error that ends the migration is returned.
 func (m *migration) lost(k kind, name string, err error) error {
 	if ends(err) {
-		return fmt.Errorf("%s %s: %w", names[k][0], name, err)
+		return err
 	}
 	m.failed(k, name, err)
 	return nil

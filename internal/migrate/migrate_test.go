@@ -324,3 +324,25 @@ func TestARunThatBrokeOffIsRunAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestSegmentsOfAnotherForm(t *testing.T) {
+	from, to := newServer(t, sourceToken), newServer(t, musterToken)
+	shop(from)
+	to.call("POST", "/projects", `{"key":"shop","name":"Shop","tags":["retail"],"environments":[{"key":"production","name":"Production","color":"00DA7B","critical":true,"confirmChanges":true,"tags":["live"]}]}`, nil)
+	to.call("POST", "/segments/shop/production", `{"key":"staff","name":"Staff","description":"all who work here","tags":["people"],"unbounded":true}`, nil)
+	to.call("POST", "/segments/shop/production", `{"key":"amplitude-vips","name":"VIPs"}`, nil)
+	o := options(t, from.url, to.url, nil)
+	o.Environments = []string{"production"}
+	report, said := carry(t, o)
+	if report.Complete() || strings.Count(said, "failed  ") != 1 {
+		t.Errorf("it says\n%s", said)
+	}
+	for _, line := range []string{
+		"lists of the source that are big segments here by now, so their members were not compared: shop/production/staff",
+		"failed   segment shop/production/amplitude-vips: it is here already and not a big segment of contexts of kind user; that can't be changed",
+	} {
+		if !strings.Contains(said, line) {
+			t.Errorf("it does not say %q:\n%s", line, said)
+		}
+	}
+}

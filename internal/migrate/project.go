@@ -99,6 +99,9 @@ func (m *migration) contents(ctx context.Context, key string, envs []object) err
 			kept = append(kept, e)
 		}
 	}
+	if len(kept) == 0 {
+		return nil
+	}
 	lost := map[string]bool{}
 	if err := m.flags(ctx, key, lost); err != nil {
 		return err

@@ -67,7 +67,7 @@ func (r *Report) madeMany(k kind, n int, where string) {
 	}
 	r.tallies[k].made += n
 	// Nobody misses what he does not read, see line.
-	_, _ = fmt.Fprintf(r.out, "%-8s %d %s in %s\n", r.done("make", "made"), n, names[k][1], printable(where))
+	_, _ = fmt.Fprintf(r.out, "%-8s %s in %s: %d\n", r.done("make", "made"), names[k][1], printable(where), n)
 }
 
 func (r *Report) changed(k kind, name string, what []string) {
@@ -117,8 +117,11 @@ func (r *Report) note(format string, args ...any) {
 	r.notes = append(r.notes, printable(fmt.Sprintf(format, args...)))
 }
 
-// Print writes the tallies and what else has to be known.
+// Print writes the tallies and what else has to be known; nothing if nothing was looked at.
 func (r *Report) Print(out io.Writer) error {
+	if r.tallies == ([kinds]tally{}) {
+		return nil
+	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	head := "made\tchanged"
 	if r.dry {

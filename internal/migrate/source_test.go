@@ -78,6 +78,23 @@ func TestASourceThatFailsForAMomentIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestAWrongAddressIsToldAtOnce(t *testing.T) {
+	to := newServer(t, musterToken)
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	defer page.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for address, want := range map[string]string{
+		gone.URL: "can't reach the source at", page.URL: "check its address", "ldap://host": "is no address of the source",
+	} {
+		o := options(t, address, to.url, new(bytes.Buffer))
+		o.Wait = func(why string) { t.Errorf("it waits: %s", why) }
+		if _, err := migrate.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s ends with %v, want %q", address, err, want)
+		}
+	}
+}
+
 func TestEitherSideSeesItsOwnCredentialsOnly(t *testing.T) {
 	from, to := newServer(t, sourceToken), newServer(t, musterToken)
 	shop(from)
