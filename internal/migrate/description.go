@@ -58,21 +58,18 @@ func (m *migration) describe(ctx context.Context, d description) error {
 // because they came with the SDK data. Differ is true if they are not the source's, or somebody
 // described them otherwise and that may not be overwritten.
 func described(source, here []object, overwrite bool) (rules []object, change, differ bool) {
-	byID := map[string]object{}
-	for _, r := range here {
-		byID[r.text("_id")] = r
-	}
+	matching := matcher(source, here)
+	matched := 0
 	for _, s := range source {
-		id := s.text("_id")
-		r, ok := byID[id]
-		delete(byID, id)
+		r := matching(s)
 		switch {
-		case !ok && s.truth("disabled"):
+		case r == nil && s.truth("disabled"):
 			rules, change = append(rules, s), true
 			continue
-		case !ok:
+		case r == nil:
 			return nil, false, true
 		}
+		matched++
 		if text := s.text("description"); text != r.text("description") {
 			if r.text("description") != "" && !overwrite {
 				return nil, false, true
@@ -81,5 +78,36 @@ func described(source, here []object, overwrite bool) (rules []object, change, d
 		}
 		rules = append(rules, r)
 	}
-	return rules, change, len(byID) > 0
+	return rules, change, matched < len(here)
+}
+
+// matcher finds a rule of the source among those that are here: by its id or, as old SDK data has no
+// ids, by its place among the rules that are switched on.
+func matcher(source, here []object) func(object) object {
+	byID, ids := map[string]object{}, map[string]bool{}
+	for _, s := range source {
+		ids[s.text("_id")] = true
+	}
+	var nameless []object // here, with an id that the source does not know
+	for _, r := range here {
+		id := r.text("_id")
+		byID[id] = r
+		if !ids[id] {
+			nameless = append(nameless, r)
+		}
+	}
+	places := map[string]int{}
+	for _, s := range source {
+		if id := s.text("_id"); byID[id] == nil && !s.truth("disabled") {
+			places[id] = len(places)
+		}
+	}
+	return func(s object) object {
+		id := s.text("_id")
+		place, ok := places[id]
+		if ok && len(places) == len(nameless) {
+			return nameless[place]
+		}
+		return byID[id]
+	}
 }

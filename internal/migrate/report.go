@@ -79,7 +79,12 @@ func (r *Report) same(k kind) { r.tallies[k].same++ }
 
 func (r *Report) differs(k kind, name string, what []string) {
 	r.tallies[k].differ++
-	r.line("differs", k, name, strings.Join(what, ", ")+" (--overwrite takes the source's)")
+	const remedy = " (--overwrite takes the source's)"
+	if len(what) == 0 {
+		r.line("differs", k, name+remedy, "")
+		return
+	}
+	r.line("differs", k, name, strings.Join(what, ", ")+remedy)
 }
 
 func (r *Report) failed(k kind, name string, err error) {

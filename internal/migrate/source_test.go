@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -193,6 +195,47 @@ func TestWhatMusterDoesNotTakeIsInNobodysWay(t *testing.T) {
 	f.mu.Unlock()
 	if report, said = carry(t, options(t, f.url, to.url, nil)); !report.Complete() {
 		t.Errorf("when the source is repaired it says\n%s", said)
+	}
+}
+
+// Old definitions have rules without ids, which muster gives them.
+func TestRulesWithoutIdsAreDescribedInTheirOrder(t *testing.T) {
+	from, to := newServer(t, sourceToken), newServer(t, musterToken)
+	shop(from)
+	f := newFront(t, from.url)
+	f.after = func(res *http.Response) error {
+		if res.Request.URL.Path != "/sdk/latest-all" {
+			return nil
+		}
+		return rewrite(res, func(text []byte) []byte {
+			return regexp.MustCompile(`"id":"[^"]*"`).ReplaceAll(text, []byte(`"id":""`))
+		})
+	}
+	for run := range 2 {
+		report, said := carry(t, options(t, f.url, to.url, nil))
+		if !report.Complete() || run == 1 && objects(said) != "" {
+			t.Errorf("run %d says\n%s", run, said)
+		}
+	}
+	var staff, plain struct {
+		Rules        []struct{ Description string }
+		Environments struct {
+			Production struct {
+				Rules []struct{ Description string }
+			}
+		}
+	}
+	to.call("GET", "/segments/shop/production/staff", "", &staff)
+	to.call("GET", "/flags/shop/plain", "", &plain)
+	if got := staff.Rules[0].Description; got != "by address" {
+		t.Errorf("the rule of the segment is described as %q", got)
+	}
+	var got []string
+	for _, r := range plain.Environments.Production.Rules {
+		got = append(got, r.Description)
+	}
+	if want := []string{"the staff", "switched off", ""}; !slices.Equal(got, want) {
+		t.Errorf("the rules of the flag are described as %q, want %q", got, want)
 	}
 }
 
