@@ -60,11 +60,7 @@ func (m *migration) targeting(ctx context.Context, project string, env object, l
 	if err := p.putAll(ctx); err != nil {
 		return err
 	}
-	m.described, m.unarchived = 0, 0
-	defer func() {
-		m.madeMany(flagConfigurations, m.unarchived, project+"/"+key)
-		m.madeMany(ruleDescriptions, m.described, project+"/"+key)
-	}()
+	defer m.tell(project + "/" + key)
 	for _, segmentKey := range slices.Sorted(maps.Keys(rules)) {
 		if lostSegments[segmentKey] {
 			continue
@@ -177,20 +173,18 @@ func (p *putting) put(ctx context.Context, batch []definition) error {
 		half := len(batch) / 2
 		return errors.Join(p.put(ctx, batch[:half]), p.put(ctx, batch[half:]))
 	}
-	made := map[kind]int{}
 	for _, d := range batch {
 		name := p.project + "/" + p.env + "/" + d.key
 		switch {
 		case err != nil:
 			p.failed(d.kind, name, err)
 		case d.made:
-			made[d.kind]++
+			p.count(d.kind)
 		default:
 			p.changed(d.kind, name, nil)
 		}
 	}
-	p.madeMany(segmentDefinitions, made[segmentDefinitions], p.project+"/"+p.env)
-	p.madeMany(flagConfigurations, made[flagConfigurations], p.project+"/"+p.env)
+	p.tell(p.project + "/" + p.env)
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (m *migration) describe(ctx context.Context, d description) error {
 		return nil
 	}
 	if m.DryRun && d.fresh {
-		m.described++
+		m.count(ruleDescriptions)
 		return nil
 	}
 	var there object
@@ -50,7 +50,7 @@ func (m *migration) describe(ctx context.Context, d description) error {
 			return m.lost(ruleDescriptions, d.name, err)
 		}
 	}
-	m.described++
+	m.count(ruleDescriptions)
 	return nil
 }
 

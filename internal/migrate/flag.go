@@ -144,6 +144,6 @@ func (m *migration) archived(ctx context.Context, project, env, key string, conf
 			return m.lost(flagConfigurations, name, err)
 		}
 	}
-	m.unarchived++
+	m.count(flagConfigurations)
 	return nil
 }

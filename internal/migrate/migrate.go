@@ -51,8 +51,6 @@ type migration struct {
 	seen           map[string]bool // environments of the source that were asked for and found
 	fresh          map[string]bool // objects that this run made, or would make
 	archivedFlags  map[string]bool // SDKs of muster don't see them
-	described      int             // objects of one environment whose rules this run described
-	unarchived     int             // archived flags of one environment that this run configured
 	maintained     int             // flags that have a maintainer
 	memberless     []string        // segments whose members were not carried over
 	grown          []string        // segments that are big ones in muster by now

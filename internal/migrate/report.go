@@ -45,6 +45,7 @@ type Report struct {
 	out     io.Writer
 	dry     bool
 	tallies [kinds]tally
+	counted [kinds]int // not told yet
 	notes   []string
 }
 
@@ -60,14 +61,20 @@ func (r *Report) made(k kind, name string) {
 	r.line(r.done("make", "made"), k, name, "")
 }
 
-// madeMany tells what is new in an environment, of kinds with too many objects to name them.
-func (r *Report) madeMany(k kind, n int, where string) {
-	if n == 0 {
-		return
+// count notes a new object of a kind with too many objects to name them; tell says how many there were.
+func (r *Report) count(k kind) { r.counted[k]++ }
+
+// tell says what was counted in an environment.
+func (r *Report) tell(where string) {
+	for k, n := range r.counted {
+		if n == 0 {
+			continue
+		}
+		r.tallies[k].made += n
+		// Nobody misses what he does not read, see line.
+		_, _ = fmt.Fprintf(r.out, "%-8s %s in %s: %d\n", r.done("make", "made"), names[k][1], printable(where), n)
 	}
-	r.tallies[k].made += n
-	// Nobody misses what he does not read, see line.
-	_, _ = fmt.Fprintf(r.out, "%-8s %s in %s: %d\n", r.done("make", "made"), names[k][1], printable(where), n)
+	r.counted = [kinds]int{}
 }
 
 func (r *Report) changed(k kind, name string, what []string) {
