@@ -55,6 +55,10 @@ var detailVerbs = map[policy.Action]string{
 	policy.UpdateContextKind:    "updated a context kind of",
 	policy.CreateContextKind:    "added a context kind to",
 
+	policy.UpdateURL:        "updated the URL of",
+	policy.UpdateSecret:     "updated the secret of",
+	policy.UpdateStatements: "updated the statements of",
+
 	policy.UpdatePolicy:                 "updated the policy of",
 	policy.UpdateBasePermissions:        "updated the base permissions of",
 	policy.UpdateRole:                   "updated the role of",
@@ -220,25 +224,10 @@ func mentions(e catalog.AuditEntry, text string) bool {
 
 // selects reports whether the entry is about what the query's specifier and statements name.
 func (q *AuditQuery) selects(e catalog.AuditEntry) bool {
-	if q.Spec != "" && !concerns(e, []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}) {
+	if q.Spec != "" && !e.Passes([]policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{q.Spec}}}) {
 		return false
 	}
-	return len(q.Statements) == 0 || concerns(e, q.Statements)
-}
-
-// concerns reports whether one of the accesses passes the statements, or the object of an entry
-// without any, such as what muster itself did.
-func concerns(e catalog.AuditEntry, statements []policy.Statement) bool {
-	for _, access := range e.Accesses {
-		if access.Passes(statements) {
-			return true
-		}
-	}
-	if len(e.Accesses) > 0 {
-		return false
-	}
-	on, err := policy.ParseResource(e.Target)
-	return err == nil && policy.Filter(statements, on)
+	return len(q.Statements) == 0 || e.Passes(q.Statements)
 }
 
 // AuditActors returns the token and the account member behind an entry, as far as they still exist.

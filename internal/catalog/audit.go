@@ -40,6 +40,25 @@ func (a Access) tagged() []string {
 	return a.Tagged
 }
 
+// AuditPosition is a place in the order in which audit entries became durable, which is not quite that
+// of their times. It counts from 1; 0 lies before all.
+type AuditPosition uint64
+
+// Passes reports whether statements that select things select the entry: one of its accesses, or else
+// the object of an entry without any, such as what muster itself did.
+func (e *AuditEntry) Passes(statements []policy.Statement) bool {
+	for _, access := range e.Accesses {
+		if access.Passes(statements) {
+			return true
+		}
+	}
+	if len(e.Accesses) > 0 {
+		return false
+	}
+	on, err := policy.ParseResource(e.Target)
+	return err == nil && policy.Filter(statements, on)
+}
+
 // Passes reports whether statements that select things select the access.
 func (a Access) Passes(statements []policy.Statement) bool {
 	return slices.ContainsFunc(a.tagged(), func(spec string) bool {

@@ -21,6 +21,7 @@ func TestCloneSharesNothing(t *testing.T) {
 		{"a flag", &Flag{}, func(v any) any { return v.(*Flag).Clone() }},
 		{"a token", &Token{}, func(v any) any { return v.(*Token).Clone() }},
 		{"a role", &Role{}, func(v any) any { return v.(*Role).Clone() }},
+		{"a webhook", &Webhook{}, func(v any) any { return v.(*Webhook).Clone() }},
 		{"an account member", &Member{}, func(v any) any { return v.(*Member).Clone() }},
 	}
 	for _, tt := range tests {

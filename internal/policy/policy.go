@@ -137,6 +137,12 @@ const (
 	UpdateRole       Action = "updateRole"
 	UpdateCustomRole Action = "updateCustomRole"
 
+	CreateWebhook    Action = "createWebhook"
+	DeleteWebhook    Action = "deleteWebhook"
+	UpdateURL        Action = "updateUrl"
+	UpdateSecret     Action = "updateSecret"
+	UpdateStatements Action = "updateStatements"
+
 	ResetAccessToken             Action = "resetAccessToken"
 	UpdateAccessTokenName        Action = "updateAccessTokenName"
 	UpdateAccessTokenDescription Action = "updateAccessTokenDescription"
@@ -146,6 +152,7 @@ const (
 	ViewRole        Action = "viewRole"
 	ViewMember      Action = "viewMember"
 	ViewAccessToken Action = "viewAccessToken"
+	ViewWebhook     Action = "viewWebhook"
 )
 
 // Part is one level of a concrete resource, such as the environment in

@@ -57,6 +57,7 @@ type Store interface {
 	Catalog
 	Ledger
 	Audit
+	Webhooks
 	Documents
 	Health
 }
@@ -104,6 +105,7 @@ type Written struct {
 	// Members are the segments whose members changed.
 	Members []SegmentName
 	Objects []Object
+	Audited int // entries that were added to the audit log
 }
 
 // SegmentName is a segment's place.
@@ -117,8 +119,8 @@ type Object struct {
 	Kind    ObjectKind
 	Project catalog.ProjectKey // of a project or a flag, and of an environment that exists
 	Env     segment.EnvID      // of an environment or a segment
-	Key     string
-	Version int // 0 for a project, and for what was deleted
+	Key     string             // of a webhook its id
+	Version int                // 0 for a project and a webhook, and for what was deleted
 	Deleted bool
 }
 
@@ -131,6 +133,7 @@ const (
 	EnvironmentObject ObjectKind = "environment"
 	FlagObject        ObjectKind = "flag"
 	SegmentObject     ObjectKind = "segment"
+	WebhookObject     ObjectKind = "webhook"
 )
 
 // Tx is what a write sees and stages. Reads see what the same write staged before. Values put are
@@ -158,6 +161,9 @@ type Tx interface {
 	DeleteMember(catalog.ID)
 	PutRole(*catalog.Role)
 	DeleteRole(catalog.ID)
+	PutWebhook(*catalog.Webhook)
+	// DeleteWebhook also deletes how far the webhook has come.
+	DeleteWebhook(catalog.ID)
 
 	// Apply changes the members that the engine keeps of a segment and returns the effect, counting each
 	// context once. The error wraps ErrUnbounded or ErrCorrupt.
@@ -204,6 +210,8 @@ type Tx interface {
 	Remember(env segment.EnvID, scope, idempotency string, runs []segment.RunID)
 	// Audit adds an audit entry.
 	Audit(catalog.AuditEntry)
+	// AuditHead returns the end of the audit log as others see it; the entries of this write will lie behind.
+	AuditHead() catalog.AuditPosition
 
 	// LastVersion returns the highest version that a flag or segment of this key ever had in the
 	// environment, also before a deletion; 0 if there was none. SDKs drop versions that don't grow.
@@ -516,6 +524,8 @@ type Catalog interface {
 	Roles() []*catalog.Role
 	Role(catalog.ID) (*catalog.Role, bool)
 	RoleByKey(catalog.RoleKey) (*catalog.Role, bool)
+	Webhooks() []*catalog.Webhook
+	Webhook(catalog.ID) (*catalog.Webhook, bool)
 	// Definitions returns every flag and segment of an environment as SDKs see it, and the
 	// revision at which that is the truth.
 	Definitions(segment.EnvID) ([]segment.Definition, segment.Revision, error)
@@ -545,4 +555,25 @@ type Ledger interface {
 type Audit interface {
 	// AuditEntries yields entries made before the given time (zero: now), newest first.
 	AuditEntries(ctx context.Context, before time.Time) iter.Seq2[catalog.AuditEntry, error]
+	// AuditAfter yields the entries after a position in the order in which they became durable, up to
+	// the head. Who goes on from the position of the last one that he got misses none, ever. Entries
+	// that were made before muster kept this order have no position.
+	AuditAfter(ctx context.Context, after catalog.AuditPosition) iter.Seq2[Audited, error]
+	// AuditHead returns the position of the newest entry before which none is missing.
+	AuditHead() catalog.AuditPosition
+}
+
+// Audited is an audit entry at its position.
+type Audited struct {
+	Position catalog.AuditPosition
+	Entry    catalog.AuditEntry
+}
+
+// Webhooks keeps how far webhooks have come.
+type Webhooks interface {
+	// WebhookProgress returns what was kept of a webhook last; nothing if it never was.
+	WebhookProgress(context.Context, catalog.ID) (catalog.WebhookProgress, error)
+	// KeepWebhookProgress makes the progress of webhooks durable in one step, of those that still
+	// exist. Writes of one environment don't wait for it.
+	KeepWebhookProgress(context.Context, map[catalog.ID]catalog.WebhookProgress) error
 }

@@ -155,19 +155,19 @@ type Engine struct {
 	environments atomic.Pointer[map[segment.EnvID]*environment] // replaced under wide, or before serving
 	dropped      sync.Map                                       // segment.EnvID of environments whose rows are not gone yet
 
-	closed        atomic.Bool
-	omitted       int                   // things that could not be read at the start
-	low           atomic.Bool           // the disk reserve was touched when somebody asked last
-	failure       atomic.Pointer[error] // set once
-	ledger        ledger
-	names         names
-	points        points
-	sessions      sessions
-	loading       *roster.Memory
-	publications  publications
-	unsynced      unsynced
-	watchers      watchers
-	auditSequence atomic.Uint64
+	closed       atomic.Bool
+	omitted      int                   // things that could not be read at the start
+	low          atomic.Bool           // the disk reserve was touched when somebody asked last
+	failure      atomic.Pointer[error] // set once
+	ledger       ledger
+	names        names
+	points       points
+	sessions     sessions
+	loading      *roster.Memory
+	publications publications
+	unsynced     unsynced
+	watchers     watchers
+	auditOrder   auditOrder
 
 	pendingChanges atomic.Int64 // in tables of all environments
 	pacer          pacer

@@ -21,6 +21,7 @@ type objects struct {
 	tokens       *list[catalog.ID, catalog.Token]
 	members      *list[catalog.ID, catalog.Member]
 	roles        *list[catalog.ID, catalog.Role]
+	webhooks     *list[catalog.ID, catalog.Webhook]
 
 	byID        map[segment.EnvID]*catalog.Environment
 	bySDKKey    map[string]segment.EnvID
@@ -67,6 +68,7 @@ func newObjects() *objects {
 		tokens:       newList[catalog.ID](compareTokens),
 		members:      newList[catalog.ID](compareMembers),
 		roles:        newList[catalog.ID](compareRoles),
+		webhooks:     newList[catalog.ID](compareWebhooks),
 		byID:         make(map[segment.EnvID]*catalog.Environment),
 		bySDKKey:     make(map[string]segment.EnvID),
 		byMobileKey:  make(map[string]segment.EnvID),
@@ -89,6 +91,10 @@ func compareTokens(a, b *catalog.Token) int {
 }
 
 func compareMembers(a, b *catalog.Member) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
+}
+
+func compareWebhooks(a, b *catalog.Webhook) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
 }
 
@@ -187,6 +193,9 @@ func (o *objects) apply(s *overlay) {
 	}
 	for id, v := range s.roles {
 		o.roles.set(id, v)
+	}
+	for id, v := range s.webhooks {
+		o.webhooks.set(id, v)
 	}
 	for id, n := range s.versions {
 		o.setVersion(id, n)

@@ -24,7 +24,6 @@ func Open(ctx context.Context, log store.Log, files store.Files, o Options) (*En
 	e.publications.work = make(chan struct{}, 1)
 	e.names.n = make(map[store.FileID]int)
 	e.loading = roster.NewMemory(e.o.LoadBytes)
-	e.auditSequence.Store(uint64(e.o.Now().UnixNano()))
 	if err := e.load(ctx); err != nil {
 		e.stop()
 		return nil, fmt.Errorf("open store: %w", err)
@@ -46,6 +45,9 @@ func (e *Engine) load(ctx context.Context) error {
 		return err
 	}
 	if err := e.loadObjects(ctx); err != nil {
+		return err
+	}
+	if err := e.loadAuditOrder(ctx); err != nil {
 		return err
 	}
 	if err := e.loadLedger(ctx); err != nil {
@@ -116,6 +118,7 @@ func (e *Engine) loadObjects(ctx context.Context) error {
 		loadTable(ctx, e.log, tableToken, func(_ []byte, v *catalog.Token) error { stage(&over.tokens, v.ID, v); return nil }),
 		loadTable(ctx, e.log, tableMember, func(_ []byte, v *catalog.Member) error { stage(&over.members, v.ID, v); return nil }),
 		loadTable(ctx, e.log, tableRole, func(_ []byte, v *catalog.Role) error { stage(&over.roles, v.ID, v); return nil }),
+		loadTable(ctx, e.log, tableWebhook, func(_ []byte, v *catalog.Webhook) error { stage(&over.webhooks, v.ID, v); return nil }),
 		e.loadLast(ctx, over),
 	)
 	if err != nil {

@@ -20,6 +20,7 @@ type overlay struct {
 	tokens       map[catalog.ID]*catalog.Token
 	members      map[catalog.ID]*catalog.Member
 	roles        map[catalog.ID]*catalog.Role
+	webhooks     map[catalog.ID]*catalog.Webhook
 	versions     map[versionID]int
 	generations  map[segmentID]segment.Generation
 	memberships  map[refID]*membership // of refs that begin or are exchanged, nil for those that end
@@ -49,6 +50,7 @@ func (o *overlay) absorb(s *overlay) {
 	layOver(&o.tokens, s.tokens)
 	layOver(&o.members, s.members)
 	layOver(&o.roles, s.roles)
+	layOver(&o.webhooks, s.webhooks)
 	layOver(&o.versions, s.versions)
 	layOver(&o.generations, s.generations)
 	layOver(&o.memberships, s.memberships)
@@ -120,6 +122,7 @@ func inSources(o *overlay) map[sourceID]segment.Key                    { return 
 func inTokens(o *overlay) map[catalog.ID]*catalog.Token                { return o.tokens }
 func inMembers(o *overlay) map[catalog.ID]*catalog.Member              { return o.members }
 func inRoles(o *overlay) map[catalog.ID]*catalog.Role                  { return o.roles }
+func inWebhooks(o *overlay) map[catalog.ID]*catalog.Webhook            { return o.webhooks }
 func inVersions(o *overlay) map[versionID]int                          { return o.versions }
 func inGenerations(o *overlay) map[segmentID]segment.Generation        { return o.generations }
 func inMemberships(o *overlay) map[refID]*membership                   { return o.memberships }
@@ -348,6 +351,25 @@ func (r *reading) RoleByKey(key catalog.RoleKey) (*catalog.Role, bool) {
 		return nil, false
 	}
 	return sorted[i], true
+}
+
+func (r *reading) Webhooks() []*catalog.Webhook {
+	r.objects.mu.RLock()
+	base := r.objects.webhooks.all()
+	r.objects.mu.RUnlock()
+	return merged(base, stagedAll(r, inWebhooks),
+		func(v *catalog.Webhook) catalog.ID { return v.ID },
+		func(catalog.ID, *catalog.Webhook) bool { return true }, compareWebhooks)
+}
+
+func (r *reading) Webhook(id catalog.ID) (*catalog.Webhook, bool) {
+	v, ok := lookUp(r, inWebhooks, id)
+	if !ok {
+		r.objects.mu.RLock()
+		v = r.objects.webhooks.get(id)
+		r.objects.mu.RUnlock()
+	}
+	return v, v != nil
 }
 
 // Definitions returns the definitions of what the reading sees, segments first, and the revision

@@ -45,6 +45,9 @@ const (
 	tableEpoch    // the history that an environment's log belongs to
 	tableFollower // how far a follower of a log has come
 	tableGraves   // who was removed from a ref
+	tableWebhook
+	tableWebhookProgress
+	tableAuditOrder // audit entries in the order in which they became durable
 
 	lastTable = iota // a new table comes before this line
 )
@@ -171,6 +174,7 @@ func (o *overlay) rows() (rows []store.Row, err error) {
 			rows, err = appendObjects(rows, tableRole, o.roles, func(k catalog.ID) []byte { return key(string(k)) })
 			return err
 		},
+		func() error { rows, err = appendObjects(rows, tableWebhook, o.webhooks, webhookKey); return err },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -31,6 +31,7 @@ type step struct {
 	named      []store.FileID // that rows of the step name
 	unnamed    []store.FileID // that rows named which the step deletes
 	unsynced   []unsyncedRow  // of ledger and audit
+	audited    []auditedEntry
 	changes    int
 	journaled  []record
 	points     []*point
@@ -118,6 +119,7 @@ type prepared struct {
 	named     []store.FileID
 	unnamed   []store.FileID
 	unsynced  []unsyncedRow
+	audited   []auditedEntry
 	tallies   []tallyChange
 	recorded  map[string]recordedRun
 	journaled []record
@@ -188,7 +190,7 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 	if err := t.ledgerRows(p, revisions, started); err != nil {
 		return nil, err
 	}
-	return p, t.auditRows(p)
+	return p, t.prepareAudit(p)
 }
 
 // rows returns the rows that go with a delta: its keys, or the name of its file.
@@ -313,6 +315,7 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.named = append(s.named, p.named...)
 	s.unnamed = append(s.unnamed, p.unnamed...)
 	s.unsynced = append(s.unsynced, p.unsynced...)
+	s.audited = append(s.audited, p.audited...)
 	s.tallies = append(s.tallies, p.tallies...)
 	layOver(&s.recorded, p.recorded)
 	layOver(&s.epochs, p.epochs)
@@ -351,7 +354,7 @@ func (s *step) commit() error {
 		return err
 	}
 	s.rows = append(s.rows, s.e.ledger.tallyRows(s.tallies)...)
-	if len(s.records) == 0 && len(s.rows) == 0 {
+	if len(s.records) == 0 && len(s.rows) == 0 && len(s.audited) == 0 {
 		return nil
 	}
 	for _, f := range s.files {
@@ -359,15 +362,18 @@ func (s *step) commit() error {
 			return errors.New("staged changes were discarded while they were committed")
 		}
 	}
+	auditPlaced := s.placeAudit()
 	s.e.unsynced.add(s.unsynced)
 	if err := s.e.log.Write(s.e.writing, s.records, s.rows); err != nil {
 		if errors.Is(err, store.ErrHead) {
 			s.release()
+			auditPlaced()
 			return fmt.Errorf("commit: %w", err)
 		}
 		return s.e.fail(fmt.Errorf("commit: %w", err))
 	}
 	s.e.unsynced.remove(s.unsynced)
+	auditPlaced()
 	s.e.retain(s.named...)
 	s.install()
 	s.tell()

@@ -142,7 +142,7 @@ func (v *verifier) rows() error {
 func checkRow(row store.Row) error {
 	var err error
 	switch row.Table {
-	case tableProject, tableEnvironment, tableFlag, tableSegment, tableToken, tableMember, tableRole, tableRun, tableAudit,
+	case tableProject, tableEnvironment, tableFlag, tableSegment, tableToken, tableMember, tableRole, tableWebhook, tableWebhookProgress, tableRun, tableAudit,
 		tablePoint, tablePublication, tableSession, tableDocument:
 		var v struct{}
 		err = decodeJSON(row, &v)
@@ -168,6 +168,10 @@ func checkRow(row store.Row) error {
 		_, err = decodeTally(row.Value)
 	case tableGraves:
 		_, err = decodeGraves(row.Value)
+	case tableAuditOrder:
+		if len(row.Key) != 8 || len(row.Value) != len(auditKey(time.Time{}, 0)) {
+			err = fmt.Errorf("it is not the place of an audit entry: %w", store.ErrCorrupt)
+		}
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func (s *step) tell() {
 	if s.e.watchers.n.Load() == 0 {
 		return
 	}
-	what := &store.Written{At: s.at, Heads: s.heads}
+	what := &store.Written{At: s.at, Heads: s.heads, Audited: len(s.audited)}
 	for _, r := range s.recorded {
 		what.Runs = append(what.Runs, r.run)
 	}
@@ -77,6 +77,9 @@ func (s *step) tell() {
 			o.Version = v.Version
 		}
 		what.Objects = append(what.Objects, o)
+	}
+	for id, v := range s.over.webhooks {
+		what.Objects = append(what.Objects, store.Object{Kind: store.WebhookObject, Key: string(id), Deleted: v == nil})
 	}
 	s.e.watchers.tell(what)
 }

@@ -442,13 +442,16 @@ func membersChapter() []scriptStep {
 		inEnv("create b again", putSegmentStep(scriptEnv, "b", 3)),
 		apply("a", out|segment.Exclude, scriptMany/2, scriptMany), fold,
 		apply("b", segment.Exclude, 0, 3),
-		inAccount("put a token and a role", func(tx store.Tx, w *world) error {
+		inAccount("put a token, a role and a webhook", func(tx store.Tx, w *world) error {
 			x := newToken(w.next())
 			tx.PutToken(x)
 			w.tokens[x.ID] = x
 			role := newRole(w.next())
 			tx.PutRole(role)
 			w.roles[role.ID] = role
+			hook := newWebhook(w.next())
+			tx.PutWebhook(hook)
+			w.hooks[hook.ID] = hook
 			return nil
 		}),
 		inAccount("delete the second environment", func(tx store.Tx, w *world) error {

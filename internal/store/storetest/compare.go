@@ -57,6 +57,12 @@ func compareCatalog(f failer, s store.Catalog, w *world) {
 	diff(f, "tokens", sorted(w.tokens, func(x *catalog.Token) catalog.ID { return x.ID }), s.Tokens())
 	diff(f, "members", sorted(w.people, func(x *catalog.Member) catalog.ID { return x.ID }), s.Members())
 	diff(f, "roles", sorted(w.roles, func(x *catalog.Role) catalog.ID { return x.ID }), s.Roles())
+	diff(f, "webhooks", sorted(w.hooks, func(x *catalog.Webhook) catalog.ID { return x.ID }), s.Webhooks())
+	for _, x := range w.hooks {
+		if got, ok := s.Webhook(x.ID); !ok || got.URL != x.URL {
+			f.Fatalf("webhook %s is not found by its id: %v", x.ID, got)
+		}
+	}
 	for _, x := range w.roles {
 		if got, ok := s.RoleByKey(x.Key); !ok || got.ID != x.ID {
 			f.Fatalf("role %s is not found by its key: %v", x.Key, got)
@@ -362,6 +368,29 @@ func compareAudit(f failer, t testing.TB, s store.Audit, w *world) {
 		}
 	}
 	diff(f, "audit", want, got)
+	compareAuditOrder(f, t, s, w)
+}
+
+// compareAuditOrder demands that the newest entries are read in the order in which they were written.
+func compareAuditOrder(f failer, t testing.TB, s store.Audit, w *world) {
+	f.Helper()
+	head := s.AuditHead()
+	after := head - min(head, 20)
+	var got []catalog.AuditEntry
+	for a, err := range s.AuditAfter(t.Context(), after) {
+		if err != nil {
+			f.Fatalf("audit after %d: %v", after, err)
+		}
+		if a.Position <= after || a.Position > head {
+			f.Fatalf("position %d comes after %d, the head is %d", a.Position, after, head)
+		}
+		after = a.Position
+		got = append(got, a.Entry)
+	}
+	diff(f, "order of the audit log", w.audit[len(w.audit)-min(len(w.audit), len(got)):], got)
+	if n := min(20, len(w.audit)); len(got) < n {
+		f.Fatalf("%d entries have positions, want %d", len(got), n)
+	}
 }
 
 // follower is a reader of one environment's log, who knows only what entries say.

@@ -155,6 +155,7 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		tx.PutToken(newToken(53))
 		tx.PutMember(newMember(54))
 		tx.PutRole(newRole(57))
+		tx.PutWebhook(newWebhook(58))
 		tx.Record(newRun(55, envOne, "a"))
 		tx.Audit(newAuditEntry(56))
 		return refused
@@ -170,7 +171,7 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		t.Errorf("update returned %v, want the function's error", err)
 	}
 	staged.Discard()
-	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Roles())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
+	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Roles())+len(s.Webhooks())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
 		t.Error("the catalog changed")
 	}
 	if now := headOf(t, s, envOne); now != head {
@@ -286,6 +287,7 @@ func testScope(t *testing.T, s store.Store) {
 		"a token in an environment":      {testScopeEnv, func(tx store.Tx) { tx.PutToken(newToken(84)) }},
 		"a token in a project":           {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutToken(newToken(84)) }},
 		"a role in a project":            {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutRole(newRole(84)) }},
+		"a webhook in a project":         {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutWebhook(newWebhook(84)) }},
 		"another project's flag":         {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutFlag(newFlag(85, "q", "f")) }},
 	} {
 		_, err := s.Update(t.Context(), tt.scope, func(tx store.Tx) error {
@@ -298,7 +300,7 @@ func testScope(t *testing.T, s store.Store) {
 		}
 	}
 	staged.Discard()
-	if len(s.Tokens())+len(s.Roles())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
+	if len(s.Tokens())+len(s.Roles())+len(s.Webhooks())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
 		t.Error("a part of a refused write was kept")
 	}
 }

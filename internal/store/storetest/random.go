@@ -111,6 +111,9 @@ func (r *random) reset(rt *rapid.T) {
 		for _, x := range tx.Roles() {
 			tx.DeleteRole(x.ID)
 		}
+		for _, x := range tx.Webhooks() {
+			tx.DeleteWebhook(x.ID)
+		}
 		return nil
 	})
 	if err != nil {
@@ -454,7 +457,7 @@ func putFlag(tx store.Tx, w *world, f *catalog.Flag, on bool) error {
 func (r *random) updateAccount(rt *rapid.T) {
 	project := rapid.SampledFrom(projectKeys).Draw(rt, "project")
 	key := rapid.SampledFrom(envKeys).Draw(rt, "environment")
-	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "reset token", "member", "role", "delete people"}).Draw(rt, "change")
+	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "reset token", "member", "role", "webhook", "delete people"}).Draw(rt, "change")
 	r.update(rt, store.Account, []step{func(tx store.Tx, w *world) error {
 		switch change {
 		case "environment":
@@ -488,6 +491,10 @@ func (r *random) updateAccount(rt *rapid.T) {
 			x := newRole(w.next())
 			tx.PutRole(x)
 			w.roles[x.ID] = x
+		case "webhook":
+			x := newWebhook(w.next())
+			tx.PutWebhook(x)
+			w.hooks[x.ID] = x
 		case "delete people":
 			for id := range w.people {
 				tx.DeleteMember(id)
@@ -495,8 +502,12 @@ func (r *random) updateAccount(rt *rapid.T) {
 			for id := range w.roles {
 				tx.DeleteRole(id)
 			}
+			for id := range w.hooks {
+				tx.DeleteWebhook(id)
+			}
 			clear(w.people)
 			clear(w.roles)
+			clear(w.hooks)
 		}
 		return nil
 	}}, nil)

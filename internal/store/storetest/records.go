@@ -14,6 +14,8 @@ var recordChecks = []check[store.Store]{
 	{"Runs are found by segment, state, tool and time, newest first", testRuns},
 	{"A run knows when and at which revision it became visible", started(testRunFilled)},
 	{"Audit entries come newest first, from any time", testAudit},
+	{"Who follows the audit log misses nothing, whatever is written at once", testAuditOrder},
+	{"The progress of webhooks survives, and goes with them", testWebhookProgress},
 	{"Definitions are logged when SDKs can see a difference", started(testDefinitions)},
 	{"A change of settings is logged in its environment", started(testSettings)},
 	{"An expiring SDK key still finds its environment", testExpiringKey},

@@ -24,6 +24,7 @@ type world struct {
 	tokens   map[catalog.ID]*catalog.Token
 	people   map[catalog.ID]*catalog.Member
 	roles    map[catalog.ID]*catalog.Role
+	hooks    map[catalog.ID]*catalog.Webhook
 	audit    []catalog.AuditEntry // oldest first
 	serial   int                  // source of all ids, names and times
 }
@@ -60,6 +61,7 @@ func newWorld() *world {
 		tokens:   map[catalog.ID]*catalog.Token{},
 		people:   map[catalog.ID]*catalog.Member{},
 		roles:    map[catalog.ID]*catalog.Role{},
+		hooks:    map[catalog.ID]*catalog.Webhook{},
 	}
 }
 
@@ -82,6 +84,7 @@ func newEnvWorld(e *catalog.Environment) *envWorld {
 func (w *world) clone() *world {
 	c := *w
 	c.projects, c.tokens, c.people, c.roles = maps.Clone(w.projects), maps.Clone(w.tokens), maps.Clone(w.people), maps.Clone(w.roles)
+	c.hooks = maps.Clone(w.hooks)
 	c.audit = slices.Clip(w.audit)
 	c.flags = maps.Clone(w.flags)
 	for p, flags := range c.flags {
@@ -203,6 +206,10 @@ func newRole(n int) *catalog.Role {
 		ID: catalog.ID(idOf(n)), Key: catalog.RoleKey(fmt.Sprintf("role-%06d", n)), Name: fmt.Sprint("Role ", n), Base: policy.NoAccess, CreatedAt: at(n),
 		Policy: []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{"proj/*"}}},
 	}
+}
+
+func newWebhook(n int) *catalog.Webhook {
+	return &catalog.Webhook{ID: catalog.ID(idOf(n)), URL: fmt.Sprint("https://example.com/", n), On: true, Secret: "s", CreatedAt: at(n)}
 }
 
 func (w *world) putSegment(s *catalog.Segment) {
