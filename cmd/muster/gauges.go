@@ -6,6 +6,7 @@ import (
 	"muster/internal/delivery"
 	"muster/internal/sdk"
 	"muster/internal/store"
+	"muster/internal/webhook"
 )
 
 // gauges reads the figures of the rooms at each scrape. An environment is named by its client-side
@@ -14,20 +15,23 @@ type gauges struct {
 	store    store.Store
 	delivery *delivery.Delivery
 	sdk      *sdk.Handler
+	webhooks *webhook.Sender
 
 	free, size, reserve                                                   *prometheus.Desc
 	damaged                                                               *prometheus.Desc
 	head, members, segments                                               *prometheus.Desc
 	connections, evaluations, events, updates, slow, unservable, received *prometheus.Desc
+	told, untold, failed, lagEntries, lagSeconds                          *prometheus.Desc
 }
 
-func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
+func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler, w *webhook.Sender) *gauges {
 	environment := []string{"environment_id", "project", "environment"}
+	hook := []string{"webhook_id"} // of which there are [catalog.MaxWebhooks] at most
 	desc := func(name, help string, labels []string) *prometheus.Desc {
 		return prometheus.NewDesc("muster_"+name, help, labels, nil)
 	}
 	return &gauges{
-		store: s, delivery: d, sdk: h,
+		store: s, delivery: d, sdk: h, webhooks: w,
 		free:        desc("disk_free_bytes", "What is left of the disk that the store lies on.", nil),
 		size:        desc("disk_size_bytes", "Size of the disk that the store lies on.", nil),
 		reserve:     desc("disk_reserve_bytes", "What is kept free of the disk; below it pushes are answered 429.", nil),
@@ -42,6 +46,11 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler) *gauges {
 		slow:        desc("stream_slow_total", "Streams ended because their reader was too slow.", nil),
 		received:    desc("event_requests_total", "Requests with SDK events received.", nil),
 		unservable:  desc("definitions_withheld_total", "Definitions withheld from SDKs because the SDK data model can't express them.", nil),
+		told:        desc("webhook_delivered_total", "Audit entries that the webhook took.", hook),
+		untold:      desc("webhook_given_up_total", "Audit entries that the webhook did not take until muster gave up.", hook),
+		failed:      desc("webhook_failed_attempts_total", "Attempts to deliver an audit entry to the webhook that failed.", hook),
+		lagEntries:  desc("webhook_lag_entries", "Entries of the audit log that the webhook may still have to be told of.", hook),
+		lagSeconds:  desc("webhook_lag_seconds", "How long ago the entry was written that the webhook is being told of.", hook),
 	}
 }
 
@@ -57,8 +66,8 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	counter := func(d *prometheus.Desc, v uint64) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	for _, p := range g.store.Projects() {
 		for _, e := range g.store.Environments(p.Key) {
@@ -98,4 +107,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	counter(g.updates, stats.Updates)
 	counter(g.slow, stats.Slow)
 	counter(g.unservable, stats.Poison)
+	for _, w := range g.webhooks.Statuses() {
+		counter(g.told, w.Delivered, string(w.ID))
+		counter(g.untold, w.GivenUp, string(w.ID))
+		counter(g.failed, w.Failed, string(w.ID))
+		gauge(g.lagEntries, float64(w.LagEntries), string(w.ID))
+		gauge(g.lagSeconds, w.Lag.Seconds(), string(w.ID))
+	}
 }

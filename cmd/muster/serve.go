@@ -35,6 +35,7 @@ import (
 	"muster/internal/segment"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/webhook"
 )
 
 // serveCommand is every setting of `muster serve`. Each flag has a MUSTER_ variable of the same
@@ -59,6 +60,7 @@ type settings struct {
 	KeepPoints       int           `help:"How many points of a segment are kept to roll back to." default:"10"`
 	KeepPointsFor    time.Duration `help:"How long a point is kept." default:"720h"`
 	KeepLog          time.Duration `help:"How long entries of the log are kept: as far back timelines are complete." default:"168h"`
+	PublicWebhooks   bool          `name:"webhooks-public-only" help:"Refuse to call webhooks on this host or in a private network."`
 	Connectors       string        `help:"Folder with further connector manifests (*.json)." placeholder:"DIR"`
 	LogLevel         slog.Level    `help:"Least severe log lines to write: debug, info, warn or error." default:"info"`
 	LogFormat        string        `help:"Form of log lines: text or json." enum:"text,json" default:"text"`
@@ -159,6 +161,7 @@ type server struct {
 	past     *history.History
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
+	webhooks *webhook.Sender
 	stopUses func()
 	stopRESP func() // nil when there is no RESP endpoint
 }
@@ -245,12 +248,18 @@ func (s *server) open(ctx context.Context) error {
 	})
 	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
+	s.webhooks, err = webhook.New(ctx, s.engine, api.AuditRenderer(people), webhook.Options{
+		Log: s.log, UserAgent: "muster/" + version(), PublicOnly: s.settings.PublicWebhooks,
+	})
+	if err != nil {
+		return err
+	}
 	management := api.New(api.Rooms{
-		Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys,
+		Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks,
 	}, int64(s.settings.MaxImport), s.settings.limits(), time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery, s.sdk))
+		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.webhooks))
 	if s.seed != nil {
 		if err := s.seed.sow(ctx, management, first.AdminToken); err != nil {
 			return err
@@ -262,7 +271,7 @@ func (s *server) open(ctx context.Context) error {
 	s.keepUses(ctx, keys)
 	s.origin.open(rooms{
 		inbound: s.inbound, api: management, sdk: s.sdk, ofrep: ofrep.New(s.delivery, keys, s.log),
-		metrics: registry, status: newStatus(s.engine, s.delivery),
+		metrics: registry, status: newStatus(s.engine, s.delivery, s.webhooks),
 	})
 	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.respListen, "data_dir", s.folder, "took", time.Since(started).Round(time.Millisecond))
 	return nil
@@ -402,6 +411,7 @@ func (s *server) drain() error {
 		s.stopRESP()
 	}
 	s.delivery.Close()
+	s.webhooks.Close(ctx)
 	if err := s.closeStore(); err != nil {
 		return err
 	}
@@ -441,6 +451,11 @@ func (s *server) abandon() {
 	}
 	if s.delivery != nil {
 		s.delivery.Close()
+	}
+	if s.webhooks != nil {
+		at, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.webhooks.Close(at)
 	}
 	if err := s.closeStore(); err != nil {
 		s.log.Warn("close the store", "err", err)

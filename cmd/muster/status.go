@@ -10,6 +10,7 @@ import (
 	"muster/internal/delivery"
 	"muster/internal/segment"
 	"muster/internal/store"
+	"muster/internal/webhook"
 )
 
 // status answers GET /status in the shape of LaunchDarkly's Relay Proxy, which monitoring set-ups
@@ -17,11 +18,12 @@ import (
 type status struct {
 	store    store.Store
 	delivery *delivery.Delivery
+	webhooks *webhook.Sender
 	started  time.Time
 }
 
-func newStatus(s store.Store, d *delivery.Delivery) *status {
-	return &status{store: s, delivery: d, started: time.Now()}
+func newStatus(s store.Store, d *delivery.Delivery, w *webhook.Sender) *status {
+	return &status{store: s, delivery: d, webhooks: w, started: time.Now()}
 }
 
 type statusJSON struct {
@@ -30,6 +32,28 @@ type statusJSON struct {
 	Version       string                       `json:"version"`
 	ClientVersion string                       `json:"clientVersion"`
 	Disk          *diskStatus                  `json:"disk,omitempty"` // absent when it can't be asked
+	Webhooks      []webhookStatus              `json:"webhooks,omitempty"`
+}
+
+// webhookStatus is how a webhook is doing. A receiver that fails is no failure of muster's.
+type webhookStatus struct {
+	ID         catalog.ID `json:"id"`
+	State      string     `json:"state"` // "current", "behind", "failing" or "off"
+	LagEntries uint64     `json:"lagEntries"`
+	LagSeconds float64    `json:"lagSeconds"`
+}
+
+func webhookStatusOf(w webhook.Status) webhookStatus {
+	j := webhookStatus{ID: w.ID, State: "current", LagEntries: w.LagEntries, LagSeconds: w.Lag.Round(time.Millisecond).Seconds()}
+	switch {
+	case !w.On:
+		j.State = "off"
+	case w.Failing:
+		j.State = "failing"
+	case w.LagEntries > 0:
+		j.State = "behind"
+	}
+	return j
 }
 
 // diskStatus is in bytes. While less is free than is kept in reserve, pushes are answered 429.
@@ -99,6 +123,9 @@ func (s *status) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 			}
 			answer.Environments[p.Name+" "+e.Name] = env
 		}
+	}
+	for _, hook := range s.webhooks.Statuses() {
+		answer.Webhooks = append(answer.Webhooks, webhookStatusOf(hook))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -22,6 +22,7 @@ import (
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
+	"muster/internal/webhook"
 )
 
 const prefix = "/api/v2"
@@ -34,6 +35,7 @@ type Rooms struct {
 	Delivery *delivery.Delivery
 	Activity *activity.Activity
 	Access   *access.Access
+	Webhooks *webhook.Sender
 }
 
 type server struct {
@@ -43,6 +45,7 @@ type server struct {
 	delivery *delivery.Delivery
 	activity *activity.Activity
 	access   *access.Access
+	webhooks *webhook.Sender
 	now      func() time.Time
 	log      *slog.Logger
 	mux      *http.ServeMux
@@ -56,7 +59,7 @@ type server struct {
 func New(rooms Rooms, maxImport int64, limits []Limit, now func() time.Time, log *slog.Logger) http.Handler {
 	s := &server{
 		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity,
-		access: rooms.Access, maxImport: maxImport, limits: limits, now: now, log: log, mux: http.NewServeMux(),
+		access: rooms.Access, webhooks: rooms.Webhooks, maxImport: maxImport, limits: limits, now: now, log: log, mux: http.NewServeMux(),
 	}
 	for _, rt := range routes() {
 		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))

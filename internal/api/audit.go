@@ -87,7 +87,7 @@ const (
 	maxAuditLimit     = 20
 )
 
-func (s *server) auditOf(e catalog.AuditEntry) auditJSON {
+func auditOf(a *admin.Admin, e catalog.AuditEntry) auditJSON {
 	self := apiLink("/auditlog/" + string(e.ID))
 	j := auditJSON{
 		Links: links{"self": self, "canonical": self, "parent": apiLink("/auditlog"), "site": siteLink("/audit/" + string(e.ID))},
@@ -99,7 +99,7 @@ func (s *server) auditOf(e catalog.AuditEntry) auditJSON {
 		Target:  &targetOfJSON{Links: targetLinks(e.Target), Name: e.Name, Resources: []string{e.Target}},
 		Parent:  parentOf(e.Target),
 	}
-	token, member := s.admin.AuditActors(e)
+	token, member := a.AuditActors(e)
 	if e.Actor.Kind == "token" {
 		j.Token = &auditTokenJSON{Links: links{"self": apiLink("/tokens/" + e.Actor.ID)}, ID: e.Actor.ID, Name: e.Actor.Name}
 		if token != nil {
@@ -146,6 +146,8 @@ func targetLinks(resource string) links {
 		return links{"self": apiLink("/members/" + names["member"])}
 	case names["role"] != "":
 		return links{"self": apiLink("/roles/" + names["role"])}
+	case names["webhook"] != "":
+		return links{"self": apiLink("/webhooks/" + names["webhook"])}
 	case project == "":
 		return links{}
 	case names["segment"] != "":
@@ -230,7 +232,7 @@ func (s *server) answerAudit(w http.ResponseWriter, r *http.Request, who catalog
 	return writeJSON(w, http.StatusOK, struct {
 		Items []auditJSON `json:"items"`
 		Links links       `json:"_links"`
-	}{each(entries[:end], s.auditOf), l})
+	}{each(entries[:end], func(e catalog.AuditEntry) auditJSON { return auditOf(s.admin, e) }), l})
 }
 
 func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -254,12 +256,17 @@ func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Ca
 	if i < 0 {
 		return fault.NotFoundf("Unknown audit entry %s", id)
 	}
-	return writeJSON(w, http.StatusOK, s.detailedAudit(page.Entries[i]))
+	return writeJSON(w, http.StatusOK, detailedAudit(s.admin, page.Entries[i]))
+}
+
+// AuditRenderer returns a function that renders an audit entry as GET /auditlog/{id} does.
+func AuditRenderer(a *admin.Admin) func(catalog.AuditEntry) ([]byte, error) {
+	return func(e catalog.AuditEntry) ([]byte, error) { return encoded(detailedAudit(a, e)) }
 }
 
 // detailedAudit renders an entry with what it changed and how that was asked for.
-func (s *server) detailedAudit(e catalog.AuditEntry) auditJSON {
-	j := s.auditOf(e)
+func detailedAudit(a *admin.Admin, e catalog.AuditEntry) auditJSON {
+	j := auditOf(a, e)
 	j.PreviousVersion = auditedVersion(e.Kind, e.Before)
 	j.CurrentVersion = auditedVersion(e.Kind, e.After)
 	j.Delta, j.Merge = e.Delta, e.Merge
@@ -285,6 +292,8 @@ func auditedVersion(kind string, value []byte) any {
 		return represented(value, roleOf)
 	case "member":
 		return represented(value, memberOf)
+	case "webhook":
+		return represented(value, webhookOf)
 	case "token":
 		return represented(value, func(t *catalog.Token) tokenJSON { return tokenOf(t, nil) })
 	}

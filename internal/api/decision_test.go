@@ -211,6 +211,25 @@ var decisions = []decision{
 	},
 	{call: "DELETE /members/{memberId}", path: "/members/{member}", needs: []string{"viewMember member/{member}", "deleteMember member/{member}"}},
 
+	{call: "GET /webhooks", path: "/webhooks", anybody: true},
+	{
+		call: "POST /webhooks", path: "/webhooks", body: `{"url":"https://example.com/hook","tags":["t"]}`,
+		needs: []string{"createWebhook webhook/*;t"}, holds: []string{"view* proj/*"}, hidden: 403,
+	},
+	{call: "GET /webhooks/{webhookId}", path: "/webhooks/{webhook}", needs: []string{"viewWebhook webhook/{webhook}"}},
+	{
+		call: "PATCH /webhooks/{webhookId}", path: "/webhooks/{webhook}",
+		body: `{"name":"N","url":"https://example.com/other","secret":"s","statements":[{"effect":"allow","actions":["*"],"resources":["*"]}],"on":true,"tags":["new"]}`,
+		needs: []string{
+			"updateName webhook/{webhook}", "updateUrl webhook/{webhook}", "updateSecret webhook/{webhook}", "updateStatements webhook/{webhook}",
+			"updateOn webhook/{webhook}", "updateTags webhook/*;old", "updateTags webhook/*;new",
+		},
+		holds: []string{"view* *"},
+	},
+	{call: "DELETE /webhooks/{webhookId}", path: "/webhooks/{webhook}", needs: []string{"deleteWebhook webhook/{webhook}"}, denied: 404},
+	{call: "GET /webhooks/{webhookId}/deliveries", path: "/webhooks/{webhook}/deliveries", needs: []string{"viewWebhook webhook/{webhook}"}},
+	{call: "POST /webhooks/{webhookId}/test", path: "/webhooks/{webhook}/test", needs: []string{"viewWebhook webhook/{webhook}", "updateOn webhook/{webhook}"}},
+
 	{call: "GET /auditlog", path: "/auditlog", anybody: true},
 	{call: "POST /auditlog", path: "/auditlog", body: `[]`, anybody: true},
 	{call: "GET /auditlog/{entryId}", path: "/auditlog/{entry}", needs: []string{view}},
@@ -247,9 +266,12 @@ func furnished(t testing.TB) (*account, *strings.Replacer) {
 	token := a.must(t, 201, "", "POST", "/tokens", `{"name":"t","serviceToken":true,"customRoleIds":["r"]}`).str("_id")
 	member := a.must(t, 201, "", "POST", "/members", `[{"email":"bob@x.test","role":"reader"}]`).str("items.0._id")
 	a.must(t, 204, "", "DELETE", "/tokens/"+a.must(t, 201, "", "POST", "/tokens", `{"name":"gone","role":"reader"}`).str("_id"), "")
+	// A credential that is no administrator's makes the webhook, so that such ones may change it.
+	maker := a.holder(t, []string{"createWebhook webhook/*", "view* *"})
+	webhook := maker.must(t, 200, "", "POST", "/webhooks", `{"url":"http://127.0.0.1:1/","tags":["old"]}`).str("_id")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 	return a, strings.NewReplacer("{run}", run, "{held}", held, "{import}", last(location), "{export}", last(export),
-		"{point}", point, "{token}", token, "{member}", member, "{entry}", entry)
+		"{point}", point, "{token}", token, "{member}", member, "{webhook}", webhook, "{entry}", entry)
 }
 
 // holder returns the account for a service token with these rights, each an action and a resource.
@@ -376,7 +398,7 @@ func (d *decision) checkNeeds(t *testing.T, a *account, needs []string, ask func
 	if d.hidden != 0 {
 		hidden = d.hidden
 	}
-	hiding := []string{"viewProject proj/*", "* member/*", "* service-token/*", "* role/*"}
+	hiding := []string{"viewProject proj/*", "* member/*", "* service-token/*", "* role/*", "* webhook/*"}
 	if hidden == 403 {
 		hiding = []string{"* *"}
 	}

@@ -108,6 +108,8 @@ func (rt route) on(action policy.Action) string {
 		return "role/{roleKey}"
 	case strings.HasPrefix(rt.path, "/members"):
 		return "member/{memberId}"
+	case strings.HasPrefix(rt.path, "/webhooks"):
+		return "webhook/{webhookId}"
 	}
 	panic("nobody says on what " + rt.call() + " checks " + string(action))
 }

@@ -38,6 +38,8 @@ func routes() []route {
 		ownToken  = "the own personal ones need nothing"
 		covered   = "what is handed out must be held"
 		entries   = "entries that concern no project are for administrators"
+		everybody = "`viewProject` on `proj/*` too, where a URL is given: a webhook is told of every project"
+		secrets   = "`updateSecret` on the webhook shows its secret"
 	)
 	return []route{
 		{method: "GET", path: "/{$}", open: true, note: "no credential", serve: (*server).getRoot},
@@ -180,6 +182,19 @@ func routes() []route {
 		{method: "GET", path: "/members/{memberId}", actions: needs(policy.ViewMember), note: "oneself needs nothing; `me` is the caller", serve: (*server).getMember},
 		{method: "PATCH", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.UpdateRole, policy.UpdateCustomRole), note: covered + "; never the owner", serve: (*server).patchMember},
 		{method: "DELETE", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.DeleteMember), note: "never the owner", serve: (*server).deleteMember},
+
+		{method: "GET", path: "/webhooks", actions: needs(policy.ViewWebhook), note: secrets, serve: (*server).listWebhooks},
+		{method: "POST", path: "/webhooks", actions: needs(policy.CreateWebhook), note: everybody, serve: (*server).createWebhook},
+		{method: "GET", path: "/webhooks/{webhookId}", actions: needs(policy.ViewWebhook), note: secrets, serve: (*server).getWebhook},
+		{
+			method: "PATCH", path: "/webhooks/{webhookId}",
+			actions: needs(policy.UpdateName, policy.UpdateURL, policy.UpdateSecret, policy.UpdateStatements, policy.UpdateOn, policy.UpdateTags),
+			note:    everybody,
+			serve:   (*server).patchWebhook,
+		},
+		{method: "DELETE", path: "/webhooks/{webhookId}", actions: needs(policy.DeleteWebhook), serve: (*server).deleteWebhook},
+		{method: "GET", path: "/webhooks/{webhookId}/deliveries", actions: needs(policy.ViewWebhook), serve: (*server).listDeliveries},
+		{method: "POST", path: "/webhooks/{webhookId}/test", actions: needs(policy.ViewWebhook, policy.UpdateOn), serve: (*server).testWebhook},
 
 		{method: "GET", path: "/auditlog", actions: needs(policy.ViewProject), note: entries, serve: (*server).listAudit},
 		{method: "POST", path: "/auditlog", actions: needs(policy.ViewProject), note: entries, serve: (*server).searchAudit},

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/webhook"
 )
 
 // The credentials of the project "default" that every test starts with.
@@ -94,7 +96,12 @@ func openAccount(t testing.TB, log store.Log, files store.Files, now func() time
 	past := history.New(e, now, silent)
 	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
 	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	hooks, err := webhook.New(t.Context(), e, api.AuditRenderer(rooms), webhook.Options{Log: silent, UserAgent: "muster"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a.close = sync.OnceValue(func() error {
+		hooks.Close(context.Background())
 		a.activity.Close()
 		a.delivery.Close()
 		a.ingest.Close()
@@ -107,7 +114,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, now func() time
 		}
 	})
 	a.api = api.New(api.Rooms{
-		Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access,
+		Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks,
 	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil)))
 	return a
 }

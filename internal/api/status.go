@@ -70,9 +70,13 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
+func encoded(v any) ([]byte, error) {
+	return json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+}
+
 // writeJSON answers with a representation.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
-	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	b, err := encoded(v)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,7 @@ func TestGeneratedClientDrivesEveryEndpoint(t *testing.T) {
 		{"custom roles", driveRoles},
 		{"tokens with custom roles", driveCustomTokens},
 		{"account members", driveMembers},
+		{"webhooks", driveWebhooks},
 		{"the audit log", driveAudit},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, r) })

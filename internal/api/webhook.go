@@ -1,0 +1,189 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/policy"
+)
+
+type webhookJSON struct {
+	Links      links           `json:"_links"`
+	ID         string          `json:"_id"`
+	Name       string          `json:"name,omitzero"`
+	URL        string          `json:"url"`
+	Secret     string          `json:"secret,omitzero"`
+	Statements []statementJSON `json:"statements,omitempty"`
+	On         bool            `json:"on"`
+	Tags       []string        `json:"tags"`
+}
+
+func webhookOf(w *catalog.Webhook) webhookJSON {
+	return webhookJSON{
+		Links: links{"self": apiLink("/webhooks/" + string(w.ID)), "parent": apiLink("/webhooks")},
+		ID:    string(w.ID), Name: w.Name, URL: w.URL, Secret: w.Secret, Statements: each(w.Statements, statementOf), On: w.On, Tags: w.Tags,
+	}
+}
+
+// shownWebhook is a webhook for somebody who may view it. Terraform's provider reads the secret back, so
+// whoever could set it sees it.
+func shownWebhook(who catalog.Caller) func(*catalog.Webhook) webhookJSON {
+	return func(w *catalog.Webhook) webhookJSON {
+		j := webhookOf(w)
+		if j.Secret != "" && !who.Principal.Allows(policy.UpdateSecret, w.Resource()) {
+			j.Secret = admin.MaskedSecret
+		}
+		return j
+	}
+}
+
+func webhookID(r *http.Request) catalog.ID { return catalog.ID(r.PathValue("webhookId")) }
+
+var webhookFields = fields[*catalog.Webhook]{
+	"url":    field(func(w *catalog.Webhook) *string { return &w.URL }),
+	"name":   field(func(w *catalog.Webhook) *string { return &w.Name }),
+	"secret": field(func(w *catalog.Webhook) *string { return &w.Secret }),
+	"on":     field(func(w *catalog.Webhook) *bool { return &w.On }),
+	"tags":   field(func(w *catalog.Webhook) *[]string { return &w.Tags }),
+	"statements": asField(func(w *catalog.Webhook, v []statementJSON) {
+		w.Statements = each(v, statementJSON.statement)
+	}),
+}
+
+func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := pageOf(r.URL.Query(), maxPage)
+	if err != nil {
+		return err
+	}
+	all, err := s.admin.Webhooks(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, all, shownWebhook(who)))
+}
+
+func (s *server) createWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	var body struct {
+		URL        string          `json:"url"`
+		Name       string          `json:"name"`
+		On         bool            `json:"on"`
+		Sign       *bool           `json:"sign"` // absent: if there is a secret
+		Secret     string          `json:"secret"`
+		Statements []statementJSON `json:"statements"`
+		Tags       []string        `json:"tags"`
+	}
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	switch {
+	case body.Sign == nil:
+	case *body.Sign:
+		body.Secret = cmp.Or(body.Secret, catalog.NewSecret(""))
+	default:
+		body.Secret = ""
+	}
+	made, err := s.admin.CreateWebhook(r.Context(), who, admin.NewWebhook{
+		URL: body.URL, Name: body.Name, On: body.On, Secret: body.Secret, Statements: each(body.Statements, statementJSON.statement), Tags: body.Tags,
+	})
+	if err != nil {
+		return err
+	}
+	j := webhookOf(made) // whoever makes a webhook knows its secret
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, j)
+}
+
+func (s *server) getWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	found, err := s.admin.Webhook(r.Context(), who, webhookID(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, shownWebhook(who)(found))
+}
+
+func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := readFieldPatch(w, r)
+	if err != nil {
+		return err
+	}
+	show := shownWebhook(who)
+	changed, err := s.admin.ChangeWebhook(r.Context(), who, webhookID(r), p.how(), func(w *catalog.Webhook) error {
+		before, after, err := p.edited(show(w))
+		if err != nil {
+			return err
+		}
+		return webhookFields.assign(w, before, after, "")
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, show(changed))
+}
+
+func (s *server) deleteWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	if err := s.admin.DeleteWebhook(r.Context(), who, webhookID(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deliveryJSON is one attempt to tell a webhook of an audit entry.
+type deliveryJSON struct {
+	Date     int64  `json:"date"`
+	EntryID  string `json:"entryId"`
+	Test     bool   `json:"test,omitzero"`
+	Attempt  int    `json:"attempt,omitzero"`
+	State    string `json:"state"`
+	Status   int    `json:"status,omitzero"`
+	Duration int64  `json:"durationMs"`
+	Error    string `json:"error,omitzero"`
+}
+
+// What came of a delivery. One that failed is tried again.
+const (
+	deliveryDelivered = "delivered"
+	deliveryFailed    = "failed"
+	deliveryGivenUp   = "givenUp"
+)
+
+func deliveryOf(d catalog.Delivery) deliveryJSON {
+	j := deliveryJSON{
+		Date: d.At.UnixMilli(), EntryID: string(d.Entry), Test: d.Attempt == 0, Attempt: d.Attempt, State: deliveryDelivered,
+		Status: d.Status, Duration: d.Took.Round(time.Millisecond).Milliseconds(), Error: d.Error,
+	}
+	switch {
+	case d.GivenUp:
+		j.State = deliveryGivenUp
+	case d.Error != "":
+		j.State = deliveryFailed
+	}
+	return j
+}
+
+func (s *server) listDeliveries(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := pageOf(r.URL.Query(), 20)
+	if err != nil {
+		return err
+	}
+	found, err := s.admin.Webhook(r.Context(), who, webhookID(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, s.webhooks.Deliveries(found.ID), deliveryOf))
+}
+
+func (s *server) testWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	found, entry, err := s.admin.TestOfWebhook(r.Context(), who, webhookID(r))
+	if err != nil {
+		return err
+	}
+	d, err := s.webhooks.Test(r.Context(), found, entry)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, deliveryOf(d))
+}
