@@ -103,6 +103,40 @@ func driveCustomTokens(t *testing.T, r *rest) {
 	emptied(tokens.DeleteToken(ctx, made.Id).Execute()).ok(t)
 }
 
+func driveTokens(t *testing.T, r *rest) {
+	ctx, tokens := r.auth(t), r.AccessTokensApi
+	made := from(tokens.PostToken(ctx).AccessTokenPost(ldapi.AccessTokenPost{Name: new("ci"), Role: new("writer"), ServiceToken: new(true), DefaultApiVersion: new(int32(20191212))}).Execute()).ok(t)
+	secret := made.GetToken()
+	if !strings.HasPrefix(secret, "api-") || made.GetDefaultApiVersion() != 20191212 || !made.GetServiceToken() {
+		t.Fatalf("token is %+v", made)
+	}
+	got := from(tokens.GetToken(ctx, made.Id).Execute()).ok(t)
+	if got.GetToken() != secret[len(secret)-4:] {
+		t.Errorf("a token read back shows %q", got.GetToken())
+	}
+	list := from(tokens.GetTokens(ctx).ShowAll(true).Limit(10).Execute()).ok(t)
+	if !slices.ContainsFunc(list.Items, func(other ldapi.Token) bool { return other.Id == made.Id }) {
+		t.Errorf("the list lacks the token: %+v", list.Items)
+	}
+	from(tokens.PostToken(ctx).AccessTokenPost(ldapi.AccessTokenPost{Name: new("bad"), Role: new("emperor")}).Execute()).refused(t, 400, "invalid_request")
+	from(tokens.GetToken(ctx, "64b0c9f2a1d3e4f506172800").Execute()).refused(t, 404, "not_found")
+	ci := r.as(secret)
+	from(ci.OtherApi.GetVersions(ci.auth(t)).Execute()).ok(t)
+	from(ci.AccessTokensApi.PostToken(ci.auth(t)).AccessTokenPost(ldapi.AccessTokenPost{Name: new("more"), Role: new("admin")}).Execute()).refused(t, 403, "forbidden")
+	emptied(tokens.DeleteToken(ctx, made.Id).Execute()).ok(t)
+	emptied(tokens.DeleteToken(ctx, made.Id).Execute()).refused(t, 404, "not_found")
+	from(ci.OtherApi.GetVersions(ci.auth(t)).Execute()).refused(t, 401, "unauthorized")
+
+	members := from(r.AccountMembersApi.GetMembers(ctx).Limit(5).Sort("displayName").Execute()).ok(t)
+	if len(members.Items) != 1 {
+		t.Fatalf("members are %+v", members.Items)
+	}
+	member := from(r.AccountMembersApi.GetMember(ctx, members.Items[0].Id).Execute()).ok(t)
+	me := from(r.AccountMembersApi.GetMember(ctx, "me").Execute()).ok(t)
+	same(t, "me", me.Id, member.Id)
+	from(r.AccountMembersApi.GetMember(ctx, "64b0c9f2a1d3e4f506172800").Execute()).refused(t, 404, "not_found")
+}
+
 // driveMembers goes on with the role that driveRoles left.
 func driveMembers(t *testing.T, r *rest) {
 	ctx, members := r.auth(t), r.AccountMembersApi
