@@ -46,12 +46,11 @@ type Change struct {
 
 // NewProject is what a caller gives to create a project.
 type NewProject struct {
-	Key                       catalog.ProjectKey
-	Name                      string
-	Tags                      []string
-	IncludeInSnippetByDefault bool
-	DefaultAvailability       *catalog.Availability
-	Environments              []NewEnvironment // none: test and production
+	Key                 catalog.ProjectKey
+	Name                string
+	Tags                []string
+	DefaultAvailability *catalog.Availability // nil: with a mobile key
+	Environments        []NewEnvironment      // none: test and production
 }
 
 // NewEnvironment is what a caller gives to create an environment.
@@ -97,7 +96,7 @@ type NewFlag struct {
 	Temporary        *bool               // nil: true
 	Tags             []string
 	Availability     *catalog.Availability // nil: the project's default
-	IncludeInSnippet *bool
+	IncludeInSnippet *bool                 // Availability.EnvironmentID by its old name; Availability counts before it
 	CustomProperties map[string]catalog.CustomProperty
 	MaintainerID     catalog.ID
 	On               bool // initial state in every environment

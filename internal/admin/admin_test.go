@@ -213,7 +213,6 @@ var writes = []write{
 		return err
 	}},
 	{"rename a project", one("updateProjectName", proj), changeProject(func(p *catalog.Project) { p.Name = "New" })},
-	{"snippet default of a project", one("updateIncludeInSnippetByDefault", proj), changeProject(func(p *catalog.Project) { p.IncludeInSnippetByDefault = true })},
 	{"availability default of a project", one("updateDefaultClientSideAvailability", proj), changeProject(func(p *catalog.Project) { p.DefaultAvailability.EnvironmentID = true })},
 	{"add a context kind", one("createContextKind", "proj/web:context-kind/org"), changeProject(func(p *catalog.Project) {
 		p.ContextKinds = append(p.ContextKinds, catalog.ContextKind{Key: "org"})
@@ -282,7 +281,6 @@ var writes = []write{
 		f.CustomProperties = map[string]catalog.CustomProperty{"jira": {Name: "Jira", Values: []string{"A-1"}}}
 	})},
 	{"availability of a flag", both("updateClientSideFlagAvailability"), changeFlag(func(f *catalog.Flag) { f.Availability.EnvironmentID = true })},
-	{"snippet", both("updateIncludeInSnippet"), changeFlag(func(f *catalog.Flag) { f.IncludeInSnippet = true })},
 	{"maintainer", both("updateMaintainer"), changeFlag(func(f *catalog.Flag) { f.MaintainerID = ann.ID })},
 	{"turn a flag on", one("updateOn", flagTest), inTest(func(c *catalog.FlagConfig) { c.On = true })},
 	{"targets", one("updateTargets", flagTest), inTest(func(c *catalog.FlagConfig) { c.Targets = []catalog.Target{{Values: []string{"u1"}}} })},

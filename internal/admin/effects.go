@@ -58,7 +58,6 @@ func projectEffects(before, after *catalog.Project) effects {
 	es.when(before.Name != after.Name, policy.UpdateProjectName, was)
 	// Tags decide which statements match: nobody may tag their way into a wider one.
 	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
-	es.when(before.IncludeInSnippetByDefault != after.IncludeInSnippetByDefault, policy.UpdateIncludeInSnippetByDefault, was)
 	es.when(before.DefaultAvailability != after.DefaultAvailability, policy.UpdateDefaultClientSideAvailability, was)
 	for _, k := range after.ContextKinds {
 		old, known := before.ContextKind(k.Key)
@@ -130,7 +129,6 @@ func (es *effects) wholeFlag(was, is policy.Resource, before, after *catalog.Fla
 	es.when(before.Defaults != after.Defaults, policy.UpdateFlagDefaultVariations, was)
 	es.when(!maps.EqualFunc(before.CustomProperties, after.CustomProperties, catalog.CustomProperty.Equal), policy.UpdateFlagCustomProperties, was)
 	es.when(before.Availability != after.Availability, policy.UpdateClientSideFlagAvailability, was)
-	es.when(before.IncludeInSnippet != after.IncludeInSnippet, policy.UpdateIncludeInSnippet, was)
 	es.when(before.MaintainerID != after.MaintainerID, policy.UpdateMaintainer, was)
 }
 

@@ -19,8 +19,8 @@ const (
 	testColor       = "EBFF38"
 )
 
-// Environments returns environments with SDK and mobile keys masked for callers without
-// viewSdkKey; so do the other methods that return one.
+// Environments returns the environments of a project in the order in which they were made, with SDK
+// and mobile keys masked for callers without viewSdkKey; so do the other methods that return one.
 func (a *Admin) Environments(_ context.Context, who catalog.Caller, key catalog.ProjectKey) ([]*catalog.Environment, error) {
 	p, err := viewProject(a.store, who, key)
 	if err != nil {
@@ -30,6 +30,8 @@ func (a *Admin) Environments(_ context.Context, who catalog.Caller, key catalog.
 	for i, e := range envs {
 		envs[i] = shown(who, p, e)
 	}
+	// Terraform's provider compares their list with the one that somebody wrote down.
+	slices.SortStableFunc(envs, func(a, b *catalog.Environment) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return envs, nil
 }
 

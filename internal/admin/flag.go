@@ -122,7 +122,6 @@ func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Fla
 		Tags:             slices.Clone(n.Tags),
 		MaintainerID:     n.MaintainerID,
 		Availability:     p.DefaultAvailability,
-		IncludeInSnippet: p.IncludeInSnippetByDefault,
 		CustomProperties: maps.Clone(n.CustomProperties),
 		CreatedAt:        a.now(),
 		Version:          1,
@@ -135,8 +134,7 @@ func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Fla
 	if n.Defaults != nil {
 		f.Defaults = *n.Defaults
 	}
-	f.Availability = given(n.Availability, f.Availability)
-	f.IncludeInSnippet = given(n.IncludeInSnippet, f.IncludeInSnippet)
+	f.Availability = n.availability(f.Availability)
 	for _, e := range tx.Environments(p.Key) {
 		c := f.NewConfig()
 		c.On = n.On

@@ -26,8 +26,7 @@ func (a *Admin) cloneFlag(tx store.Tx, who catalog.Caller, p *catalog.Project, n
 	f.CreatedAt = a.now()
 	f.Description = cmp.Or(n.Description, f.Description)
 	f.Temporary = given(n.Temporary, f.Temporary)
-	f.Availability = given(n.Availability, f.Availability)
-	f.IncludeInSnippet = given(n.IncludeInSnippet, f.IncludeInSnippet)
+	f.Availability = n.availability(f.Availability)
 	f.MaintainerID = cmp.Or(n.MaintainerID, f.MaintainerID)
 	if n.Tags != nil {
 		f.Tags = slices.Clone(n.Tags)
@@ -53,6 +52,12 @@ func given[T any](v *T, otherwise T) T {
 		return otherwise
 	}
 	return *v
+}
+
+// availability returns where the new flag is available, with what the caller left open taken from otherwise.
+func (n NewFlag) availability(otherwise catalog.Availability) catalog.Availability {
+	otherwise.EnvironmentID = given(n.IncludeInSnippet, otherwise.EnvironmentID)
+	return given(n.Availability, otherwise)
 }
 
 // require gives a new flag its prerequisites, which the caller must be able to view.

@@ -80,14 +80,13 @@ func projectDone(verb string, before, after *catalog.Project) done {
 func (a *Admin) CreateProject(ctx context.Context, who catalog.Caller, n NewProject) (*catalog.Project, error) {
 	now := a.now()
 	p := &catalog.Project{
-		ID:                        catalog.NewID(),
-		Key:                       n.Key,
-		Name:                      n.Name,
-		Tags:                      slices.Clone(n.Tags),
-		IncludeInSnippetByDefault: n.IncludeInSnippetByDefault,
-		DefaultAvailability:       catalog.Availability{MobileKey: true},
-		CreatedAt:                 now,
-		ContextKinds:              []catalog.ContextKind{userKind(now)},
+		ID:                  catalog.NewID(),
+		Key:                 n.Key,
+		Name:                n.Name,
+		Tags:                slices.Clone(n.Tags),
+		DefaultAvailability: catalog.Availability{MobileKey: true},
+		CreatedAt:           now,
+		ContextKinds:        []catalog.ContextKind{userKind(now)},
 	}
 	if n.DefaultAvailability != nil {
 		p.DefaultAvailability = *n.DefaultAvailability

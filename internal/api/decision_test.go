@@ -114,7 +114,7 @@ var decisions = []decision{
 			"variations":[{"value":true,"name":"yes"},{"value":false}],
 			"environments":{"production":{"on":true,"targets":[{"variation":0,"values":["a"]}],"rules":[{"variation":0,"clauses":[{"attribute":"x","op":"in","values":["y"]}]}],
 				"fallthrough":{"variation":1},"offVariation":0,"prerequisites":[{"key":"g","variation":0}],"trackEvents":true}}}}`,
-		needs: slices.Concat(everywhere("updateName", "updateDescription", "updateTemporary", "updateGlobalArchived", "updateDeprecated", "updateMaintainer", "updateIncludeInSnippet",
+		needs: slices.Concat(everywhere("updateName", "updateDescription", "updateTemporary", "updateGlobalArchived", "updateDeprecated", "updateMaintainer",
 			"updateClientSideFlagAvailability", "updateFlagCustomProperties", "updateFlagDefaultVariations", "updateFlagVariations"), []string{
 			"updateTags proj/default:env/*:flag/f;old", "updateTags proj/default:env/*:flag/f;new",
 			"updateOn proj/default:env/production:flag/f", "updateTargets proj/default:env/production:flag/f", "updateRules proj/default:env/production:flag/f",
@@ -144,7 +144,7 @@ var decisions = []decision{
 	{
 		call: "PATCH /projects/{projectKey}", path: "/projects/default",
 		body:  `{"name":"N","tags":["new"],"includeInSnippetByDefault":true,"defaultClientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":true}}`,
-		needs: []string{"updateProjectName proj/default", "updateTags proj/default;old", "updateTags proj/default;new", "updateIncludeInSnippetByDefault proj/default", "updateDefaultClientSideAvailability proj/default"},
+		needs: []string{"updateProjectName proj/default", "updateTags proj/default;old", "updateTags proj/default;new", "updateDefaultClientSideAvailability proj/default"},
 	},
 	{call: "DELETE /projects/{projectKey}", path: "/projects/default", needs: []string{"deleteProject proj/default"}},
 	{call: "GET /projects/{projectKey}/context-kinds", path: "/projects/default/context-kinds", needs: []string{view}},

@@ -23,7 +23,7 @@ type flagJSON struct {
 	Description      string                        `json:"description,omitzero"`
 	Version          int                           `json:"_version"`
 	CreationDate     int64                         `json:"creationDate"`
-	IncludeInSnippet bool                          `json:"includeInSnippet"`
+	IncludeInSnippet bool                          `json:"includeInSnippet"` // usingEnvironmentId by its old name
 	Availability     availabilityJSON              `json:"clientSideAvailability"`
 	Variations       []variationJSON               `json:"variations"`
 	Temporary        bool                          `json:"temporary"`
@@ -88,7 +88,7 @@ func flagOf(f *catalog.Flag) flagJSON {
 		Description:      f.Description,
 		Version:          f.Version,
 		CreationDate:     f.CreatedAt.UnixMilli(),
-		IncludeInSnippet: f.IncludeInSnippet,
+		IncludeInSnippet: f.Availability.EnvironmentID,
 		Availability:     availabilityJSON(f.Availability),
 		Variations:       each(f.Variations, variationOf),
 		Temporary:        f.Temporary,
@@ -135,7 +135,7 @@ var flagFields = fields[*catalog.Flag]{
 	"temporary":        field(func(f *catalog.Flag) *bool { return &f.Temporary }),
 	"archived":         field(func(f *catalog.Flag) *bool { return &f.Archived }),
 	"deprecated":       field(func(f *catalog.Flag) *bool { return &f.Deprecated }),
-	"includeInSnippet": field(func(f *catalog.Flag) *bool { return &f.IncludeInSnippet }),
+	"includeInSnippet": field(func(f *catalog.Flag) *bool { return &f.Availability.EnvironmentID }),
 	"maintainerId":     field(func(f *catalog.Flag) *catalog.ID { return &f.MaintainerID }),
 	"clientSideAvailability": asField(func(f *catalog.Flag, v availabilityJSON) {
 		f.Availability = catalog.Availability(v)

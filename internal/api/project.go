@@ -22,7 +22,7 @@ type projectJSON struct {
 	Key                       string           `json:"key"`
 	Name                      string           `json:"name"`
 	Tags                      []string         `json:"tags"`
-	IncludeInSnippetByDefault bool             `json:"includeInSnippetByDefault"`
+	IncludeInSnippetByDefault bool             `json:"includeInSnippetByDefault"` // usingEnvironmentId by its old name
 	DefaultAvailability       availabilityJSON `json:"defaultClientSideAvailability"`
 	Environments              any              `json:"environments,omitzero"`
 }
@@ -33,7 +33,7 @@ func projectOf(p *catalog.Project) projectJSON {
 		Key:                       string(p.Key),
 		Name:                      p.Name,
 		Tags:                      p.Tags,
-		IncludeInSnippetByDefault: p.IncludeInSnippetByDefault,
+		IncludeInSnippetByDefault: p.DefaultAvailability.EnvironmentID,
 		DefaultAvailability:       availabilityJSON(p.DefaultAvailability),
 	}
 }
@@ -52,7 +52,7 @@ func linkedProject(p *catalog.Project) projectJSON {
 var projectFields = fields[*catalog.Project]{
 	"name":                      field(func(p *catalog.Project) *string { return &p.Name }),
 	"tags":                      field(func(p *catalog.Project) *[]string { return &p.Tags }),
-	"includeInSnippetByDefault": field(func(p *catalog.Project) *bool { return &p.IncludeInSnippetByDefault }),
+	"includeInSnippetByDefault": field(func(p *catalog.Project) *bool { return &p.DefaultAvailability.EnvironmentID }),
 	"defaultClientSideAvailability": asField(func(p *catalog.Project, v availabilityJSON) {
 		p.DefaultAvailability = catalog.Availability(v)
 	}),
@@ -158,10 +158,12 @@ func (s *server) createProject(w http.ResponseWriter, r *http.Request, who catal
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}
+	if body.DefaultAvailability == nil && body.IncludeInSnippetByDefault {
+		body.DefaultAvailability = &availabilityJSON{MobileKey: true, EnvironmentID: true}
+	}
 	n := admin.NewProject{
 		Key: catalog.ProjectKey(body.Key), Name: body.Name, Tags: body.Tags,
-		IncludeInSnippetByDefault: body.IncludeInSnippetByDefault,
-		DefaultAvailability:       (*catalog.Availability)(body.DefaultAvailability),
+		DefaultAvailability: (*catalog.Availability)(body.DefaultAvailability),
 	}
 	for _, e := range body.Environments {
 		n.Environments = append(n.Environments, e.environment())

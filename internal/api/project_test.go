@@ -11,7 +11,7 @@ func TestProjects(t *testing.T) {
 	a := newAccount(t)
 	a.must(t, 200, "Projects", "GET", "/projects", "").want(t, "totalCount", `1`, "items.0.key", `"default"`, "items.0.environments", `null`)
 	created := a.must(t, 201, "ProjectWritten", "POST", "/projects", `{"key":"relay.it-1","name":"Relay IT","tags":["b","a"]}`)
-	created.want(t, "environments.0.key", `"production"`, "environments.1.key", `"test"`, "tags", `["a","b"]`)
+	created.want(t, "environments.0.key", `"test"`, "environments.1.key", `"production"`, "tags", `["a","b"]`)
 	if key := created.str("environments.0.apiKey"); !strings.HasPrefix(key, "sdk-") {
 		t.Errorf("apiKey %q", key)
 	}
@@ -19,7 +19,7 @@ func TestProjects(t *testing.T) {
 	a.must(t, 200, "Project", "GET", "/projects/relay.it-1", "").want(t, "environments", `null`)
 	a.must(t, 200, "ProjectExpanded", "GET", "/projects/relay.it-1?expand=environments", "").want(t, "environments.totalCount", `2`)
 	a.must(t, 200, "Projects", "GET", "/projects?expand=environments&filter=query:relay,tags:a%2Bb", "").
-		want(t, "totalCount", `1`, "items.0.environments.items.0.name", `"Production"`)
+		want(t, "totalCount", `1`, "items.0.environments.items.0.name", `"Test"`)
 	a.must(t, 200, "Projects", "GET", "/projects?filter=keys:relay.it-1|other", "").want(t, "totalCount", `1`)
 	// Terraform sends the two view settings on every creation of a project.
 	a.must(t, 200, "ProjectWritten", "PATCH", "/projects/relay.it-1", `[

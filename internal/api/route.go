@@ -93,7 +93,7 @@ func routes() []route {
 			actions: needs(policy.UpdateOn, policy.UpdateTargets, policy.UpdateRules, policy.UpdateFallthrough, policy.UpdateOffVariation,
 				policy.UpdatePrerequisites, policy.UpdateTrackEvents, policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, policy.UpdateTemporary,
 				policy.UpdateGlobalArchived, policy.UpdateDeprecated, policy.UpdateFlagVariations, policy.UpdateFlagDefaultVariations, policy.UpdateFlagCustomProperties,
-				policy.UpdateClientSideFlagAvailability, policy.UpdateIncludeInSnippet, policy.UpdateMaintainer, policy.DeleteFlag),
+				policy.UpdateClientSideFlagAvailability, policy.UpdateMaintainer, policy.DeleteFlag),
 			serve: (*server).patchFlag,
 		},
 		{method: "DELETE", path: flag, actions: needs(policy.DeleteFlag), serve: (*server).deleteFlag},
@@ -117,7 +117,7 @@ func routes() []route {
 		{method: "GET", path: project, actions: needs(policy.ViewProject), serve: (*server).getProject},
 		{
 			method: "PATCH", path: project,
-			actions: needs(policy.UpdateProjectName, policy.UpdateTags, policy.UpdateIncludeInSnippetByDefault, policy.UpdateDefaultClientSideAvailability),
+			actions: needs(policy.UpdateProjectName, policy.UpdateTags, policy.UpdateDefaultClientSideAvailability),
 			serve:   (*server).patchProject,
 		},
 		{method: "DELETE", path: project, actions: needs(policy.DeleteProject), serve: (*server).deleteProject},

@@ -30,14 +30,13 @@ type FlagKey string
 
 // Project owns flags and environments.
 type Project struct {
-	ID                        ID
-	Key                       ProjectKey
-	Name                      string
-	Tags                      []string
-	IncludeInSnippetByDefault bool
-	DefaultAvailability       Availability
-	CreatedAt                 time.Time
-	ContextKinds              []ContextKind
+	ID                  ID
+	Key                 ProjectKey
+	Name                string
+	Tags                []string
+	DefaultAvailability Availability
+	CreatedAt           time.Time
+	ContextKinds        []ContextKind
 }
 
 // ContextKind is a type of context that a project knows.
@@ -211,7 +210,6 @@ type Flag struct {
 	MaintainerID     ID
 	Defaults         Defaults
 	Availability     Availability
-	IncludeInSnippet bool
 	CustomProperties map[string]CustomProperty
 	CreatedAt        time.Time
 	Version          int // grows with every change in any environment

@@ -98,7 +98,6 @@ const (
 	UpdateOffVariation Action = "updateOffVariation"
 
 	UpdateProjectName                   Action = "updateProjectName"
-	UpdateIncludeInSnippetByDefault     Action = "updateIncludeInSnippetByDefault"
 	UpdateDefaultClientSideAvailability Action = "updateDefaultClientSideAvailability"
 	UpdateContextKind                   Action = "updateContextKind"
 	UpdateColor                         Action = "updateColor"
@@ -117,7 +116,6 @@ const (
 	UpdateFlagDefaultVariations         Action = "updateFlagDefaultVariations"
 	UpdateFlagCustomProperties          Action = "updateFlagCustomProperties"
 	UpdateClientSideFlagAvailability    Action = "updateClientSideFlagAvailability"
-	UpdateIncludeInSnippet              Action = "updateIncludeInSnippet"
 	UpdateMaintainer                    Action = "updateMaintainer"
 	UpdatePrerequisites                 Action = "updatePrerequisites"
 	UpdateTrackEvents                   Action = "updateTrackEvents"

@@ -2,6 +2,7 @@ package compat
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -110,6 +111,73 @@ func TestTerraformLikeSequences(t *testing.T) {
 			t.Errorf("without env there are %d environments", len(read.Environments))
 		}
 		emptied(flags.DeleteFeatureFlag(ctx, "tf", "checkout").Execute()).ok(t)
+	})
+
+	t.Run("client-side availability by its old name", func(t *testing.T) {
+		flag := from(flags.PostFeatureFlag(ctx, "tf").FeatureFlagBody(ldapi.FeatureFlagBody{Key: "old-name", Name: "Old name", IncludeInSnippet: new(true)}).Execute()).ok(t)
+		if a := flag.ClientSideAvailability; !a.GetUsingEnvironmentId() || !a.GetUsingMobileKey() || !flag.GetIncludeInSnippet() {
+			t.Errorf("made with includeInSnippet the flag has %+v, includeInSnippet %v", a, flag.GetIncludeInSnippet())
+		}
+		availability := map[string]bool{"usingEnvironmentId": false, "usingMobileKey": true}
+		flag = from(flags.PatchFeatureFlag(ctx, "tf", "old-name").PatchWithComment(envelope(op("replace", "/clientSideAvailability", availability))).Execute()).ok(t)
+		if flag.GetIncludeInSnippet() {
+			t.Error("includeInSnippet stays true when usingEnvironmentId becomes false")
+		}
+		flag = from(flags.PatchFeatureFlag(ctx, "tf", "old-name").PatchWithComment(envelope(op("replace", "/includeInSnippet", true))).Execute()).ok(t)
+		if !flag.ClientSideAvailability.GetUsingEnvironmentId() {
+			t.Error("usingEnvironmentId stays false when includeInSnippet becomes true")
+		}
+		emptied(flags.DeleteFeatureFlag(ctx, "tf", "old-name").Execute()).ok(t)
+
+		availability["usingEnvironmentId"] = true
+		from(projects.PatchProject(ctx, "tf").PatchOperation([]ldapi.PatchOperation{op("replace", "/defaultClientSideAvailability", availability)}).Execute()).ok(t)
+		if got := from(projects.GetProject(ctx, "tf").Execute()).ok(t); !got.IncludeInSnippetByDefault {
+			t.Error("includeInSnippetByDefault stays false when usingEnvironmentId becomes true")
+		}
+		from(projects.PatchProject(ctx, "tf").PatchOperation([]ldapi.PatchOperation{op("replace", "/includeInSnippetByDefault", false)}).Execute()).ok(t)
+		if got := from(projects.GetProject(ctx, "tf").Execute()).ok(t); *got.DefaultClientSideAvailability.UsingEnvironmentId {
+			t.Error("usingEnvironmentId stays true when includeInSnippetByDefault becomes false")
+		}
+		made := from(projects.PostProject(ctx).ProjectPost(ldapi.ProjectPost{Key: "tf-old-name", Name: "Old name", IncludeInSnippetByDefault: new(true)}).Execute()).ok(t)
+		if a := made.DefaultClientSideAvailability; !*a.UsingEnvironmentId || !*a.UsingMobileKey || !made.IncludeInSnippetByDefault {
+			t.Errorf("made with includeInSnippetByDefault the project has %+v, includeInSnippetByDefault %v", a, made.IncludeInSnippetByDefault)
+		}
+		emptied(projects.DeleteProject(ctx, "tf-old-name").Execute()).ok(t)
+	})
+
+	t.Run("variations of objects and arrays", func(t *testing.T) {
+		values := []any{[]any{"a", "b"}, map[string]any{"foo": "bar"}, map[string]any{"foo": []any{1, 2}}}
+		body := ldapi.FeatureFlagBody{Key: "json", Name: "JSON"}
+		for i := range values {
+			body.Variations = append(body.Variations, ldapi.Variation{Value: &values[i]})
+		}
+		made := from(flags.PostFeatureFlag(ctx, "tf").FeatureFlagBody(body).Execute()).ok(t)
+		got := []any{}
+		for _, v := range made.Variations {
+			got = append(got, v.Value)
+		}
+		same(t, "the values", got, values)
+		emptied(flags.DeleteFeatureFlag(ctx, "tf", "json").Execute()).ok(t)
+	})
+
+	t.Run("many environments", func(t *testing.T) {
+		body := ldapi.ProjectPost{Key: "tf-many", Name: "Many"}
+		var want []string
+		for i := range 25 {
+			key := fmt.Sprintf("env-%d", i)
+			want = append(want, key)
+			body.Environments = append(body.Environments, ldapi.EnvironmentPost{Key: key, Name: key, Color: "000000"})
+		}
+		from(projects.PostProject(ctx).ProjectPost(body).Execute()).ok(t)
+		var got []string
+		for offset := int64(0); offset < 25; offset += 20 {
+			for _, e := range from(envs.GetEnvironmentsByProject(ctx, "tf-many").Limit(20).Offset(offset).Execute()).ok(t).Items {
+				got = append(got, e.Key)
+			}
+		}
+		// The provider keeps them as a list: another order is a difference in every plan.
+		same(t, "the environments in their order", got, want)
+		emptied(projects.DeleteProject(ctx, "tf-many").Execute()).ok(t)
 	})
 
 	t.Run("an access token", func(t *testing.T) {
