@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/segment"
 )
 
@@ -66,14 +67,32 @@ var environmentFields = fields[*catalog.Environment]{
 	"confirmChanges":     field(func(e *catalog.Environment) *bool { return &e.ConfirmChanges }),
 	"critical":           field(func(e *catalog.Environment) *bool { return &e.Critical }),
 	"tags":               field(func(e *catalog.Environment) *[]string { return &e.Tags }),
-	"approvalSettings":   dropped[*catalog.Environment],
+	"approvalSettings":   noApprovals,
 }
 
-// patchableEnvironment is what a patch sees: Terraform also patches below approvalSettings, which
-// muster takes and drops.
+// approvalSettingsJSON is what decides whether a change needs approval.
+type approvalSettingsJSON struct {
+	Required bool     `json:"required"`
+	Tags     []string `json:"requiredApprovalTags"`
+}
+
+// noApprovals drops approval settings that require none. Others are refused: whoever sends them relies on
+// approvals from then on.
+func noApprovals(_ *catalog.Environment, text jsontext.Value) error {
+	var settings approvalSettingsJSON
+	if err := decode(text, &settings); err != nil {
+		return err
+	}
+	if settings.Required || len(settings.Tags) > 0 {
+		return fault.Invalidf("muster asks nobody for approval; custom roles say who may change an environment")
+	}
+	return nil
+}
+
+// patchableEnvironment is what a patch sees: Terraform also patches below approvalSettings.
 type patchableEnvironment struct {
 	environmentJSON
-	ApprovalSettings struct{} `json:"approvalSettings"`
+	ApprovalSettings approvalSettingsJSON `json:"approvalSettings"`
 }
 
 var environmentOrders = orders[*catalog.Environment]{

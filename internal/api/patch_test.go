@@ -298,7 +298,7 @@ func TestEnvironmentPatchHidesKeys(t *testing.T) {
 		}
 		return environmentFields.assign(e, before, after, "")
 	}
-	if err := apply(`[{"op":"replace","path":"/approvalSettings/required","value":true},{"op":"replace","path":"/color","value":"ff0000"},{"op":"replace","path":"/critical","value":true}]`); err != nil {
+	if err := apply(`[{"op":"replace","path":"/approvalSettings/required","value":false},{"op":"replace","path":"/color","value":"ff0000"},{"op":"replace","path":"/critical","value":true}]`); err != nil {
 		t.Fatal(err)
 	}
 	if e.Color != "ff0000" || !e.Critical {

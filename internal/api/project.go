@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/fault"
 )
 
 type availabilityJSON struct {
@@ -56,6 +59,20 @@ var projectFields = fields[*catalog.Project]{
 	"defaultClientSideAvailability": asField(func(p *catalog.Project, v availabilityJSON) {
 		p.DefaultAvailability = catalog.Availability(v)
 	}),
+	"requireViewAssociationForNewFlags":    noViews,
+	"requireViewAssociationForNewSegments": noViews,
+}
+
+// noViews takes that nothing needs a view, which Terraform sends on every creation of a project.
+func noViews(_ *catalog.Project, text jsontext.Value) error {
+	var required bool
+	if err := decode(text, &required); err != nil {
+		return err
+	}
+	if required {
+		return fault.Invalidf("muster has no views")
+	}
+	return nil
 }
 
 var projectOrders = orders[*catalog.Project]{

@@ -28,6 +28,10 @@ func TestProjects(t *testing.T) {
 		{"op":"replace","path":"/requireViewAssociationForNewSegments","value":false},
 		{"op":"replace","path":"/defaultClientSideAvailability","value":{"usingMobileKey":true,"usingEnvironmentId":true}}]`).
 		want(t, "name", `"New"`, "defaultClientSideAvailability", `{"usingMobileKey":true,"usingEnvironmentId":true}`)
+	for _, of := range []string{"Flags", "Segments"} {
+		a.must(t, 400, "", "PATCH", "/projects/relay.it-1", `[{"op":"replace","path":"/requireViewAssociationForNew`+of+`","value":true}]`).
+			want(t, "message", `"requireViewAssociationForNew`+of+`: muster has no views"`)
+	}
 	a.must(t, 400, "", "PATCH", "/projects/relay.it-1", `{"instructions":[{"kind":"x"}]}`, "Content-Type", semantic)
 	a.must(t, 204, "", "DELETE", "/projects/relay.it-1", "null")
 	a.must(t, 404, "", "GET", "/projects/relay.it-1", "")
@@ -45,8 +49,17 @@ func TestEnvironments(t *testing.T) {
 	a.must(t, 200, "Environments", "GET", envs+"?sort=-critical&limit=1", "").want(t, "totalCount", `3`)
 	a.must(t, 200, "Environment", "PATCH", envs+"/staging", `[
 		{"op":"replace","path":"/color","value":"0000ff"},{"op":"replace","path":"/secureMode","value":true},
-		{"op":"replace","path":"/approvalSettings/required","value":true},{"op":"remove","path":"/tags"}]`).
+		{"op":"replace","path":"/approvalSettings/required","value":false},{"op":"replace","path":"/approvalSettings/minNumApprovals","value":2},
+		{"op":"replace","path":"/approvalSettings/requiredApprovalTags","value":[]},{"op":"remove","path":"/tags"}]`).
 		want(t, "color", `"0000ff"`, "secureMode", `true`, "tags", `[]`, "approvalSettings", `null`)
+	// Whoever asks for approvals relies on them.
+	for _, settings := range []string{`{"required":true}`, `{"required":false,"requiredApprovalTags":["prod"]}`} {
+		got := a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/color","value":"00ffff"},{"op":"replace","path":"/approvalSettings","value":`+settings+`}]`)
+		if !strings.Contains(got.str("message"), "approvalSettings: muster asks nobody for approval") {
+			t.Errorf("%s: %s", settings, got.text)
+		}
+	}
+	a.must(t, 200, "Environment", "GET", envs+"/staging", "").want(t, "color", `"0000ff"`)
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/apiKey","value":"sdk-x"}]`)
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/defaultTtl","value":61}]`)
 	a.must(t, 409, "", "POST", envs, `{"key":"staging","name":"Staging","color":"00ff00"}`).want(t, "code", `"conflict"`)

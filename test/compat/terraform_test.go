@@ -40,6 +40,17 @@ func TestTerraformLikeSequences(t *testing.T) {
 		op("replace", "/critical", false), op("replace", "/tags", []string{"tf"}), op("replace", "/approvalSettings/required", false),
 	}).Execute()).ok(t)
 
+	t.Run("approvals and views are refused", func(t *testing.T) {
+		for _, asked := range []ldapi.PatchOperation{op("replace", "/approvalSettings/required", true), op("replace", "/approvalSettings/requiredApprovalTags", []string{"prod"})} {
+			from(envs.PatchEnvironment(ctx, "tf", "live").PatchOperation([]ldapi.PatchOperation{op("replace", "/name", "Lost"), asked}).Execute()).refused(t, 400, "invalid_request")
+		}
+		from(projects.PatchProject(ctx, "tf").PatchOperation([]ldapi.PatchOperation{op("replace", "/requireViewAssociationForNewFlags", true)}).Execute()).refused(t, 400, "invalid_request")
+		same(t, "the name", from(envs.GetEnvironment(ctx, "tf", "live").Execute()).ok(t).Name, "Live")
+		from(envs.PatchEnvironment(ctx, "tf", "live").PatchOperation([]ldapi.PatchOperation{
+			op("remove", "/approvalSettings/required", nil), op("remove", "/approvalSettings/requiredApprovalTags", nil),
+		}).Execute()).ok(t)
+	})
+
 	t.Run("a segment", func(t *testing.T) {
 		from(segments.PostSegment(ctx, "tf", "live").SegmentBody(ldapi.SegmentBody{Key: "beta", Name: "Beta", Tags: []string{"tf"}, Description: new(""), Unbounded: new(false), UnboundedContextKind: new("")}).Execute()).ok(t)
 		rules := []map[string]any{
