@@ -18,16 +18,16 @@ import (
 type memberJSON struct {
 	Links         links    `json:"_links"`
 	ID            string   `json:"_id"`
-	Role          string   `json:"role"`
+	Role          string   `json:"role" enum:"reader,writer,admin,owner,no_access"`
 	Email         string   `json:"email"`
 	FirstName     string   `json:"firstName,omitzero"`
 	LastName      string   `json:"lastName,omitzero"`
 	PendingInvite bool     `json:"_pendingInvite"`
 	Verified      bool     `json:"_verified"`
-	CustomRoles   []string `json:"customRoles"`
-	MFA           string   `json:"mfa"`
-	LastSeen      int64    `json:"_lastSeen"`
-	CreationDate  int64    `json:"creationDate"`
+	CustomRoles   []string `json:"customRoles" doc:"Ids"`
+	MFA           string   `json:"mfa" enum:"disabled"`
+	LastSeen      int64    `json:"_lastSeen" doc:"Unix milliseconds, 0 for never"`
+	CreationDate  int64    `json:"creationDate" doc:"Unix milliseconds"`
 }
 
 func memberOf(m *catalog.Member) memberJSON {
@@ -155,14 +155,16 @@ func (s *server) getMember(w http.ResponseWriter, r *http.Request, who catalog.C
 	return writeJSON(w, http.StatusOK, s.memberOf(m))
 }
 
+type newMemberJSON struct {
+	Email       string   `json:"email"`
+	FirstName   string   `json:"firstName,omitzero"`
+	LastName    string   `json:"lastName,omitzero"`
+	Role        string   `json:"role,omitzero" enum:"reader,writer,admin,no_access"`
+	CustomRoles []string `json:"customRoles,omitzero" doc:"Ids or keys"`
+}
+
 func (s *server) addMembers(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body []struct {
-		Email       string   `json:"email"`
-		FirstName   string   `json:"firstName"`
-		LastName    string   `json:"lastName"`
-		Role        string   `json:"role"`
-		CustomRoles []string `json:"customRoles"`
-	}
+	var body []newMemberJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

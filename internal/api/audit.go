@@ -19,36 +19,41 @@ import (
 )
 
 type auditJSON struct {
-	Links            links            `json:"_links"`
-	ID               string           `json:"_id"`
-	AccountID        string           `json:"_accountId"`
-	Date             int64            `json:"date"`
-	Accesses         []accessJSON     `json:"accesses"`
-	Kind             string           `json:"kind"`
-	Name             string           `json:"name"`
-	Description      string           `json:"description"`
-	ShortDescription string           `json:"shortDescription"`
-	Comment          string           `json:"comment,omitzero"`
-	Subject          *subjectJSON     `json:"subject,omitzero"`
-	Member           *auditMemberJSON `json:"member,omitzero"`
-	Token            *auditTokenJSON  `json:"token,omitzero"`
-	TitleVerb        string           `json:"titleVerb,omitzero"`
-	Title            string           `json:"title,omitzero"`
-	Target           *targetOfJSON    `json:"target,omitzero"`
-	Parent           *parentOfJSON    `json:"parent,omitzero"`
+	Links            links             `json:"_links"`
+	ID               string            `json:"_id"`
+	AccountID        string            `json:"_accountId"`
+	Date             int64             `json:"date" doc:"Unix milliseconds"`
+	Accesses         []auditAccessJSON `json:"accesses"`
+	Kind             string            `json:"kind"`
+	Name             string            `json:"name"`
+	Description      string            `json:"description"`
+	ShortDescription string            `json:"shortDescription"`
+	Comment          string            `json:"comment,omitzero"`
+	Subject          *auditSubjectJSON `json:"subject,omitzero"`
+	Member           *auditMemberJSON  `json:"member,omitzero"`
+	Token            *auditTokenJSON   `json:"token,omitzero"`
+	TitleVerb        string            `json:"titleVerb,omitzero"`
+	Title            string            `json:"title,omitzero"`
+	Target           *auditTargetJSON  `json:"target,omitzero"`
+	Parent           *auditParentJSON  `json:"parent,omitzero"`
 	// The detail of one entry.
-	PreviousVersion any            `json:"previousVersion,omitzero"`
-	CurrentVersion  any            `json:"currentVersion,omitzero"`
-	Delta           jsontext.Value `json:"delta,omitzero"`
-	Merge           jsontext.Value `json:"merge,omitzero"`
+	PreviousVersion any            `json:"previousVersion,omitzero" doc:"The object as it was; in the answer to the request of one entry only"`
+	CurrentVersion  any            `json:"currentVersion,omitzero" doc:"The object as it became"`
+	Delta           jsontext.Value `json:"delta,omitzero" doc:"The JSON Patch that was sent"`
+	Merge           jsontext.Value `json:"merge,omitzero" doc:"The merge patch that was sent"`
 }
 
-type accessJSON struct {
+type auditEntriesJSON struct {
+	Items []auditJSON `json:"items"`
+	Links links       `json:"_links"`
+}
+
+type auditAccessJSON struct {
 	Action   string `json:"action"`
 	Resource string `json:"resource"`
 }
 
-type subjectJSON struct {
+type auditSubjectJSON struct {
 	Links links  `json:"_links"`
 	Name  string `json:"name"`
 }
@@ -69,13 +74,13 @@ type auditTokenJSON struct {
 	ServiceToken bool   `json:"serviceToken"`
 }
 
-type parentOfJSON struct {
+type auditParentJSON struct {
 	Links    links  `json:"_links"`
 	Name     string `json:"name"`
 	Resource string `json:"resource"`
 }
 
-type targetOfJSON struct {
+type auditTargetJSON struct {
 	Links     links    `json:"_links"`
 	Name      string   `json:"name"`
 	Resources []string `json:"resources"`
@@ -92,11 +97,11 @@ func auditOf(a *admin.Admin, e catalog.AuditEntry) auditJSON {
 	j := auditJSON{
 		Links: links{"self": self, "canonical": self, "parent": apiLink("/auditlog"), "site": siteLink("/audit/" + string(e.ID))},
 		ID:    string(e.ID), AccountID: accountID, Date: e.At.UnixMilli(), Kind: e.Kind, Name: e.Name,
-		Accesses:    each(e.Accesses, func(a catalog.Access) accessJSON { return accessJSON{string(a.Action), a.Resource} }),
+		Accesses:    each(e.Accesses, func(a catalog.Access) auditAccessJSON { return auditAccessJSON{string(a.Action), a.Resource} }),
 		Description: e.Description, ShortDescription: e.Short, Comment: e.Comment, TitleVerb: e.TitleVerb,
-		Subject: &subjectJSON{Links: links{}, Name: e.Actor.Name},
+		Subject: &auditSubjectJSON{Links: links{}, Name: e.Actor.Name},
 		Title:   strings.TrimSpace(e.Actor.Name + " " + e.TitleVerb + " " + e.Name),
-		Target:  &targetOfJSON{Links: targetLinks(e.Target), Name: e.Name, Resources: []string{e.Target}},
+		Target:  &auditTargetJSON{Links: targetLinks(e.Target), Name: e.Name, Resources: []string{e.Target}},
 		Parent:  parentOf(e.Target),
 	}
 	token, member := a.AuditActors(e)
@@ -120,14 +125,14 @@ func auditOf(a *admin.Admin, e catalog.AuditEntry) auditJSON {
 }
 
 // parentOf names what an object lies in; nil for what lies in the account.
-func parentOf(target string) *parentOfJSON {
+func parentOf(target string) *auditParentJSON {
 	i := strings.LastIndex(target, ":")
 	if i < 0 {
 		return nil
 	}
 	resource := target[:i]
 	_, name, _ := strings.Cut(resource[strings.LastIndex(resource, ":")+1:], "/")
-	return &parentOfJSON{Links: targetLinks(resource), Name: name, Resource: resource}
+	return &auditParentJSON{Links: targetLinks(resource), Name: name, Resource: resource}
 }
 
 // targetLinks turns a resource such as "proj/web:env/test:segment/a" into links to it.
@@ -229,10 +234,7 @@ func (s *server) answerAudit(w http.ResponseWriter, r *http.Request, who catalog
 		query.Set("limit", strconv.Itoa(limit))
 		l["next"] = apiLink("/auditlog?" + query.Encode())
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Items []auditJSON `json:"items"`
-		Links links       `json:"_links"`
-	}{each(entries[:end], func(e catalog.AuditEntry) auditJSON { return auditOf(s.admin, e) }), l})
+	return writeJSON(w, http.StatusOK, auditEntriesJSON{each(entries[:end], func(e catalog.AuditEntry) auditJSON { return auditOf(s.admin, e) }), l})
 }
 
 func (s *server) getAudit(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

@@ -15,9 +15,9 @@ type contextKindJSON struct {
 	Name         string `json:"name"`
 	Description  string `json:"description"`
 	Version      int    `json:"version"`
-	CreationDate int64  `json:"creationDate"`
-	LastModified int64  `json:"lastModified"`
-	CreatedFrom  string `json:"createdFrom"`
+	CreationDate int64  `json:"creationDate" doc:"Unix milliseconds"`
+	LastModified int64  `json:"lastModified" doc:"Unix milliseconds"`
+	CreatedFrom  string `json:"createdFrom" enum:"default,auto-add,manual"`
 	Archived     bool   `json:"archived"`
 	Hidden       bool   `json:"hideInTargeting"`
 	Links        links  `json:"_links"`
@@ -45,15 +45,22 @@ func (s *server) listContextKinds(w http.ResponseWriter, r *http.Request, who ca
 	})
 }
 
+type contextKindChangeJSON struct {
+	Name        string  `json:"name"`
+	Description *string `json:"description,omitzero"`
+	Archived    *bool   `json:"archived,omitzero"`
+	Hidden      *bool   `json:"hideInTargeting,omitzero"`
+}
+
+type contextKindChangedJSON struct {
+	Status string `json:"status" enum:"success"`
+	Links  links  `json:"_links"`
+}
+
 // putContextKind creates a context kind, or changes the members that the body has. Its version grows
 // even when nothing else changes: clients wait for that.
 func (s *server) putContextKind(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		Name        string  `json:"name"`
-		Description *string `json:"description"`
-		Archived    *bool   `json:"archived"`
-		Hidden      *bool   `json:"hideInTargeting"`
-	}
+	var body contextKindChangeJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}
@@ -78,10 +85,7 @@ func (s *server) putContextKind(w http.ResponseWriter, r *http.Request, who cata
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Status string `json:"status"`
-		Links  links  `json:"_links"`
-	}{"success", links{"parent": apiLink("/projects/" + string(projectKey(r)) + "/context-kinds")}})
+	return writeJSON(w, http.StatusOK, contextKindChangedJSON{"success", links{"parent": apiLink("/projects/" + string(projectKey(r)) + "/context-kinds")}})
 }
 
 // set takes a value over if there is one.

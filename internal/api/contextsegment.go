@@ -12,15 +12,17 @@ import (
 type contextSegmentJSON struct {
 	SegmentKey string `json:"segmentKey"`
 	Name       string `json:"name"`
-	Since      int64  `json:"since,omitzero"` // absent when it would take long to find out
+	Since      int64  `json:"since,omitzero" doc:"Unix milliseconds; absent when it is long ago"` // absent when it would take long to find out
 	External   string `json:"external,omitzero"`
 	Links      links  `json:"_links"`
 }
 
 // contextSegmentsJSON is the collection of them, and of which segments nobody can tell.
 type contextSegmentsJSON struct {
-	collection[contextSegmentJSON]
-	Unreadable []unreadableSegmentJSON `json:"unreadable,omitempty"`
+	Items      []contextSegmentJSON    `json:"items"`
+	TotalCount int                     `json:"totalCount"`
+	Unreadable []unreadableSegmentJSON `json:"unreadable,omitempty" doc:"Segments of which nobody can tell, because their stored members are damaged"`
+	Links      links                   `json:"_links"`
 }
 
 // unreadableSegmentJSON is a segment whose stored members are damaged.
@@ -49,9 +51,7 @@ func (s *server) listContextSegments(w http.ResponseWriter, r *http.Request, who
 		return j
 	})
 	return writeJSON(w, http.StatusOK, contextSegmentsJSON{
-		collection: collection[contextSegmentJSON]{
-			Items: items, TotalCount: len(items), Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
-		},
+		Items: items, TotalCount: len(items), Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
 		Unreadable: each(found.Unreadable, func(seg *catalog.Segment) unreadableSegmentJSON {
 			return unreadableSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Links: linksOf(seg.Key)}
 		}),

@@ -13,13 +13,13 @@ import (
 
 type environmentJSON struct {
 	Links              links    `json:"_links,omitzero"`
-	ID                 string   `json:"_id"`
+	ID                 string   `json:"_id" doc:"The client-side ID"`
 	Key                string   `json:"key"`
 	Name               string   `json:"name"`
-	APIKey             string   `json:"apiKey"`
+	APIKey             string   `json:"apiKey" doc:"The SDK key, in full for those who hold viewSdkKey"`
 	MobileKey          string   `json:"mobileKey"`
 	Color              string   `json:"color"`
-	DefaultTTL         int      `json:"defaultTtl"`
+	DefaultTTL         int      `json:"defaultTtl" doc:"Minutes"`
 	SecureMode         bool     `json:"secureMode"`
 	DefaultTrackEvents bool     `json:"defaultTrackEvents"`
 	RequireComments    bool     `json:"requireComments"`
@@ -122,23 +122,25 @@ func environmentMatches(e *catalog.Environment, t term) bool {
 type newEnvironmentJSON struct {
 	Key                string   `json:"key"`
 	Name               string   `json:"name"`
-	Color              string   `json:"color"`
-	DefaultTTL         int      `json:"defaultTtl"`
-	SecureMode         bool     `json:"secureMode"`
-	DefaultTrackEvents bool     `json:"defaultTrackEvents"`
-	ConfirmChanges     bool     `json:"confirmChanges"`
-	RequireComments    bool     `json:"requireComments"`
-	Critical           bool     `json:"critical"`
-	Tags               []string `json:"tags"`
+	Color              string   `json:"color" doc:"Six hexadecimal digits"`
+	DefaultTTL         int      `json:"defaultTtl,omitzero" doc:"Minutes"`
+	SecureMode         bool     `json:"secureMode,omitzero"`
+	DefaultTrackEvents bool     `json:"defaultTrackEvents,omitzero"`
+	ConfirmChanges     bool     `json:"confirmChanges,omitzero"`
+	RequireComments    bool     `json:"requireComments,omitzero"`
+	Critical           bool     `json:"critical,omitzero"`
+	Tags               []string `json:"tags,omitzero"`
 	// Credentials that administrators may choose.
-	ID        string `json:"_id"`
-	APIKey    string `json:"apiKey"`
-	MobileKey string `json:"mobileKey"`
+	ID        string `json:"_id,omitzero" doc:"The client-side ID, 24 hexadecimal digits; administrators may choose it"`
+	APIKey    string `json:"apiKey,omitzero" doc:"The SDK key; administrators may choose it"`
+	MobileKey string `json:"mobileKey,omitzero" doc:"Administrators may choose it"`
 	// Source names the environment of the same project whose flag configurations are copied.
-	Source struct {
-		Key     string `json:"key"`
-		Version int    `json:"version"`
-	} `json:"source"`
+	Source environmentSourceJSON `json:"source,omitzero" doc:"The environment whose flag configurations are copied"`
+}
+
+type environmentSourceJSON struct {
+	Key     string `json:"key"`
+	Version int    `json:"version,omitzero" doc:"The version that the environment must have"`
 }
 
 func (n newEnvironmentJSON) environment() admin.NewEnvironment {

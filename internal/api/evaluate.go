@@ -20,7 +20,7 @@ type evaluatedFlagJSON struct {
 }
 
 type reasonJSON struct {
-	Kind         string `json:"kind"`
+	Kind         string `json:"kind" enum:"OFF,FALLTHROUGH,TARGET_MATCH,RULE_MATCH,PREREQUISITE_FAILED,ERROR"`
 	RuleIndex    *int   `json:"ruleIndex,omitzero"`
 	RuleID       string `json:"ruleID,omitzero"`
 	Prerequisite string `json:"prerequisiteKey,omitzero"`
@@ -96,11 +96,16 @@ type evaluatedSegmentJSON struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Unbounded   bool   `json:"unbounded"`
-	External    string `json:"external"`
+	External    string `json:"external" doc:"The tool that syncs the segment; empty if none does"`
 	Member      bool   `json:"isMember"`
 	Targeted    bool   `json:"isIndividuallyTargeted"`
 	ByRule      bool   `json:"isRuleTargeted"`
 	Links       links  `json:"_links"`
+}
+
+type evaluatedSegmentsJSON struct {
+	Items []evaluatedSegmentJSON `json:"items"`
+	Links links                  `json:"_links"`
 }
 
 // evaluateSegments answers for every segment of the environment whether a context is in it.
@@ -129,8 +134,5 @@ func (s *server) evaluateSegments(w http.ResponseWriter, r *http.Request, who ca
 		}
 		return j
 	})
-	return writeJSON(w, http.StatusOK, struct {
-		Items []evaluatedSegmentJSON `json:"items"`
-		Links links                  `json:"_links"`
-	}{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
+	return writeJSON(w, http.StatusOK, evaluatedSegmentsJSON{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
 }

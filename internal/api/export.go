@@ -18,17 +18,17 @@ import (
 type exportJSON struct {
 	ID         string        `json:"id"`
 	SegmentKey string        `json:"segmentKey"`
-	CreatedAt  int64         `json:"creationTime"`
-	Status     string        `json:"status"`
+	CreatedAt  int64         `json:"creationTime" doc:"Unix milliseconds"`
+	Status     string        `json:"status" enum:"pending,complete,stopped"`
 	SizeBytes  int64         `json:"sizeBytes"`
-	Size       string        `json:"size"`
+	Size       string        `json:"size" doc:"For people, like 1.8 kB"`
 	Initiator  initiatorJSON `json:"initiator"`
-	Format     string        `json:"format"`
+	Format     string        `json:"format" enum:"csv,ndjson"`
 	Revision   uint64        `json:"revision"`
 	Rows       int64         `json:"rows"`
-	Unknown    int64         `json:"unknown,omitzero"` // members whose key muster doesn't know; they are left out
+	Unknown    int64         `json:"unknown,omitzero" doc:"Members whose key is not known; they are left out"` // members whose key muster doesn't know; they are left out
 	Error      string        `json:"error,omitzero"`
-	ExpiresAt  int64         `json:"expiresAt"`
+	ExpiresAt  int64         `json:"expiresAt" doc:"Unix milliseconds"`
 	Links      links         `json:"_links"`
 }
 

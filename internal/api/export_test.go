@@ -1,17 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 )
 
 // Calls returns every route as its method and path, in the order of the reference.
 func Calls() []string {
 	var calls []string
 	for _, rt := range routes() {
-		if rt.path != "" { // the root has two spellings
-			calls = append(calls, rt.call())
-		}
+		calls = append(calls, rt.call())
 	}
 	return calls
 }
@@ -20,7 +18,7 @@ func Calls() []string {
 func Actions(call string) []string {
 	var actions []string
 	for _, rt := range routes() {
-		if rt.path != "" && rt.call() == call {
+		if rt.call() == call {
 			for _, a := range rt.actions {
 				actions = append(actions, string(a))
 			}
@@ -30,4 +28,4 @@ func Actions(call string) []string {
 	return actions
 }
 
-func (rt route) call() string { return rt.method + " " + strings.TrimSuffix(rt.path, "{$}") }
+func (rt route) call() string { return rt.method + " " + cmp.Or(rt.path, "/") }

@@ -18,11 +18,11 @@ import (
 
 type flagJSON struct {
 	Name             string                        `json:"name"`
-	Kind             string                        `json:"kind"`
+	Kind             string                        `json:"kind" enum:"boolean,multivariate"`
 	Key              string                        `json:"key"`
 	Description      string                        `json:"description,omitzero"`
 	Version          int                           `json:"_version"`
-	CreationDate     int64                         `json:"creationDate"`
+	CreationDate     int64                         `json:"creationDate" doc:"Unix milliseconds"`
 	IncludeInSnippet bool                          `json:"includeInSnippet"` // usingEnvironmentId by its old name
 	Availability     availabilityJSON              `json:"clientSideAvailability"`
 	Variations       []variationJSON               `json:"variations"`
@@ -33,11 +33,11 @@ type flagJSON struct {
 	Experiments      experimentsJSON               `json:"experiments"`
 	CustomProperties map[string]customPropertyJSON `json:"customProperties"`
 	Archived         bool                          `json:"archived"`
-	ArchivedDate     int64                         `json:"archivedDate,omitzero"`
+	ArchivedDate     int64                         `json:"archivedDate,omitzero" doc:"Unix milliseconds"`
 	Deprecated       bool                          `json:"deprecated"`
-	DeprecatedDate   int64                         `json:"deprecatedDate,omitzero"`
+	DeprecatedDate   int64                         `json:"deprecatedDate,omitzero" doc:"Unix milliseconds"`
 	Defaults         defaultsJSON                  `json:"defaults"`
-	Environments     map[string]flagConfigJSON     `json:"environments,omitzero"`
+	Environments     map[string]flagConfigJSON     `json:"environments,omitzero" doc:"The configurations by the key of their environment; lists have those alone that env names"`
 	Links            links                         `json:"_links,omitzero"`
 }
 
@@ -54,8 +54,8 @@ type experimentsJSON struct {
 }
 
 type defaultsJSON struct {
-	On  int `json:"onVariation"`
-	Off int `json:"offVariation"`
+	On  int `json:"onVariation" doc:"An index into variations"`
+	Off int `json:"offVariation" doc:"An index into variations"`
 }
 
 type customPropertyJSON struct {
@@ -252,22 +252,24 @@ func (s *server) listFlags(w http.ResponseWriter, r *http.Request, who catalog.C
 	return writeJSON(w, http.StatusOK, paged(r, p, all, func(f *catalog.Flag) flagJSON { return renderFlag(query, f, names, false) }))
 }
 
+type newFlagJSON struct {
+	Key                  string                        `json:"key"`
+	Name                 string                        `json:"name"`
+	Description          string                        `json:"description,omitzero"`
+	Variations           []variationJSON               `json:"variations,omitzero" doc:"true and false if absent"`
+	Defaults             *defaultsJSON                 `json:"defaults,omitzero"`
+	Temporary            *bool                         `json:"temporary,omitzero"`
+	Tags                 []string                      `json:"tags,omitzero"`
+	Availability         *availabilityJSON             `json:"clientSideAvailability,omitzero"`
+	IncludeInSnippet     *bool                         `json:"includeInSnippet,omitzero"`
+	CustomProperties     map[string]customPropertyJSON `json:"customProperties,omitzero"`
+	MaintainerID         string                        `json:"maintainerId,omitzero"`
+	InitialPrerequisites []newPrerequisiteJSON         `json:"initialPrerequisites,omitzero"`
+	On                   bool                          `json:"isFlagOn,omitzero"`
+}
+
 func (s *server) createFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		Key                  string                        `json:"key"`
-		Name                 string                        `json:"name"`
-		Description          string                        `json:"description"`
-		Variations           []variationJSON               `json:"variations"`
-		Defaults             *defaultsJSON                 `json:"defaults"`
-		Temporary            *bool                         `json:"temporary"`
-		Tags                 []string                      `json:"tags"`
-		Availability         *availabilityJSON             `json:"clientSideAvailability"`
-		IncludeInSnippet     *bool                         `json:"includeInSnippet"`
-		CustomProperties     map[string]customPropertyJSON `json:"customProperties"`
-		MaintainerID         string                        `json:"maintainerId"`
-		InitialPrerequisites []newPrerequisiteJSON         `json:"initialPrerequisites"`
-		On                   bool                          `json:"isFlagOn"`
-	}
+	var body newFlagJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

@@ -15,19 +15,19 @@ type flagConfigJSON struct {
 	Archived               bool               `json:"archived"`
 	Salt                   string             `json:"salt"`
 	Sel                    string             `json:"sel"`
-	LastModified           int64              `json:"lastModified"`
+	LastModified           int64              `json:"lastModified" doc:"Unix milliseconds"`
 	Version                int                `json:"version"`
 	Targets                []targetJSON       `json:"targets,omitzero"`
 	ContextTargets         []targetJSON       `json:"contextTargets,omitzero"`
 	Rules                  []flagRuleJSON     `json:"rules,omitzero"`
 	Fallthrough            *serveJSON         `json:"fallthrough,omitzero"`
-	OffVariation           *int               `json:"offVariation,omitzero"` // absence means the default in the code
+	OffVariation           *int               `json:"offVariation,omitzero" doc:"Absent means the default in the code"` // absence means the default in the code
 	Prerequisites          []prerequisiteJSON `json:"prerequisites,omitzero"`
 	Site                   *link              `json:"_site,omitzero"`
 	EnvironmentName        string             `json:"_environmentName,omitzero"`
 	TrackEvents            bool               `json:"trackEvents"`
 	TrackEventsFallthrough bool               `json:"trackEventsFallthrough"`
-	DebugEventsUntil       *int64             `json:"_debugEventsUntilDate,omitzero"`
+	DebugEventsUntil       *int64             `json:"_debugEventsUntilDate,omitzero" doc:"Unix milliseconds"`
 	Summary                *flagSummaryJSON   `json:"_summary,omitzero"`
 }
 
@@ -64,7 +64,7 @@ type rolloutJSON struct {
 
 type weightedJSON struct {
 	Variation int  `json:"variation"`
-	Weight    int  `json:"weight"`
+	Weight    int  `json:"weight" doc:"In thousandths of a percent; all together are 100000"`
 	Untracked bool `json:"_untracked,omitzero"`
 }
 

@@ -20,19 +20,23 @@ func (j newPrerequisiteJSON) prerequisite() admin.NewPrerequisite {
 	return admin.NewPrerequisite{Key: catalog.FlagKey(j.Key), VariationID: j.VariationID}
 }
 
+// flagCopyJSON says what of a flag's configuration is copied from where to where.
+type flagCopyJSON struct {
+	Source   copiedConfigJSON `json:"source"`
+	Target   copiedConfigJSON `json:"target"`
+	Comment  string           `json:"comment,omitzero"`
+	Included []policy.Action  `json:"includedActions,omitzero" enum:"updateOn,updateRules,updateFallthrough,updateOffVariation,updatePrerequisites,updateTargets"`
+	Excluded []policy.Action  `json:"excludedActions,omitzero" enum:"updateOn,updateRules,updateFallthrough,updateOffVariation,updatePrerequisites,updateTargets"`
+}
+
+type copiedConfigJSON struct {
+	Key     string `json:"key" doc:"Of an environment"`
+	Version int    `json:"currentVersion,omitzero" doc:"The version that the configuration must have"`
+}
+
 // copyFlag copies the configuration of a flag from one environment to another.
 func (s *server) copyFlag(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	type place struct {
-		Key     string `json:"key"`
-		Version int    `json:"currentVersion"`
-	}
-	var body struct {
-		Source   place           `json:"source"`
-		Target   place           `json:"target"`
-		Comment  string          `json:"comment"`
-		Included []policy.Action `json:"includedActions"`
-		Excluded []policy.Action `json:"excludedActions"`
-	}
+	var body flagCopyJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

@@ -14,8 +14,19 @@ const recently = 7 * 24 * time.Hour
 // flagStatusJSON is how far a flag has come in an environment. Muster keeps no evaluation events, so
 // it can't tell when a flag was last requested: the status goes by the age of the last change alone.
 type flagStatusJSON struct {
-	Name  string `json:"name"`
+	Name  string `json:"name" enum:"new,inactive"`
 	Links links  `json:"_links,omitzero"`
+}
+
+type flagStatusesJSON struct {
+	Items []flagStatusJSON `json:"items"`
+	Links links            `json:"_links"`
+}
+
+type flagStatusEverywhereJSON struct {
+	Environments map[string]flagStatusJSON `json:"environments" doc:"By the key of the environment"`
+	Key          string                    `json:"key"`
+	Links        links                     `json:"_links"`
 }
 
 func (s *server) flagStatusOf(f *catalog.Flag, env catalog.EnvKey) flagStatusJSON {
@@ -45,10 +56,7 @@ func (s *server) listFlagStatuses(w http.ResponseWriter, r *http.Request, who ca
 			items = append(items, s.flagStatusOf(f, env.Key))
 		}
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Items []flagStatusJSON `json:"items"`
-		Links links            `json:"_links"`
-	}{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
+	return writeJSON(w, http.StatusOK, flagStatusesJSON{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
 }
 
 func (s *server) getFlagStatus(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -72,11 +80,7 @@ func (s *server) getFlagStatusEverywhere(w http.ResponseWriter, r *http.Request,
 	for env := range f.Environments {
 		status[string(env)] = flagStatusJSON{Name: s.flagStatusOf(f, env).Name}
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Environments map[string]flagStatusJSON `json:"environments"`
-		Key          string                    `json:"key"`
-		Links        links                     `json:"_links"`
-	}{status, string(f.Key), links{
+	return writeJSON(w, http.StatusOK, flagStatusEverywhereJSON{status, string(f.Key), links{
 		"parent": apiLink("/flags/" + string(f.Project) + "/" + string(f.Key)),
 		"self":   {Href: r.URL.EscapedPath(), Type: "application/json"},
 	}})

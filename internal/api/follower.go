@@ -13,13 +13,13 @@ import (
 // followerJSON is who follows an environment, and how far.
 type followerJSON struct {
 	ID           string  `json:"_id"`
-	Kind         string  `json:"kind"`
+	Kind         string  `json:"kind" enum:"sdk,stream"`
 	Name         string  `json:"name"`
 	Address      string  `json:"address,omitzero"`
 	Version      string  `json:"version,omitzero"`
 	Count        int     `json:"count"`
-	Since        int64   `json:"since"`
-	State        string  `json:"state"`
+	Since        int64   `json:"since" doc:"Unix milliseconds"`
+	State        string  `json:"state" enum:"current,behind,failed"`
 	Revision     uint64  `json:"revision"`
 	LagRevisions uint64  `json:"lagRevisions"`
 	LagSeconds   float64 `json:"lagSeconds"`

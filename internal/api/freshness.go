@@ -10,26 +10,26 @@ import (
 type musterJSON struct {
 	ExternalID    string           `json:"externalId,omitzero"`
 	ExternalName  string           `json:"externalName,omitzero"`
-	State         string           `json:"state"`
+	State         string           `json:"state" enum:"live,syncing,held,stale,failed"`
 	Error         string           `json:"error,omitzero"` // why the state is failed
-	FreshAt       int64            `json:"freshAt,omitzero"`
+	FreshAt       int64            `json:"freshAt,omitzero" doc:"When the newest run became visible; Unix milliseconds"`
 	Revision      uint64           `json:"revision,omitzero"`
 	LastRun       *lastRunJSON     `json:"lastRun,omitzero"`
-	Hold          *holdJSON        `json:"hold"`
-	Drifted       bool             `json:"drifted"`
+	Hold          *holdJSON        `json:"hold" doc:"The run that the guard keeps, if any"`
+	Drifted       bool             `json:"drifted" doc:"Somebody changed members by hand"`
 	Partial       bool             `json:"partial,omitzero"` // recreated after a deletion; lacks what came before
 	Points        int              `json:"points"`
 	Guard         segmentGuardJSON `json:"guard"`
-	UsualInterval int64            `json:"usualIntervalMs,omitzero"`
-	Visible       *visibleJSON     `json:"visibleMs,omitzero"`
-	Change24h     *int             `json:"change24h,omitzero"`
+	UsualInterval int64            `json:"usualIntervalMs,omitzero" doc:"The median pause of the last 20 syncs"`
+	Visible       *visibleJSON     `json:"visibleMs,omitzero" doc:"From the first byte of a run until it was visible, over 24 hours"`
+	Change24h     *int             `json:"change24h,omitzero" doc:"By how much the runs of 24 hours made the segment larger"`
 }
 
 type lastRunJSON struct {
 	ID         string `json:"_id"`
-	State      string `json:"state"`
+	State      string `json:"state" enum:"received,staged,live,held,discarded,rejected,superseded,rolledBack"`
 	Tool       string `json:"tool,omitzero"`
-	ReceivedAt int64  `json:"receivedAt"`
+	ReceivedAt int64  `json:"receivedAt" doc:"Unix milliseconds"`
 	Added      int    `json:"added"`
 	Removed    int    `json:"removed"`
 }
@@ -48,9 +48,9 @@ type visibleJSON struct {
 // holdJSON is the run that the guard of a segment keeps.
 type holdJSON struct {
 	RunID   string `json:"runId"`
-	HeldAt  int64  `json:"heldAt"`
+	HeldAt  int64  `json:"heldAt" doc:"Unix milliseconds"`
 	Removed int    `json:"removed"`
-	Reason  string `json:"reason"`
+	Reason  string `json:"reason" enum:"shrink,empty,growth"`
 }
 
 func holdOf(h *catalog.Hold) *holdJSON {

@@ -16,13 +16,13 @@ import (
 
 // guardJSON is the limits as they count; a limit that is null is off.
 type guardJSON struct {
-	ShrinkPercent *float64 `json:"shrinkPercent"`
-	MinMembers    int64    `json:"minMembers"`
+	ShrinkPercent *float64 `json:"shrinkPercent" doc:"The largest share of the members that may leave within the window"`
+	MinMembers    int64    `json:"minMembers" doc:"Smaller segments are not guarded"`
 	WindowSeconds int64    `json:"windowSeconds"`
 	AllowEmpty    bool     `json:"allowEmpty"`
 	GrowthPercent *float64 `json:"growthPercent"`
-	OnHeld        string   `json:"onHeld"`
-	Inherited     []string `json:"inherited"`
+	OnHeld        string   `json:"onHeld" enum:"accept,reject" doc:"How a tool is answered whose sync is held"`
+	Inherited     []string `json:"inherited" doc:"The limits that come from the source, the environment or the default"`
 	Links         links    `json:"_links"`
 }
 

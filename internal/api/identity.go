@@ -11,8 +11,8 @@ import (
 // callerIdentityJSON says whose credential a request carries; every member is optional.
 type callerIdentityJSON struct {
 	AccountID       string   `json:"accountId"`
-	AuthKind        string   `json:"authKind"`
-	TokenKind       string   `json:"tokenKind,omitempty"`
+	AuthKind        string   `json:"authKind" enum:"token,sdkKey,mobileKey"`
+	TokenKind       string   `json:"tokenKind,omitempty" enum:"personal,service"`
 	TokenName       string   `json:"tokenName,omitempty"`
 	TokenID         string   `json:"tokenId,omitempty"`
 	MemberID        string   `json:"memberId,omitempty"`

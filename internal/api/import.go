@@ -19,14 +19,14 @@ import (
 type importJSON struct {
 	ID         string            `json:"id"`
 	SegmentKey string            `json:"segmentKey"`
-	CreatedAt  int64             `json:"creationTime"`
-	Mode       string            `json:"mode"`
-	Status     string            `json:"status"`
+	CreatedAt  int64             `json:"creationTime" doc:"Unix milliseconds"`
+	Mode       string            `json:"mode" enum:"merge,replace,remove"`
+	Status     string            `json:"status" enum:"preparing,ready,in_progress,complete,held,stopped"`
 	Files      []importFileJSON  `json:"files,omitzero"`
 	RunID      string            `json:"runId"`
 	Progress   *progressJSON     `json:"progress,omitzero"`
-	Result     *importResultJSON `json:"result,omitzero"`
-	Error      *importErrorJSON  `json:"error,omitzero"`
+	Result     *importResultJSON `json:"result,omitzero" doc:"When the import is complete"`
+	Error      *importErrorJSON  `json:"error,omitzero" doc:"When the import was stopped"`
 	Links      links             `json:"_links"`
 }
 
@@ -37,7 +37,7 @@ type importFileJSON struct {
 
 type progressJSON struct {
 	BytesRead  int64 `json:"bytesRead"`
-	BytesTotal int64 `json:"bytesTotal"`
+	BytesTotal int64 `json:"bytesTotal" doc:"0 if the sender did not say"`
 	Rows       int64 `json:"rows"`
 }
 
@@ -247,7 +247,7 @@ type previewJSON struct {
 	Removed   int         `json:"removed"`
 	Unchanged int         `json:"unchanged"`
 	Skipped   int64       `json:"skipped"`
-	WouldHold bool        `json:"wouldHold"`
+	WouldHold bool        `json:"wouldHold" doc:"The guard would hold the import"`
 	Samples   samplesJSON `json:"samples"`
 	Revision  uint64      `json:"revision"`
 }
@@ -305,14 +305,16 @@ func (s *server) listImports(w http.ResponseWriter, r *http.Request, who catalog
 	})
 }
 
+type commentJSON struct {
+	Comment string `json:"comment,omitzero" doc:"Kept with the run"`
+}
+
 // readComment reads the optional body {"comment":"…"}.
 func readComment(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.ContentLength == 0 {
 		return "", nil
 	}
-	var body struct {
-		Comment string `json:"comment"`
-	}
+	var body commentJSON
 	err := decodeBody(w, r, maxFieldBytes, &body)
 	return body.Comment, err
 }

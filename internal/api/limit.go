@@ -21,7 +21,7 @@ type Limit struct {
 type limitJSON struct {
 	Name    string `json:"name"`
 	Value   int64  `json:"value"`
-	Setting string `json:"setting,omitzero"`
+	Setting string `json:"setting,omitzero" doc:"The setting of the server that changes it"`
 }
 
 // ownLimits returns the limits of this room and of those behind it. Each value is the one that is

@@ -14,8 +14,14 @@ import (
 )
 
 type setChangeJSON struct {
-	Add    []string `json:"add"`
-	Remove []string `json:"remove"`
+	Add    []string `json:"add,omitzero"`
+	Remove []string `json:"remove,omitzero"`
+}
+
+// memberChangeJSON names contexts that join or leave the two sets of a big segment.
+type memberChangeJSON struct {
+	Included setChangeJSON `json:"included,omitzero"`
+	Excluded setChangeJSON `json:"excluded,omitzero"`
 }
 
 func (s *server) editContexts(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -30,10 +36,7 @@ func (s *server) editUsers(w http.ResponseWriter, r *http.Request, who catalog.C
 // and every evaluation on this node sees it.
 func (s *server) editMembers(w http.ResponseWriter, r *http.Request, who catalog.Caller, kind segment.ContextKind) error {
 	at := segmentPathOf(r)
-	var body struct {
-		Included setChangeJSON `json:"included"`
-		Excluded setChangeJSON `json:"excluded"`
-	}
+	var body memberChangeJSON
 	if err := decodeBody(w, r, maxContextsBytes, &body); err != nil {
 		return err
 	}
@@ -134,6 +137,12 @@ func (s *server) checkOneSet(r *http.Request, who catalog.Caller, seg *catalog.S
 	return nil
 }
 
+type membershipJSON struct {
+	Key      string `json:"userKey" doc:"The context key, whatever its kind"`
+	Included bool   `json:"included"`
+	Excluded bool   `json:"excluded"`
+}
+
 // getMembership answers whether the segment includes or excludes a context. A context that was
 // never in it is an answer too, not an error.
 func (s *server) getMembership(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -146,9 +155,5 @@ func (s *server) getMembership(w http.ResponseWriter, r *http.Request, who catal
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
-		Key      string `json:"userKey"`
-		Included bool   `json:"included"`
-		Excluded bool   `json:"excluded"`
-	}{key, state&segment.Include != 0, state&segment.Exclude != 0})
+	return writeJSON(w, http.StatusOK, membershipJSON{key, state&segment.Include != 0, state&segment.Exclude != 0})
 }

@@ -14,10 +14,10 @@ type pointJSON struct {
 	Current   bool   `json:"current"`
 	Revision  uint64 `json:"revision"`
 	Members   int64  `json:"members"`
-	SealedAt  int64  `json:"sealedAt"`
-	Reason    string `json:"reason"`
-	RunID     string `json:"runId,omitzero"`
-	ExpiresAt int64  `json:"expiresAt,omitzero"`
+	SealedAt  int64  `json:"sealedAt" doc:"Unix milliseconds; 0 for what the members are now"`
+	Reason    string `json:"reason" doc:"What replaced these members: replace, rollback, release or delete"`
+	RunID     string `json:"runId,omitzero" doc:"The run that replaced them"`
+	ExpiresAt int64  `json:"expiresAt,omitzero" doc:"Unix milliseconds"`
 	Links     links  `json:"_links"`
 }
 
@@ -47,7 +47,7 @@ func (s *server) listPoints(w http.ResponseWriter, r *http.Request, who catalog.
 // diffJSON says what From does, or did, to the members that To names.
 type diffJSON struct {
 	From      string      `json:"from"`
-	To        string      `json:"to,omitzero"`
+	To        string      `json:"to,omitzero" doc:"A point, or current; absent if a run left none behind"`
 	Added     int         `json:"added"`
 	Removed   int         `json:"removed"`
 	Unchanged int         `json:"unchanged"`

@@ -27,7 +27,7 @@ type projectJSON struct {
 	Tags                      []string         `json:"tags"`
 	IncludeInSnippetByDefault bool             `json:"includeInSnippetByDefault"` // usingEnvironmentId by its old name
 	DefaultAvailability       availabilityJSON `json:"defaultClientSideAvailability"`
-	Environments              any              `json:"environments,omitzero"`
+	Environments              any              `json:"environments,omitzero" doc:"With expand=environments a collection of them; an array in the answer to a request that wrote the project"`
 }
 
 func projectOf(p *catalog.Project) projectJSON {
@@ -163,15 +163,17 @@ func projectKey(r *http.Request) catalog.ProjectKey {
 	return catalog.ProjectKey(r.PathValue("projectKey"))
 }
 
+type newProjectJSON struct {
+	Key                       string               `json:"key"`
+	Name                      string               `json:"name"`
+	Tags                      []string             `json:"tags,omitzero"`
+	IncludeInSnippetByDefault bool                 `json:"includeInSnippetByDefault,omitzero"`
+	DefaultAvailability       *availabilityJSON    `json:"defaultClientSideAvailability,omitzero"`
+	Environments              []newEnvironmentJSON `json:"environments,omitzero" doc:"test and production if absent"`
+}
+
 func (s *server) createProject(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		Key                       string               `json:"key"`
-		Name                      string               `json:"name"`
-		Tags                      []string             `json:"tags"`
-		IncludeInSnippetByDefault bool                 `json:"includeInSnippetByDefault"`
-		DefaultAvailability       *availabilityJSON    `json:"defaultClientSideAvailability"`
-		Environments              []newEnvironmentJSON `json:"environments"`
-	}
+	var body newProjectJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ type roleJSON struct {
 	Name             string          `json:"name"`
 	Description      string          `json:"description"`
 	Policy           []statementJSON `json:"policy"`
-	BasePermissions  string          `json:"basePermissions"`
-	ResourceCategory string          `json:"resourceCategory,omitzero"`
+	BasePermissions  string          `json:"basePermissions" enum:"no_access,reader"`
+	ResourceCategory string          `json:"resourceCategory,omitzero" enum:"any,project,organization"`
 	AssignedTo       *assignedToJSON `json:"assignedTo,omitzero"`
 }
 
@@ -74,15 +74,17 @@ func (s *server) listRoles(w http.ResponseWriter, r *http.Request, who catalog.C
 	return writeJSON(w, http.StatusOK, paged(r, p, all, s.assignedRole))
 }
 
+type newRoleJSON struct {
+	Key              string          `json:"key"`
+	Name             string          `json:"name"`
+	Description      string          `json:"description,omitzero"`
+	Policy           []statementJSON `json:"policy"`
+	BasePermissions  string          `json:"basePermissions,omitzero" enum:"no_access,reader"`
+	ResourceCategory string          `json:"resourceCategory,omitzero" enum:"any,project,organization"`
+}
+
 func (s *server) createRole(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		Key              string          `json:"key"`
-		Name             string          `json:"name"`
-		Description      string          `json:"description"`
-		Policy           []statementJSON `json:"policy"`
-		BasePermissions  string          `json:"basePermissions"`
-		ResourceCategory string          `json:"resourceCategory"`
-	}
+	var body newRoleJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

@@ -15,24 +15,24 @@ import (
 // runJSON is a row of the ledger.
 type runJSON struct {
 	ID         string           `json:"_id"`
-	SegmentKey string           `json:"segmentKey"`
-	State      string           `json:"state"`
-	Kind       string           `json:"kind"`
+	SegmentKey string           `json:"segmentKey" doc:"Empty for a push that named no cohort"`
+	State      string           `json:"state" enum:"received,staged,live,held,discarded,rejected,superseded,rolledBack"`
+	Kind       string           `json:"kind" enum:"push,replace,import,edit,rollback"`
 	Tool       string           `json:"tool,omitzero"`
 	Source     string           `json:"source,omitzero"` // a tool that pushes is the source of what it pushes
-	Mode       string           `json:"mode"`
+	Mode       string           `json:"mode" enum:"delta,replace"`
 	Received   int              `json:"received"`
 	Added      int              `json:"added"`
 	Removed    int              `json:"removed"`
 	Unchanged  int              `json:"unchanged"`
 	Skipped    int              `json:"skipped"`
-	Parked     int              `json:"parked,omitzero"`
+	Parked     int              `json:"parked,omitzero" doc:"Changes that wait with a run that is held"`
 	Samples    []skipJSON       `json:"skippedSample,omitzero"`
 	Bytes      int64            `json:"bytes,omitzero"`
-	ReceivedAt int64            `json:"receivedAt"`
-	LiveAt     int64            `json:"liveAt,omitzero"`
+	ReceivedAt int64            `json:"receivedAt" doc:"Unix milliseconds"`
+	LiveAt     int64            `json:"liveAt,omitzero" doc:"Unix milliseconds"`
 	Durations  runDurationsJSON `json:"durations"`
-	Revision   uint64           `json:"revision,omitzero"`
+	Revision   uint64           `json:"revision,omitzero" doc:"At which its changes are visible"`
 	Actor      *actorJSON       `json:"actor,omitzero"`
 	UserAgent  string           `json:"userAgent,omitzero"`
 	Comment    string           `json:"comment,omitzero"`
@@ -52,16 +52,16 @@ type skipJSON struct {
 
 // runDurationsJSON says where the time of a run went, in milliseconds.
 type runDurationsJSON struct {
-	Parse  int64 `json:"parse"`
-	Stage  int64 `json:"stage"`
-	Commit int64 `json:"commit"`
+	Parse  int64 `json:"parse" doc:"Milliseconds"`
+	Stage  int64 `json:"stage" doc:"Milliseconds"`
+	Commit int64 `json:"commit" doc:"Milliseconds"`
 }
 
 // runHoldJSON says why the guard kept a run and what the run would have done.
 type runHoldJSON struct {
-	Reason              string    `json:"reason"`
-	Limit               float64   `json:"limit"`
-	SetOn               string    `json:"setOn,omitzero"`
+	Reason              string    `json:"reason" enum:"shrink,empty,growth"`
+	Limit               float64   `json:"limit" doc:"The percentage that was exceeded; 0 if the segment would have become empty"`
+	SetOn               string    `json:"setOn,omitzero" enum:"segment,source,environment,default"`
 	Would               wouldJSON `json:"would"`
 	UsualRemovedPercent *float64  `json:"usualRemovedPercent,omitzero"`
 	LikelyCause         string    `json:"likelyCause,omitzero"`
@@ -96,7 +96,7 @@ func progressOf(p *segment.Progress) *progressJSON {
 }
 
 type actorJSON struct {
-	Kind string `json:"kind"`
+	Kind string `json:"kind" enum:"token,member,system"`
 	ID   string `json:"_id,omitzero"`
 	Name string `json:"name,omitzero"`
 }

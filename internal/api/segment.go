@@ -20,23 +20,23 @@ type segmentJSON struct {
 	Name             string                `json:"name"`
 	Description      string                `json:"description,omitzero"`
 	Tags             []string              `json:"tags"`
-	CreationDate     int64                 `json:"creationDate"`
-	LastModifiedDate int64                 `json:"lastModifiedDate"`
+	CreationDate     int64                 `json:"creationDate" doc:"Unix milliseconds"`
+	LastModifiedDate int64                 `json:"lastModifiedDate" doc:"Unix milliseconds"`
 	Version          int                   `json:"version"`
-	Generation       uint64                `json:"generation"`
+	Generation       uint64                `json:"generation" doc:"The number in the name that SDKs know the segment by; it only grows"`
 	Deleted          bool                  `json:"deleted"`
-	Included         []string              `json:"included"`
+	Included         []string              `json:"included" doc:"Context keys of kind user"`
 	Excluded         []string              `json:"excluded,omitzero"`
 	IncludedContexts []contextTargetsJSON  `json:"includedContexts,omitzero"`
 	ExcludedContexts []contextTargetsJSON  `json:"excludedContexts,omitzero"`
 	Rules            []segmentRuleJSON     `json:"rules"`
-	Unbounded        bool                  `json:"unbounded"`
+	Unbounded        bool                  `json:"unbounded" doc:"A big segment, whose members are no part of its definition"`
 	UnboundedKind    string                `json:"unboundedContextKind,omitzero"`
 	Metadata         *unboundedJSON        `json:"_unboundedMetadata,omitzero"`
-	External         string                `json:"_external,omitzero"`
+	External         string                `json:"_external,omitzero" doc:"The integration key of the tool that syncs the segment"`
 	ExternalLink     string                `json:"_externalLink,omitzero"`
 	ImportInProgress *bool                 `json:"_importInProgress,omitzero"`
-	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero"`
+	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero" doc:"The flags that target the segment; in the answer to the request of one segment only"`
 	Muster           *musterJSON           `json:"_muster,omitzero"`
 	Links            links                 `json:"_links,omitzero"`
 }
@@ -45,7 +45,7 @@ type segmentRuleJSON struct {
 	ID          string       `json:"_id,omitzero"`
 	Description string       `json:"description,omitzero"`
 	Clauses     []clauseJSON `json:"clauses"`
-	Weight      *int         `json:"weight,omitzero"` // 0 means nobody to SDKs, so absence matters
+	Weight      *int         `json:"weight,omitzero" doc:"Which share of the contexts that match, in thousandths of a percent; all if absent"` // 0 means nobody to SDKs, so absence matters
 	RolloutKind string       `json:"rolloutContextKind,omitzero"`
 	BucketBy    string       `json:"bucketBy,omitzero"`
 }
@@ -57,7 +57,7 @@ type unboundedJSON struct {
 	Version       int    `json:"version"`
 	IncludedCount int64  `json:"includedCount"`
 	ExcludedCount int64  `json:"excludedCount"`
-	LastModified  int64  `json:"lastModified"`
+	LastModified  int64  `json:"lastModified" doc:"Unix milliseconds"`
 	Deleted       bool   `json:"deleted"`
 }
 
@@ -293,16 +293,18 @@ func (s *server) segmentHolds(ctx context.Context, who catalog.Caller, seg *cata
 	return false, nil
 }
 
+type newSegmentJSON struct {
+	Key         string   `json:"key"`
+	Name        string   `json:"name"`
+	Description string   `json:"description,omitzero"`
+	Tags        []string `json:"tags,omitzero"`
+	Unbounded   bool     `json:"unbounded,omitzero" doc:"A big segment, whose members are no part of its definition"`
+	Kind        string   `json:"unboundedContextKind,omitzero" doc:"Of which kind the members of a big segment are; user if absent"`
+}
+
 func (s *server) createSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at := segmentPathOf(r)
-	var body struct {
-		Key         string   `json:"key"`
-		Name        string   `json:"name"`
-		Description string   `json:"description"`
-		Tags        []string `json:"tags"`
-		Unbounded   bool     `json:"unbounded"`
-		Kind        string   `json:"unboundedContextKind"`
-	}
+	var body newSegmentJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const (
 
 type segmentMemberJSON struct {
 	Key      string `json:"key,omitzero"`
-	Hash     string `json:"hash,omitzero"` // of a member whose key is not known
+	Hash     string `json:"hash,omitzero" doc:"SHA-256 of a key that is not known, base64"` // of a member whose key is not known
 	Included bool   `json:"included"`
 }
 
@@ -31,7 +31,7 @@ type segmentMembersJSON struct {
 
 type asOfJSON struct {
 	Revision uint64 `json:"revision"`
-	Time     int64  `json:"time"`
+	Time     int64  `json:"time" doc:"Unix milliseconds"`
 }
 
 func historyTarget(r *http.Request) history.Target {
@@ -80,14 +80,14 @@ type timelineJSON struct {
 	Key           string             `json:"key"`
 	Included      bool               `json:"included"`
 	Items         []timelineItemJSON `json:"items"`
-	CompleteSince int64              `json:"completeSince"`
-	Near          []string           `json:"near"`
+	CompleteSince int64              `json:"completeSince" doc:"Unix milliseconds; nothing is missing after it"`
+	Near          []string           `json:"near" doc:"Members whose key differs only in case, blanks or Unicode form"`
 }
 
 type timelineItemJSON struct {
-	At       int64  `json:"at"`
+	At       int64  `json:"at" doc:"Unix milliseconds"`
 	Revision uint64 `json:"revision"`
-	Change   string `json:"change"`
+	Change   string `json:"change" enum:"added,removed,excluded,unexcluded"`
 	RunID    string `json:"runId,omitzero"`
 	Tool     string `json:"tool,omitzero"`
 	Kind     string `json:"kind,omitzero"`

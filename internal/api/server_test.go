@@ -113,9 +113,9 @@ func openAccount(t testing.TB, log store.Log, files store.Files, now func() time
 			t.Error(err)
 		}
 	})
-	a.api = api.New(api.Rooms{
+	a.api = documented(t, api.New(api.Rooms{
 		Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks,
-	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil)))
+	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil))))
 	return a
 }
 

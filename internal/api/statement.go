@@ -5,7 +5,7 @@ import "muster/internal/policy"
 // statementJSON is one statement of a policy. Only the lists that were given are shown: Terraform's
 // provider compares them.
 type statementJSON struct {
-	Effect       string   `json:"effect"`
+	Effect       string   `json:"effect" enum:"allow,deny"`
 	Resources    []string `json:"resources,omitempty"`
 	NotResources []string `json:"notResources,omitempty"`
 	Actions      []string `json:"actions,omitempty"`

@@ -17,13 +17,13 @@ type tokenJSON struct {
 	Member            *memberSummaryJSON `json:"_member,omitzero"`
 	Name              string             `json:"name,omitzero"`
 	Description       string             `json:"description,omitzero"`
-	CreationDate      int64              `json:"creationDate"`
-	LastModified      int64              `json:"lastModified"`
-	LastUsed          int64              `json:"lastUsed,omitzero"`
-	Role              string             `json:"role,omitzero"`
+	CreationDate      int64              `json:"creationDate" doc:"Unix milliseconds"`
+	LastModified      int64              `json:"lastModified" doc:"Unix milliseconds"`
+	LastUsed          int64              `json:"lastUsed,omitzero" doc:"Unix milliseconds"`
+	Role              string             `json:"role,omitzero" enum:"reader,writer,admin,owner"`
 	CustomRoleIDs     []string           `json:"customRoleIds,omitempty"`
 	InlineRole        []statementJSON    `json:"inlineRole,omitzero"`
-	Token             string             `json:"token"`
+	Token             string             `json:"token" doc:"The whole secret in the answers to creation and reset, its last four characters otherwise"`
 	ServiceToken      bool               `json:"serviceToken"`
 	DefaultAPIVersion int                `json:"defaultApiVersion"`
 	Links             links              `json:"_links"`
@@ -102,18 +102,20 @@ func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.
 	return writeJSON(w, http.StatusOK, paged(r, p, all, func(t *catalog.Token) tokenJSON { return s.tokenOf(t, owners) }))
 }
 
+// newTokenJSON is a token to be, with one of Role, CustomRoleIDs and InlineRole.
+type newTokenJSON struct {
+	Name              string          `json:"name,omitzero"`
+	Description       string          `json:"description,omitzero"`
+	Role              string          `json:"role,omitzero" enum:"reader,writer,admin"`
+	CustomRoleIDs     []string        `json:"customRoleIds,omitzero" doc:"Ids or keys"`
+	InlineRole        []statementJSON `json:"inlineRole,omitzero"`
+	Service           bool            `json:"serviceToken,omitzero"`
+	DefaultAPIVersion int             `json:"defaultApiVersion,omitzero"`
+	Token             string          `json:"token,omitzero" doc:"The secret, which administrators may choose"`
+}
+
 func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		Name              string          `json:"name"`
-		Description       string          `json:"description"`
-		Role              string          `json:"role"`
-		CustomRoleIDs     []string        `json:"customRoleIds"`
-		InlineRole        []statementJSON `json:"inlineRole"`
-		Service           bool            `json:"serviceToken"`
-		DefaultAPIVersion int             `json:"defaultApiVersion"`
-		// Token is the secret, which administrators may choose.
-		Token string `json:"token"`
-	}
+	var body newTokenJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}

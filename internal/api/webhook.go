@@ -15,7 +15,7 @@ type webhookJSON struct {
 	ID         string          `json:"_id"`
 	Name       string          `json:"name,omitzero"`
 	URL        string          `json:"url"`
-	Secret     string          `json:"secret,omitzero"`
+	Secret     string          `json:"secret,omitzero" doc:"In full for those who hold updateSecret"`
 	Statements []statementJSON `json:"statements,omitempty"`
 	On         bool            `json:"on"`
 	Tags       []string        `json:"tags"`
@@ -65,16 +65,18 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, who catalo
 	return writeJSON(w, http.StatusOK, paged(r, p, all, shownWebhook(who)))
 }
 
+type newWebhookJSON struct {
+	URL        string          `json:"url"`
+	Name       string          `json:"name,omitzero"`
+	On         bool            `json:"on,omitzero"`
+	Sign       *bool           `json:"sign,omitzero" doc:"Whether deliveries are signed; absent means if there is a secret"`
+	Secret     string          `json:"secret,omitzero" doc:"Made if it is absent and sign is true"`
+	Statements []statementJSON `json:"statements,omitzero" doc:"What the webhook is told of; everything if absent"`
+	Tags       []string        `json:"tags,omitzero"`
+}
+
 func (s *server) createWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	var body struct {
-		URL        string          `json:"url"`
-		Name       string          `json:"name"`
-		On         bool            `json:"on"`
-		Sign       *bool           `json:"sign"` // absent: if there is a secret
-		Secret     string          `json:"secret"`
-		Statements []statementJSON `json:"statements"`
-		Tags       []string        `json:"tags"`
-	}
+	var body newWebhookJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}
@@ -133,11 +135,11 @@ func (s *server) deleteWebhook(w http.ResponseWriter, r *http.Request, who catal
 
 // deliveryJSON is one attempt to tell a webhook of an audit entry.
 type deliveryJSON struct {
-	Date     int64  `json:"date"`
+	Date     int64  `json:"date" doc:"Unix milliseconds"`
 	EntryID  string `json:"entryId"`
 	Test     bool   `json:"test,omitzero"`
 	Attempt  int    `json:"attempt,omitzero"`
-	State    string `json:"state"`
+	State    string `json:"state" enum:"delivered,failed,givenUp"`
 	Status   int    `json:"status,omitzero"`
 	Duration int64  `json:"durationMs"`
 	Error    string `json:"error,omitzero"`

@@ -26,6 +26,7 @@ var rooms = map[string]room{
 	"internal/fault":    {rank: 0, imports: []string{}},
 	"internal/segment":  {rank: 0, imports: []string{"internal/fault"}},
 	"internal/policy":   {rank: 0, imports: []string{"internal/fault"}},
+	"internal/openapi":  {rank: 0, imports: []string{}},
 	"internal/archtest": {rank: 0, imports: []string{}},
 
 	"internal/catalog": {rank: 1},
@@ -48,7 +49,7 @@ var rooms = map[string]room{
 
 	"internal/store/pebblestore": {rank: 4, imports: []string{"internal/store", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},
 
-	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/webhook", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/webhook", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy", "internal/openapi"}},
 	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/activity", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"net/http"
+
+	"muster/internal/openapi"
+	"muster/internal/policy"
+)
+
+func projectRoutes() []route {
+	return []route{
+		{
+			method: "GET", path: "/projects", actions: needs(policy.ViewProject), serve: (*server).listProjects,
+			id: "getProjects", summary: "List projects", params: pages(20, filterBy("query", "tags", "keys"), sortBy(projectOrders), expandParam),
+			answers: gives[collection[projectJSON]](),
+		},
+		{
+			method: "POST", path: "/projects", actions: needs(policy.CreateProject), serve: (*server).createProject,
+			id: "postProject", summary: "Create a project", takes: takes[newProjectJSON](), answers: creates[projectJSON](), fails: []int{http.StatusNotFound},
+		},
+		{
+			method: "GET", path: atProject, actions: needs(policy.ViewProject), serve: (*server).getProject,
+			id: "getProject", summary: "Get a project", params: parameters{expandParam}, answers: gives[projectJSON](),
+		},
+		{
+			method: "PATCH", path: atProject,
+			actions: needs(policy.UpdateProjectName, policy.UpdateTags, policy.UpdateDefaultClientSideAvailability),
+			serve:   (*server).patchProject,
+			id:      "patchProject", summary: "Change a project", takes: openapi.Patches(), answers: gives[projectJSON](),
+		},
+		{
+			method: "DELETE", path: atProject, actions: needs(policy.DeleteProject), serve: (*server).deleteProject,
+			id: "deleteProject", summary: "Delete a project with all that is in it", answers: givesNothing(),
+		},
+	}
+}
+
+func environmentRoutes() []route {
+	return []route{
+		{
+			method: "GET", path: atProject + "/environments", actions: needs(policy.ViewProject), note: keysShown, serve: (*server).listEnvironments,
+			id: "getEnvironmentsByProject", summary: "List environments", params: pages(20, filterBy("query", "tags"), sortBy(environmentOrders)),
+			answers: gives[collection[environmentJSON]](),
+		},
+		{
+			method: "POST", path: atProject + "/environments", actions: needs(policy.CreateEnvironment), note: "`viewProject` too with a `source`",
+			serve: (*server).createEnvironment,
+			id:    "postEnvironment", summary: "Create an environment", takes: takes[newEnvironmentJSON](), answers: creates[environmentJSON](),
+		},
+		{
+			method: "GET", path: atEnvironment, actions: needs(policy.ViewProject), note: keysShown, serve: (*server).getEnvironment,
+			id: "getEnvironment", summary: "Get an environment", answers: gives[environmentJSON](),
+		},
+		{
+			method: "PATCH", path: atEnvironment,
+			actions: needs(policy.UpdateName, policy.UpdateColor, policy.UpdateTTL, policy.UpdateSecureMode, policy.UpdateDefaultTrackEvents,
+				policy.UpdateRequireComments, policy.UpdateConfirmChanges, policy.UpdateCritical, policy.UpdateTags),
+			serve: (*server).patchEnvironment,
+			id:    "patchEnvironment", summary: "Change an environment", takes: openapi.Patches(), answers: gives[environmentJSON](),
+		},
+		{
+			method: "DELETE", path: atEnvironment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment,
+			id: "deleteEnvironment", summary: "Delete an environment with all that is in it", answers: givesNothing(),
+		},
+		{
+			method: "POST", path: atEnvironment + "/apiKey", actions: needs(policy.UpdateAPIKey), note: keysShown, serve: (*server).rotateSDKKey,
+			id: "resetEnvironmentSDKKey", summary: "Give an environment a new SDK key", params: parameters{expiryParam}, answers: gives[environmentJSON](),
+		},
+		{
+			method: "POST", path: atEnvironment + "/mobileKey", actions: needs(policy.UpdateMobileKey), note: keysShown, serve: (*server).rotateMobileKey,
+			id: "resetEnvironmentMobileKey", summary: "Give an environment a new mobile key", details: "The one before ends at once.", answers: gives[environmentJSON](),
+		},
+		{
+			method: "GET", path: atEnvironment + "/sdk-data", note: "administrators", serve: (*server).getSDKData,
+			id: "getSdkData", summary: "Get the flags and segments of an environment as SDKs read them", answers: gives[map[string]any](), fails: []int{http.StatusForbidden},
+		},
+		{
+			method: "PUT", path: atEnvironment + "/sdk-data", note: "administrators", serve: (*server).putSDKData,
+			id: "putSdkData", summary: "Create and update flags and segments as SDKs read them", details: "One step; what the body does not name stays.",
+			takes: takes[map[string]any](), answers: givesNothing(), fails: []int{http.StatusForbidden},
+		},
+	}
+}
+
+func contextRoutes() []route {
+	return []route{
+		{
+			method: "GET", path: atProject + "/context-kinds", actions: needs(policy.ViewProject), serve: (*server).listContextKinds,
+			id: "getContextKindsByProjectKey", summary: "List context kinds", answers: gives[collection[contextKindJSON]](),
+		},
+		{
+			method: "PUT", path: atProject + "/context-kinds/{contextKind}",
+			actions: needs(policy.CreateContextKind, policy.UpdateContextKind), note: "the one or the other", serve: (*server).putContextKind,
+			id: "putContextKind", summary: "Create or change a context kind", details: "What the body lacks stays; `version` grows each time.",
+			takes: takes[contextKindChangeJSON](), answers: gives[contextKindChangedJSON](),
+		},
+		{
+			method: "POST", path: atEnvironment + "/flags/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateFlags,
+			id: "evaluateContextInstance", summary: "Tell what the flags of an environment serve to a context",
+			params: parameters{
+				{Name: "limit", In: "query", Type: integerType, Default: -1, Doc: "How many items; `-1` is all of them."}, offsetParam,
+				filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate"), sortBy(flagOrders),
+			},
+			takes: takes[map[string]any](), answers: gives[collection[evaluatedFlagJSON]](),
+		},
+	}
+}
+
+func activityRoutes() []route {
+	return []route{
+		{
+			method: "GET", path: atEnvironment + "/followers", actions: needs(policy.ViewProject), serve: (*server).listFollowers,
+			id: "getFollowers", summary: "List who follows an environment at this moment", params: pages(maxPage), answers: gives[collection[followerJSON]](),
+		},
+		{
+			method: "GET", path: atEnvironment + "/activity", actions: needs(policy.ViewProject), serve: (*server).watchActivity,
+			id: "watchActivity", summary: "Watch what goes on in an environment",
+			details: "Events: `run`, `segment`, `follower`, `call`, `catalog`, `head`. `id` counts up by one from 1. Nothing is replayed.",
+			answers: givesText("Server-sent events", "text/event-stream"),
+		},
+	}
+}

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"compress/gzip"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"muster/internal/openapi"
+)
+
+// TestEveryRouteIsDescribed holds the rows of the table to what readers and generators of clients
+// need.
+func TestEveryRouteIsDescribed(t *testing.T) {
+	used := map[string]bool{}
+	for _, rt := range routes() {
+		switch {
+		case rt.id == "":
+			t.Errorf("%s has no id: give it the name that generated clients call it by", rt.call())
+		case rt.summary == "" || strings.HasSuffix(rt.summary, ".") || len(rt.summary) > 90:
+			t.Errorf("%s: the summary %q is not a line without a full stop", rt.call(), rt.summary)
+		case len(rt.answers) == 0:
+			t.Errorf("%s: nobody says what it answers", rt.call())
+		case !slices.ContainsFunc(groups, func(g openapi.Group) bool { return g.Name == rt.group }):
+			t.Errorf("%s is in the group %q, which the reference lacks", rt.call(), rt.group)
+		}
+		for _, part := range strings.Split(rt.path, "/") {
+			if name, ok := strings.CutPrefix(part, "{"); ok {
+				name = strings.TrimSuffix(name, "}")
+				used[name] = true
+				if pathParameters[name] == "" {
+					t.Errorf("%s: nobody says what %s is", rt.call(), name)
+				}
+			}
+		}
+	}
+	if known := slices.Sorted(maps.Keys(pathParameters)); !slices.Equal(known, slices.Sorted(maps.Keys(used))) {
+		t.Errorf("described are %v, in paths stand %v", known, slices.Sorted(maps.Keys(used)))
+	}
+}
+
+func TestReferencesOfTheDocumentLeadSomewhere(t *testing.T) {
+	text, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	refs := 0
+	var follow func(v any)
+	follow = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if ref, ok := v["$ref"].(string); ok {
+				refs++
+				var at any = doc
+				for name := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+					members, _ := at.(map[string]any)
+					at = members[name]
+				}
+				if at == nil {
+					t.Errorf("%s leads nowhere", ref)
+				}
+			}
+			for _, inner := range v {
+				follow(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				follow(inner)
+			}
+		}
+	}
+	follow(doc)
+	if refs == 0 {
+		t.Error("the document has no references")
+	}
+}
+
+func TestTheDocumentIsCachedAndCompressed(t *testing.T) {
+	const path = "/api/v2/openapi.json"
+	h := bare()
+	plain := answer(h, "GET", path, nil)
+	etag := plain.Header().Get("ETag")
+	if plain.Code != 200 || etag == "" || plain.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("%d %v", plain.Code, plain.Header())
+	}
+	for _, condition := range []string{etag, `"other", ` + etag} {
+		if w := answer(h, "GET", path, map[string]string{"If-None-Match": condition}); w.Code != http.StatusNotModified || w.Body.Len() > 0 {
+			t.Errorf("If-None-Match %s: %d, %d bytes", condition, w.Code, w.Body.Len())
+		}
+	}
+	if w := answer(h, "GET", path, map[string]string{"If-None-Match": `"other"`}); w.Code != 200 {
+		t.Errorf("another ETag: %d", w.Code)
+	}
+	zipped := answer(h, "GET", path, map[string]string{"Accept-Encoding": "gzip"})
+	if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Body.Len() > plain.Body.Len()/4 {
+		t.Fatalf("%v, %d of %d bytes", zipped.Header(), zipped.Body.Len(), plain.Body.Len())
+	}
+	z, err := gzip.NewReader(zipped.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil || string(text) != plain.Body.String() {
+		t.Errorf("%v; inflated it is another document", err)
+	}
+	if again := answer(bare(), "GET", path, nil); again.Header().Get("ETag") != etag {
+		t.Error("the document of the next process is another one")
+	}
+}
+
+// TestShapesFollowTheJSONOfTheirTypes holds the document to what the encoder does with each sort of
+// member.
+func TestShapesFollowTheJSONOfTheirTypes(t *testing.T) {
+	text, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Required   []string                  `json:"required"`
+				Properties map[string]map[string]any `json:"properties"`
+				Closed     any                       `json:"additionalProperties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	member := func(path string) map[string]any {
+		shape, name, _ := strings.Cut(path, ".")
+		return doc.Components.Schemas[shape].Properties[name]
+	}
+	for path, want := range map[string]map[string]any{
+		"Segment.key":                  {"type": "string"},
+		"Segment._importInProgress":    {"type": "boolean"},                                   // a pointer that is absent rather than null
+		"Guard.growthPercent":          {"type": []any{"number", "null"}, "format": "double"}, // a pointer that is always there
+		"Segment.tags":                 {"type": "array"},                                     // never null
+		"Segment.creationDate":         {"type": "integer", "format": "int64"},                // Unix milliseconds
+		"Variation.value":              {},                                                    // any JSON
+		"Audit.delta":                  {},                                                    // any JSON
+		"Run.state":                    {"type": "string"},                                    // one of
+		"Flag.environments":            {"type": "object"},                                    // by the key of the environment
+		"Muster.lastRun":               {"$ref": "#/components/schemas/LastRun"},              // absent or an object
+		"FlagCollection.items":         {"type": "array"},                                     // of a generic type
+		"ImportForm.file":              {"type": "string", "format": "binary"},                // a part of a form
+		"ContextSegments.unreadable":   {"type": "array"},                                     // omitempty
+		"NewEnvironment.source":        {"$ref": "#/components/schemas/EnvironmentSource"},
+		"PatchOperation.value":         {},
+		"SegmentRule.weight":           {"type": "integer", "format": "int64"},
+		"AuditEntries.items":           {"type": "array"},
+		"SemanticPatch.environmentKey": {"type": "string"},
+	} {
+		got := member(path)
+		if got == nil {
+			t.Errorf("there is no %s", path)
+		}
+		for _, key := range []string{"type", "format", "$ref"} {
+			if !reflect.DeepEqual(got[key], want[key]) {
+				t.Errorf("%s has the %s %v, want %v", path, key, got[key], want[key])
+			}
+		}
+	}
+	if hold := member("Muster.hold")["anyOf"]; !reflect.DeepEqual(hold, []any{map[string]any{"$ref": "#/components/schemas/Hold"}, map[string]any{"type": "null"}}) {
+		t.Errorf("_muster.hold, which is always there, is %v", hold)
+	}
+	for name, shape := range doc.Components.Schemas {
+		if shape.Closed == false {
+			t.Errorf("%s excludes members that come later", name)
+		}
+	}
+	if required := doc.Components.Schemas["Muster"].Required; !reflect.DeepEqual(required, []string{"state", "hold", "drifted", "points", "guard"}) {
+		t.Errorf("required of _muster: %v", required)
+	}
+}
