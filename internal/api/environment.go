@@ -12,7 +12,7 @@ import (
 )
 
 type environmentJSON struct {
-	Links              links    `json:"_links,omitzero"`
+	Links              links    `json:"_links,omitzero" required:"true"`
 	ID                 string   `json:"_id" doc:"The client-side ID"`
 	Key                string   `json:"key"`
 	Name               string   `json:"name"`

@@ -38,7 +38,7 @@ type flagJSON struct {
 	DeprecatedDate   int64                         `json:"deprecatedDate,omitzero" doc:"Unix milliseconds"`
 	Defaults         defaultsJSON                  `json:"defaults"`
 	Environments     map[string]flagConfigJSON     `json:"environments,omitzero" doc:"The configurations by the key of their environment; lists have those alone that env names"`
-	Links            links                         `json:"_links,omitzero"`
+	Links            links                         `json:"_links,omitzero" required:"true"`
 }
 
 type variationJSON struct {

@@ -23,8 +23,8 @@ type flagConfigJSON struct {
 	Fallthrough            *serveJSON         `json:"fallthrough,omitzero"`
 	OffVariation           *int               `json:"offVariation,omitzero" doc:"Absent means the default in the code"` // absence means the default in the code
 	Prerequisites          []prerequisiteJSON `json:"prerequisites,omitzero"`
-	Site                   *link              `json:"_site,omitzero"`
-	EnvironmentName        string             `json:"_environmentName,omitzero"`
+	Site                   *link              `json:"_site,omitzero" required:"true"`
+	EnvironmentName        string             `json:"_environmentName,omitzero" required:"true"`
 	TrackEvents            bool               `json:"trackEvents"`
 	TrackEventsFallthrough bool               `json:"trackEventsFallthrough"`
 	DebugEventsUntil       *int64             `json:"_debugEventsUntilDate,omitzero" doc:"Unix milliseconds"`

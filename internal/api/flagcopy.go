@@ -70,14 +70,20 @@ func copyParts(included, excluded []policy.Action) ([]policy.Action, error) {
 	return slices.DeleteFunc(slices.Clone(catalog.CopyParts), func(part policy.Action) bool { return slices.Contains(excluded, part) }), nil
 }
 
-// dependentFlagJSON is a flag that has the one asked for as a prerequisite: in the environment asked
-// for, or in Environments.
+// dependentFlagJSON is a flag that has the one asked for as a prerequisite in some environments.
 type dependentFlagJSON struct {
 	Key          string                     `json:"key"`
 	Name         string                     `json:"name"`
-	Environments []dependentEnvironmentJSON `json:"environments,omitzero"`
+	Environments []dependentEnvironmentJSON `json:"environments"`
 	Links        links                      `json:"_links"`
-	Site         *link                      `json:"_site,omitzero"`
+}
+
+// dependentInJSON is a flag that has the one asked for as a prerequisite in the environment asked for.
+type dependentInJSON struct {
+	Key   string `json:"key"`
+	Name  string `json:"name"`
+	Links links  `json:"_links"`
+	Site  link   `json:"_site"`
 }
 
 type dependentEnvironmentJSON struct {
@@ -93,10 +99,21 @@ type dependentsJSON struct {
 	Site  link                `json:"_site"`
 }
 
-func dependentFlagOf(d admin.Dependent) dependentFlagJSON {
-	return dependentFlagJSON{
-		Key: string(d.Key), Name: d.Name,
-		Links: links{"self": apiLink("/flags/" + string(d.Project) + "/" + string(d.Key))},
+type dependentsInJSON struct {
+	Items []dependentInJSON `json:"items"`
+	Links links             `json:"_links"`
+	Site  link              `json:"_site"`
+}
+
+func dependentLinks(d admin.Dependent) links {
+	return links{"self": apiLink("/flags/" + string(d.Project) + "/" + string(d.Key))}
+}
+
+// dependentsLinks leads from a list of dependent flags to itself and to the flag that they have.
+func dependentsLinks(r *http.Request) links {
+	return links{
+		"self":   {Href: r.URL.EscapedPath(), Type: "application/json"},
+		"parent": apiLink("/flags/" + string(projectKey(r)) + "/" + string(flagKey(r))),
 	}
 }
 
@@ -107,16 +124,18 @@ func (s *server) listDependents(w http.ResponseWriter, r *http.Request, who cata
 	}
 	names := s.environmentNames(r, who)
 	items := each(all, func(d admin.Dependent) dependentFlagJSON {
-		j := dependentFlagOf(d)
-		j.Environments = each(d.Environments, func(env catalog.EnvKey) dependentEnvironmentJSON {
-			return dependentEnvironmentJSON{
-				Key: string(env), Name: names[env], Site: flagSite(d.Project, env, d.Key),
-				Links: links{"self": apiLink("/projects/" + string(d.Project) + "/environments/" + string(env))},
-			}
-		})
-		return j
+		return dependentFlagJSON{
+			Key: string(d.Key), Name: d.Name, Links: dependentLinks(d),
+			Environments: each(d.Environments, func(env catalog.EnvKey) dependentEnvironmentJSON {
+				return dependentEnvironmentJSON{
+					Key: string(env), Name: names[env], Site: flagSite(d.Project, env, d.Key),
+					Links: links{"self": apiLink("/projects/" + string(d.Project) + "/environments/" + string(env))},
+				}
+			}),
+		}
 	})
-	return writeDependents(w, r, items, siteLink("/projects/"+string(projectKey(r))+"/flags/"+string(flagKey(r))))
+	site := siteLink("/projects/" + string(projectKey(r)) + "/flags/" + string(flagKey(r)))
+	return writeJSON(w, http.StatusOK, dependentsJSON{items, dependentsLinks(r), site})
 }
 
 func (s *server) listDependentsIn(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -128,23 +147,11 @@ func (s *server) listDependentsIn(w http.ResponseWriter, r *http.Request, who ca
 	if err != nil {
 		return err
 	}
-	items := []dependentFlagJSON{}
+	items := []dependentInJSON{}
 	for _, d := range all {
 		if slices.Contains(d.Environments, env.Key) {
-			j, site := dependentFlagOf(d), flagSite(d.Project, env.Key, d.Key)
-			j.Site = &site
-			items = append(items, j)
+			items = append(items, dependentInJSON{string(d.Key), d.Name, dependentLinks(d), flagSite(d.Project, env.Key, d.Key)})
 		}
 	}
-	return writeDependents(w, r, items, flagSite(env.Project, env.Key, flagKey(r)))
-}
-
-func writeDependents(w http.ResponseWriter, r *http.Request, items []dependentFlagJSON, site link) error {
-	return writeJSON(w, http.StatusOK, dependentsJSON{
-		Items: items, Site: site,
-		Links: links{
-			"self":   {Href: r.URL.EscapedPath(), Type: "application/json"},
-			"parent": apiLink("/flags/" + string(projectKey(r)) + "/" + string(flagKey(r))),
-		},
-	})
+	return writeJSON(w, http.StatusOK, dependentsInJSON{items, dependentsLinks(r), flagSite(env.Project, env.Key, flagKey(r))})
 }

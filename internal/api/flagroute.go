@@ -54,7 +54,7 @@ func flagRoutes() []route {
 		{
 			method: "GET", path: atFlags + "/{environmentKey}/{flagKey}/dependent-flags", actions: needs(policy.ViewProject),
 			note: "beta", beta: true, serve: (*server).listDependentsIn,
-			id: "getDependentFlagsByEnv", summary: "List the flags that have a flag as a prerequisite in an environment", answers: gives[dependentsJSON](),
+			id: "getDependentFlagsByEnv", summary: "List the flags that have a flag as a prerequisite in an environment", answers: gives[dependentsInJSON](),
 		},
 		{
 			method: "GET", path: "/flag-statuses/{projectKey}/{environmentKey}", actions: needs(policy.ViewProject), serve: (*server).listFlagStatuses,

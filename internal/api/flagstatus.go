@@ -15,7 +15,7 @@ const recently = 7 * 24 * time.Hour
 // it can't tell when a flag was last requested: the status goes by the age of the last change alone.
 type flagStatusJSON struct {
 	Name  string `json:"name" enum:"new,inactive"`
-	Links links  `json:"_links,omitzero"`
+	Links links  `json:"_links"`
 }
 
 type flagStatusesJSON struct {
@@ -24,9 +24,13 @@ type flagStatusesJSON struct {
 }
 
 type flagStatusEverywhereJSON struct {
-	Environments map[string]flagStatusJSON `json:"environments" doc:"By the key of the environment"`
-	Key          string                    `json:"key"`
-	Links        links                     `json:"_links"`
+	Environments map[string]statusInJSON `json:"environments" doc:"By the key of the environment"`
+	Key          string                  `json:"key"`
+	Links        links                   `json:"_links"`
+}
+
+type statusInJSON struct {
+	Name string `json:"name" enum:"new,inactive"`
 }
 
 func (s *server) flagStatusOf(f *catalog.Flag, env catalog.EnvKey) flagStatusJSON {
@@ -76,9 +80,9 @@ func (s *server) getFlagStatusEverywhere(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
-	status := make(map[string]flagStatusJSON, len(f.Environments))
+	status := make(map[string]statusInJSON, len(f.Environments))
 	for env := range f.Environments {
-		status[string(env)] = flagStatusJSON{Name: s.flagStatusOf(f, env).Name}
+		status[string(env)] = statusInJSON{s.flagStatusOf(f, env).Name}
 	}
 	return writeJSON(w, http.StatusOK, flagStatusEverywhereJSON{status, string(f.Key), links{
 		"parent": apiLink("/flags/" + string(f.Project) + "/" + string(f.Key)),

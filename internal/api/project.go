@@ -20,7 +20,7 @@ type availabilityJSON struct {
 // projectJSON is a project. Environments is absent, a collection or, where the project was just
 // written, an array.
 type projectJSON struct {
-	Links                     links            `json:"_links,omitzero"`
+	Links                     links            `json:"_links,omitzero" required:"true"`
 	ID                        string           `json:"_id"`
 	Key                       string           `json:"key"`
 	Name                      string           `json:"name"`

@@ -38,7 +38,7 @@ type segmentJSON struct {
 	ImportInProgress *bool                 `json:"_importInProgress,omitzero"`
 	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero" doc:"The flags that target the segment; in the answer to the request of one segment only"`
 	Muster           *musterJSON           `json:"_muster,omitzero"`
-	Links            links                 `json:"_links,omitzero"`
+	Links            links                 `json:"_links,omitzero" required:"true"`
 }
 
 type segmentRuleJSON struct {
