@@ -48,6 +48,7 @@ func (o *origin) open(r rooms) {
 	}
 	mux.Handle("/api/", r.api) // what only looks like a push
 	mux.Handle("/ui/", page())
+	mux.Handle("/ui/api/", reference())
 	mux.Handle("/ui", http.RedirectHandler("/ui/", http.StatusFound))
 	r.pages = mux
 	o.rooms.Store(&r)
@@ -201,9 +202,7 @@ func page() http.Handler {
 	dist := web.Dist()
 	files := http.StripPrefix("/ui/", http.FileServerFS(dist))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "same-origin")
+		secure(w, "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
 		name := strings.TrimPrefix(r.URL.Path, "/ui/")
 		if _, err := fs.Stat(dist, name); err != nil || name == "" {
 			http.ServeFileFS(w, r, dist, "index.html")
@@ -211,4 +210,20 @@ func page() http.Handler {
 		}
 		files.ServeHTTP(w, r)
 	})
+}
+
+// reference serves the reference of the API.
+func reference() http.Handler {
+	files := http.StripPrefix("/ui/api/", http.FileServerFS(web.Reference()))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		files.ServeHTTP(w, r)
+	})
+}
+
+// secure sets the headers of a page.
+func secure(w http.ResponseWriter, policy string) {
+	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "same-origin")
 }

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 
 const [base, folder] = process.argv.slice(2);
-const pages = { home: '/ui/' };
+const pages = { home: '/ui/', reference: '/ui/api/', operation: '/ui/api/#patchSegment' };
 const widths = { wide: 1280, narrow: 360 };
 
 await mkdir(folder, { recursive: true });
@@ -16,7 +16,7 @@ for (const [name, path] of Object.entries(pages)) {
   for (const colorScheme of ['light', 'dark']) {
     for (const [size, width] of Object.entries(widths)) {
       const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-      await page.goto(base + path);
+      await page.goto(base + path, { waitUntil: 'networkidle' });
       await page.screenshot({ path: `${folder}/${name}-${colorScheme}-${size}.png`, fullPage: true });
       await page.close();
     }
