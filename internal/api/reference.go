@@ -45,8 +45,8 @@ var groups = []openapi.Group{
 	{Name: "Account members", Description: "People."},
 	{Name: "Webhooks", Description: "Who is told of what the audit log tells."},
 	{Name: "Audit log", Description: "Who changed what."},
-	{Name: "Tags"},
-	{Name: "Other"},
+	{Name: "Tags", Description: "Words that people put on things."},
+	{Name: "Other", Description: "The API itself, and the installation."},
 }
 
 // failures says when each status of failure comes.

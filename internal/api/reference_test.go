@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +29,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 		case !slices.ContainsFunc(groups, func(g openapi.Group) bool { return g.Name == rt.group }):
 			t.Errorf("%s is in the group %q, which the reference lacks", rt.call(), rt.group)
 		}
-		for _, part := range strings.Split(rt.path, "/") {
+		for part := range strings.SplitSeq(rt.path, "/") {
 			if name, ok := strings.CutPrefix(part, "{"); ok {
 				name = strings.TrimSuffix(name, "}")
 				used[name] = true
@@ -115,71 +114,5 @@ func TestTheDocumentIsCachedAndCompressed(t *testing.T) {
 	}
 	if again := answer(bare(), "GET", path, nil); again.Header().Get("ETag") != etag {
 		t.Error("the document of the next process is another one")
-	}
-}
-
-// TestShapesFollowTheJSONOfTheirTypes holds the document to what the encoder does with each sort of
-// member.
-func TestShapesFollowTheJSONOfTheirTypes(t *testing.T) {
-	text, err := document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc struct {
-		Components struct {
-			Schemas map[string]struct {
-				Required   []string                  `json:"required"`
-				Properties map[string]map[string]any `json:"properties"`
-				Closed     any                       `json:"additionalProperties"`
-			} `json:"schemas"`
-		} `json:"components"`
-	}
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatal(err)
-	}
-	member := func(path string) map[string]any {
-		shape, name, _ := strings.Cut(path, ".")
-		return doc.Components.Schemas[shape].Properties[name]
-	}
-	for path, want := range map[string]map[string]any{
-		"Segment.key":                  {"type": "string"},
-		"Segment._importInProgress":    {"type": "boolean"},                                   // a pointer that is absent rather than null
-		"Guard.growthPercent":          {"type": []any{"number", "null"}, "format": "double"}, // a pointer that is always there
-		"Segment.tags":                 {"type": "array"},                                     // never null
-		"Segment.creationDate":         {"type": "integer", "format": "int64"},                // Unix milliseconds
-		"Variation.value":              {},                                                    // any JSON
-		"Audit.delta":                  {},                                                    // any JSON
-		"Run.state":                    {"type": "string"},                                    // one of
-		"Flag.environments":            {"type": "object"},                                    // by the key of the environment
-		"Muster.lastRun":               {"$ref": "#/components/schemas/LastRun"},              // absent or an object
-		"FlagCollection.items":         {"type": "array"},                                     // of a generic type
-		"ImportForm.file":              {"type": "string", "format": "binary"},                // a part of a form
-		"ContextSegments.unreadable":   {"type": "array"},                                     // omitempty
-		"NewEnvironment.source":        {"$ref": "#/components/schemas/EnvironmentSource"},
-		"PatchOperation.value":         {},
-		"SegmentRule.weight":           {"type": "integer", "format": "int64"},
-		"AuditEntries.items":           {"type": "array"},
-		"SemanticPatch.environmentKey": {"type": "string"},
-	} {
-		got := member(path)
-		if got == nil {
-			t.Errorf("there is no %s", path)
-		}
-		for _, key := range []string{"type", "format", "$ref"} {
-			if !reflect.DeepEqual(got[key], want[key]) {
-				t.Errorf("%s has the %s %v, want %v", path, key, got[key], want[key])
-			}
-		}
-	}
-	if hold := member("Muster.hold")["anyOf"]; !reflect.DeepEqual(hold, []any{map[string]any{"$ref": "#/components/schemas/Hold"}, map[string]any{"type": "null"}}) {
-		t.Errorf("_muster.hold, which is always there, is %v", hold)
-	}
-	for name, shape := range doc.Components.Schemas {
-		if shape.Closed == false {
-			t.Errorf("%s excludes members that come later", name)
-		}
-	}
-	if required := doc.Components.Schemas["Muster"].Required; !reflect.DeepEqual(required, []string{"state", "hold", "drifted", "points", "guard"}) {
-		t.Errorf("required of _muster: %v", required)
 	}
 }

@@ -44,8 +44,7 @@ func title(name string) string {
 func refine(r huma.Registry) {
 	for name, s := range r.Map() {
 		t := r.TypeFromRef(refPrefix + name)
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			member, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			at := s.Properties[member]
 			if at == nil || f.Type.Kind() != reflect.Pointer {
