@@ -14,7 +14,7 @@ type listOf[T any] struct {
 	Items []T `json:"items"`
 }
 
-type opaque struct{ secret func() }
+type opaque struct{ Parts []any }
 
 type thingJSON struct {
 	Key      string           `json:"key" doc:"Unique"`

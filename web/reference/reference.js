@@ -28,7 +28,9 @@ function entry(op, shapes) {
 
 // fill adds what an operation takes and answers, the first time that it is opened.
 function fill(details, op, shapes) {
-  if (!details.open || details.children.length > 1) return;
+  if (!details.open) return;
+  history.replaceState(null, '', `#${op.operationId}`);
+  if (details.children.length > 1) return;
   const parameters = op.parameters.map((p) => el('li', {},
     el('span', { class: 'member' }, el('code', {}, p.name), ' ', el('span', { class: 'type' }, `${p.in}, ${shapes.word(p.schema)}`),
       p.required ? el('span', { class: 'required' }, ' required') : ''),
