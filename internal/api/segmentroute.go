@@ -130,15 +130,15 @@ func listRoutes() []route {
 }
 
 func runRoutes() []route {
-	narrowed := pages(defaultRunLimit, runStateParam, queryParam("tool", "Only the runs of the tool with this integration key."), afterParam, beforeParam)
+	params := pages(defaultRunLimit, runStateParam, queryParam("tool", "Only the runs of the tool with this integration key."), afterParam, beforeParam)
 	return []route{
 		{
 			method: "GET", path: atEnvironment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns,
-			id: "getRuns", summary: "List the runs of an environment, newest first", params: narrowed, answers: gives[collection[runJSON]](),
+			id: "getRuns", summary: "List the runs of an environment, newest first", params: params, answers: gives[collection[runJSON]](),
 		},
 		{
 			method: "GET", path: atSegment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns,
-			id: "getSegmentRuns", summary: "List the runs of a segment, newest first", params: narrowed, answers: gives[collection[runJSON]](),
+			id: "getSegmentRuns", summary: "List the runs of a segment, newest first", params: params, answers: gives[collection[runJSON]](),
 		},
 		{
 			method: "GET", path: atSegment + "/runs/{runId}", actions: needs(policy.ViewProject), serve: (*server).getRun,
