@@ -27,6 +27,7 @@ var rooms = map[string]room{
 	"internal/segment":  {rank: 0, imports: []string{"internal/fault"}},
 	"internal/policy":   {rank: 0, imports: []string{"internal/fault"}},
 	"internal/openapi":  {rank: 0, imports: []string{}},
+	"internal/seal":     {rank: 0, imports: []string{}},
 	"internal/archtest": {rank: 0, imports: []string{}},
 
 	"internal/catalog": {rank: 1},
