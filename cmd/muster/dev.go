@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"muster/internal/seal"
 )
 
 // devCommand serves everything from memory, for tests and for work on one's own machine. What it
@@ -29,6 +31,9 @@ func (c *devCommand) Run() error {
 		return fmt.Errorf("make the spool folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(spool) }() // the system clears its temporary folder anyway
-	s := &server{settings: &c.settings, disk: vfs.NewMem(), folder: "memory", spool: spool, respListen: c.RespListen, seed: seed}
+	s := &server{
+		settings: &c.settings, disk: vfs.NewMem(), folder: "memory", spool: spool, respListen: c.RespListen, seed: seed,
+		secretKeys: secretKeys{text: seal.NewKey()},
+	}
 	return s.run()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,19 @@ import (
 type serveCommand struct {
 	DataDir    string `help:"Folder of the embedded store; created if absent." default:"./muster-data"`
 	RespListen string `help:"Address of the Redis-protocol endpoint for server-side SDKs; off unless given." placeholder:"HOST:PORT"`
-	settings   `embed:""`
+
+	SecretKeyFile string `help:"File with the keys that seal secrets in the store, the one that seals first; made if absent (default: secret.key in the data folder)." placeholder:"FILE"`
+	SecretKey     string `help:"The keys themselves instead, 32 bytes in base64 each, with commas between." placeholder:"KEY"`
+
+	settings `embed:""`
+}
+
+// Validate refuses settings that say two things.
+func (c *serveCommand) Validate() error {
+	if c.SecretKey != "" && c.SecretKeyFile != "" {
+		return errors.New("--secret-key and --secret-key-file are both given; the keys come from one of them")
+	}
+	return c.settings.Validate()
 }
 
 // settings are those of every command that serves.
@@ -75,6 +88,7 @@ type settings struct {
 func (c *serveCommand) Run() error {
 	s := &server{
 		settings: &c.settings, disk: vfs.Default, folder: c.DataDir, spool: filepath.Join(c.DataDir, "spool"), respListen: c.RespListen,
+		secretKeys: secretKeys{text: c.SecretKey, file: cmp.Or(c.SecretKeyFile, filepath.Join(c.DataDir, "secret.key"))},
 	}
 	return s.run()
 }
@@ -147,7 +161,8 @@ type server struct {
 	folder     string // of the store
 	spool      string // folder of the operating system for bodies of pushes that are too large for memory
 	respListen string // "" without a RESP endpoint
-	seed       *seed  // what is there from the start; nil without
+	secretKeys secretKeys
+	seed       *seed // what is there from the start; nil without
 	log        *slog.Logger
 	origin     *origin
 	https      []*http.Server
@@ -218,7 +233,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	people := admin.New(s.engine, time.Now)
+	people := admin.New(s.engine, s.secretKeys.load(ctx, s.log, false), time.Now)
 	lists := s.settings.BigListThreshold.limit(s.respListen != "")
 	people.LimitLists(lists)
 	first, err := s.firstStart(ctx, people)

@@ -14,6 +14,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -23,14 +24,16 @@ import (
 // Forbidden with action and resource for a known object.
 type Admin struct {
 	store     store.Store
+	keys      *seal.Keys
 	now       func() time.Time
 	lists     catalog.ListLimit
 	auditScan int // entries of the audit log that one query reads at most
 }
 
-// New returns the write path over a store.
-func New(s store.Store, now func() time.Time) *Admin {
-	return &Admin{store: s, now: now, lists: catalog.DefaultListLimit, auditScan: maxAuditScan}
+// New returns the write path over a store. Secrets that muster must be able to use are sealed with the
+// keys before they reach it.
+func New(s store.Store, keys *seal.Keys, now func() time.Time) *Admin {
+	return &Admin{store: s, keys: keys, now: now, lists: catalog.DefaultListLimit, auditScan: maxAuditScan}
 }
 
 // LimitLists sets how many targets segments may list. It must be called before anything else.

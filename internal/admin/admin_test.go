@@ -14,6 +14,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/segment"
 	"muster/internal/store"
 	"muster/internal/store/engine"
@@ -32,6 +33,10 @@ type house struct {
 
 func newHouse(t testing.TB) house {
 	t.Helper()
+	keys, err := seal.ParseKeys(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.DiscardHandler)
 	db, err := pebblestore.Open("data", vfs.NewMem(), log, func(err error) { t.Errorf("store failed: %v", err) })
 	if err != nil {
@@ -47,7 +52,7 @@ func newHouse(t testing.TB) house {
 			t.Error(err)
 		}
 	})
-	return house{Admin: admin.New(e, func() time.Time { return clock }), store: e}
+	return house{Admin: admin.New(e, keys, func() time.Time { return clock }), store: e}
 }
 
 var ann = &catalog.Member{ID: "64b0c9f2a1d3e4f506172801", Email: "ann@x.test", Role: catalog.RoleOwner}

@@ -51,7 +51,7 @@ func files(t *testing.T, f store.Files) map[store.FileID]bool {
 // in a segment over a bad block and in a good one.
 func TestADamagedSegmentFailsAloneUntilAPointIsPublished(t *testing.T) {
 	db := newDatabase(t)
-	a := openAccount(t, db, db, time.Now)
+	a := openAccount(t, db, db, newKeys(t), time.Now)
 	for _, key := range []string{"big", "good"} {
 		a.must(t, 201, "", "POST", segments, `{"key":"`+key+`","name":"`+key+`","unbounded":true}`)
 		a.must(t, 201, "", "POST", "/flags/default", `{"key":"of-`+key+`","name":"x","clientSideAvailability":{"usingEnvironmentId":true,"usingMobileKey":true}}`)
@@ -70,7 +70,7 @@ func TestADamagedSegmentFailsAloneUntilAPointIsPublished(t *testing.T) {
 	if err := a.close(); err != nil {
 		t.Fatal(err)
 	}
-	a = openAccount(t, db, scratched{db, bad}, time.Now)
+	a = openAccount(t, db, scratched{db, bad}, newKeys(t), time.Now)
 
 	const of = environment + "/contexts/user/ann/segments"
 	a.must(t, 200, "ContextSegments", "GET", of, "").want(t, "totalCount", `1`, "items.0.segmentKey", `"good"`,

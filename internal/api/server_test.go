@@ -23,6 +23,7 @@ import (
 	"muster/internal/delivery"
 	"muster/internal/history"
 	"muster/internal/ingest"
+	"muster/internal/seal"
 	"muster/internal/segment"
 	"muster/internal/store"
 	"muster/internal/store/engine"
@@ -62,7 +63,16 @@ func newAccount(t testing.TB) *account {
 func newAccountAt(t testing.TB, now func() time.Time) *account {
 	t.Helper()
 	db := newDatabase(t)
-	return openAccount(t, db, db, now)
+	return openAccount(t, db, db, newKeys(t), now)
+}
+
+func newKeys(t testing.TB) *seal.Keys {
+	t.Helper()
+	keys, err := seal.ParseKeys(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 func newDatabase(t testing.TB) *pebblestore.Store {
@@ -80,14 +90,14 @@ func newDatabase(t testing.TB) *pebblestore.Store {
 }
 
 // openAccount opens an installation, the first time or again, until the test ends.
-func openAccount(t testing.TB, log store.Log, files store.Files, now func() time.Time) *account {
+func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys, now func() time.Time) *account {
 	t.Helper()
 	silent := slog.New(slog.DiscardHandler)
 	e, err := engine.Open(t.Context(), log, files, engine.Options{Logger: silent})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms := admin.New(e, now)
+	rooms := admin.New(e, keys, now)
 	first := admin.Bootstrap{AdminToken: adminToken, SDKKey: sdkKey, MobileKey: "mob-7a2c9e54-0f3d-4c8b-8e15-93b6d0a4f1c8", ClientSideID: segment.EnvID(clientSideID)}
 	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"muster/internal/ingest"
 	"muster/internal/migrate"
 	"muster/internal/sdk"
+	"muster/internal/seal"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
 )
@@ -57,7 +58,7 @@ func newServer(t testing.TB, token string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms := admin.New(e, time.Now)
+	rooms := admin.New(e, seal.Without("no secrets are moved"), time.Now)
 	if _, _, err := rooms.FirstStart(t.Context(), admin.Bootstrap{AdminToken: token}); err != nil {
 		t.Fatal(err)
 	}

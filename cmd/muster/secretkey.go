@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"muster/internal/seal"
+)
+
+// secretKeys says where the keys come from that seal secrets at rest.
+type secretKeys struct {
+	text string // the keys themselves; "" for those in the file
+	file string
+}
+
+// load returns the keys. It always returns some: without those that secrets were sealed with, what
+// has a secret fails and everything else is served. A file that is absent is made with a new key,
+// unless something is sealed already: then the right one is missing, and another in its place would
+// be in the way of putting it back.
+func (k secretKeys) load(ctx context.Context, log *slog.Logger, sealed bool) *seal.Keys {
+	keys, err := k.read(ctx, log, sealed)
+	if err != nil {
+		log.ErrorContext(ctx, "no secret key; what has a secret does not work until the right key is back", "err", err)
+		return seal.Without("this server has no secret key: " + err.Error())
+	}
+	log.InfoContext(ctx, "secret keys", "ids", keys.IDs())
+	return keys
+}
+
+func (k secretKeys) read(ctx context.Context, log *slog.Logger, sealed bool) (*seal.Keys, error) {
+	if k.text != "" {
+		keys, err := seal.ParseKeys(k.text)
+		if err != nil {
+			return nil, fmt.Errorf("--secret-key can't be read: %w", err)
+		}
+		return keys, nil
+	}
+	text, err := os.ReadFile(k.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if sealed {
+			return nil, fmt.Errorf("%s (--secret-key-file) is gone; put it back from the backup and start again", k.file)
+		}
+		text, err = makeKeyFile(k.file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--secret-key-file: %w", err)
+	}
+	if at, err := os.Stat(k.file); err == nil && at.Mode().Perm()&0o077 != 0 {
+		log.WarnContext(ctx, "others than the owner may use the file of the secret key; chmod 600 it", "file", k.file, "mode", at.Mode().Perm().String())
+	}
+	keys, err := seal.ParseKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s (--secret-key-file) can't be read: %w", k.file, err)
+	}
+	return keys, nil
+}
+
+// makeKeyFile writes a new key, for the owner alone. It is durable before anything is sealed with it.
+func makeKeyFile(path string) (text []byte, err error) {
+	text = []byte("# Secrets in muster's store are sealed with this key. Keep a copy of it elsewhere.\n" + seal.NewKey() + "\n")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*") // 0600
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone unless something failed
+	if _, err := f.Write(text); err != nil {
+		return nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, err
+	}
+	return text, syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
