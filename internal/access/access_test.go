@@ -101,10 +101,10 @@ func sample() credentials {
 			}}}),
 			token("api-custom", catalog.Token{Owner: "owner", CustomRoles: []catalog.ID{"segments", "no-deletes"}}),
 			token("api-ops", catalog.Token{Owner: "ops", Role: catalog.RoleAdmin}),
-			token("api-reset", catalog.Token{Owner: "owner", Role: catalog.RoleReader, ExpiringSecrets: []catalog.ExpiringSecret{
+			token("api-reset", catalog.Token{Owner: "owner", Role: catalog.RoleReader, HashedSecret: catalog.HashedSecret{ExpiringSecrets: []catalog.ExpiringSecret{
 				{Hash: catalog.HashSecret("api-before"), Expiry: noon.Add(time.Minute)},
 				{Hash: catalog.HashSecret("api-long-ago"), Expiry: noon},
-			}}),
+			}}}),
 			token("api-odd", catalog.Token{Owner: "owner", Role: "king"}),
 		},
 		environments: []*catalog.Environment{

@@ -44,8 +44,8 @@ func TestUsesAreKept(t *testing.T) {
 		}
 	}()
 	ann := &catalog.Member{ID: catalog.NewID(), Role: catalog.RoleOwner}
-	personal := &catalog.Token{ID: catalog.NewID(), Owner: ann.ID, Role: catalog.RoleReader, Hash: catalog.HashSecret("api-personal")}
-	robot := &catalog.Token{ID: catalog.NewID(), Service: true, Owner: ann.ID, Role: catalog.RoleReader, Hash: catalog.HashSecret("api-robot")}
+	personal := &catalog.Token{ID: catalog.NewID(), Owner: ann.ID, Role: catalog.RoleReader, HashedSecret: catalog.HashedSecret{Hash: catalog.HashSecret("api-personal")}}
+	robot := &catalog.Token{ID: catalog.NewID(), Service: true, Owner: ann.ID, Role: catalog.RoleReader, HashedSecret: catalog.HashedSecret{Hash: catalog.HashSecret("api-robot")}}
 	_, err = e.Update(t.Context(), store.Account, func(tx store.Tx) error {
 		tx.PutMember(ann)
 		tx.PutToken(personal)

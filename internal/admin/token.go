@@ -248,6 +248,6 @@ func withoutHash(t *catalog.Token) *catalog.Token {
 		return nil
 	}
 	c := *t
-	c.Hash, c.ExpiringSecrets = [32]byte{}, nil
+	c.HashedSecret = catalog.HashedSecret{Ending: t.Ending}
 	return &c
 }

@@ -324,9 +324,8 @@ type Token struct {
 	Owner       ID // account member
 	Name        string
 	Description string
-	Hash        [32]byte // SHA-256 of the secret
-	Ending      string   // last four characters of the secret
-	Service     bool     // not capped by its owner's role
+	HashedSecret
+	Service bool // not capped by its owner's role
 	// What it may do is one of these three.
 	Role              BaseRole
 	CustomRoles       []ID
@@ -335,13 +334,6 @@ type Token struct {
 	CreatedAt         time.Time
 	ModifiedAt        time.Time
 	UsedAt            time.Time // a while behind
-	ExpiringSecrets   []ExpiringSecret
-}
-
-// ExpiringSecret is a secret that a token had before; it still works until Expiry.
-type ExpiringSecret struct {
-	Hash   [32]byte
-	Expiry time.Time
 }
 
 // Member is an account member: a person.

@@ -81,7 +81,7 @@ func (t *Token) Clone() *Token {
 	c := *t
 	c.CustomRoles = slices.Clone(t.CustomRoles)
 	c.InlineRole = cloneEach(t.InlineRole, policy.Statement.Clone)
-	c.ExpiringSecrets = slices.Clone(t.ExpiringSecrets)
+	c.HashedSecret = t.clone()
 	return &c
 }
 

@@ -18,6 +18,7 @@ const (
 	AccessTokenPrefix = "api-"
 	SDKKeyPrefix      = "sdk-"
 	MobileKeyPrefix   = "mob-"
+	RelayKeyPrefix    = "rel-"
 )
 
 const idDigits = 24

@@ -107,7 +107,7 @@ func seed(t testing.TB, e *engine.Engine) {
 		owner := &catalog.Member{ID: catalog.NewID(), Email: "owner@example.org", Role: catalog.RoleOwner}
 		tx.PutMember(owner)
 		for secret, role := range map[string]catalog.BaseRole{writer: catalog.RoleWriter, reader: catalog.RoleReader} {
-			tx.PutToken(&catalog.Token{ID: catalog.NewID(), Owner: owner.ID, Name: string(role), Hash: catalog.HashSecret(secret), Service: true, Role: role})
+			tx.PutToken(&catalog.Token{ID: catalog.NewID(), Owner: owner.ID, Name: string(role), HashedSecret: catalog.HashedSecret{Hash: catalog.HashSecret(secret)}, Service: true, Role: role})
 		}
 		return nil
 	})

@@ -70,7 +70,8 @@ type Scope struct {
 	Project catalog.ProjectKey
 }
 
-// Account is the scope of everything: projects themselves, tokens, account members, custom roles.
+// Account is the scope of everything: projects themselves, tokens, account members, custom roles,
+// configurations of relays, sinks.
 var Account = Scope{}
 
 // Writer is the one way to change anything.
@@ -145,7 +146,7 @@ type Tx interface {
 	// DeleteProject also deletes its environments, flags and segments.
 	DeleteProject(catalog.ProjectKey)
 	PutEnvironment(*catalog.Environment)
-	// DeleteEnvironment also deletes its segments and log. Flag configurations are the caller's.
+	// DeleteEnvironment also deletes its segments, sinks and log. Flag configurations are the caller's.
 	DeleteEnvironment(segment.EnvID)
 	// PutFlag logs a new definition in every environment in which SDKs can see a difference.
 	PutFlag(*catalog.Flag)
@@ -164,6 +165,10 @@ type Tx interface {
 	PutWebhook(*catalog.Webhook)
 	// DeleteWebhook also deletes how far the webhook has come.
 	DeleteWebhook(catalog.ID)
+	PutRelayConfig(*catalog.RelayConfig)
+	DeleteRelayConfig(catalog.ID)
+	PutSink(*catalog.Sink)
+	DeleteSink(catalog.ID)
 
 	// Apply changes the members that the engine keeps of a segment and returns the effect, counting each
 	// context once. The error wraps ErrUnbounded or ErrCorrupt.
@@ -526,6 +531,11 @@ type Catalog interface {
 	RoleByKey(catalog.RoleKey) (*catalog.Role, bool)
 	Webhooks() []*catalog.Webhook
 	Webhook(catalog.ID) (*catalog.Webhook, bool)
+	RelayConfigs() []*catalog.RelayConfig
+	RelayConfig(catalog.ID) (*catalog.RelayConfig, bool)
+	// Sinks returns those of all environments.
+	Sinks() []*catalog.Sink
+	Sink(catalog.ID) (*catalog.Sink, bool)
 	// Definitions returns every flag and segment of an environment as SDKs see it, and the
 	// revision at which that is the truth.
 	Definitions(segment.EnvID) ([]segment.Definition, segment.Revision, error)

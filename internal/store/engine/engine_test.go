@@ -232,7 +232,7 @@ func TestCatalogIsReadAgainAfterReopening(t *testing.T) {
 	d.found(t)
 	d.update(t, store.Account, func(tx store.Tx) error {
 		tx.PutFlag(&catalog.Flag{Project: "web", Key: "f", Version: 1, Environments: map[catalog.EnvKey]*catalog.FlagConfig{"test": {Version: 3}}})
-		tx.PutToken(&catalog.Token{ID: "t", Hash: [32]byte{1}})
+		tx.PutToken(&catalog.Token{ID: "t", HashedSecret: catalog.HashedSecret{Hash: [32]byte{1}}})
 		tx.PutMember(&catalog.Member{ID: "m", Email: "a@b"})
 		return nil
 	})

@@ -22,6 +22,8 @@ type objects struct {
 	members      *list[catalog.ID, catalog.Member]
 	roles        *list[catalog.ID, catalog.Role]
 	webhooks     *list[catalog.ID, catalog.Webhook]
+	relayConfigs *list[catalog.ID, catalog.RelayConfig]
+	sinks        *list[catalog.ID, catalog.Sink]
 
 	byID        map[segment.EnvID]*catalog.Environment
 	bySDKKey    map[string]segment.EnvID
@@ -69,6 +71,8 @@ func newObjects() *objects {
 		members:      newList[catalog.ID](compareMembers),
 		roles:        newList[catalog.ID](compareRoles),
 		webhooks:     newList[catalog.ID](compareWebhooks),
+		relayConfigs: newList[catalog.ID](compareRelayConfigs),
+		sinks:        newList[catalog.ID](compareSinks),
 		byID:         make(map[segment.EnvID]*catalog.Environment),
 		bySDKKey:     make(map[string]segment.EnvID),
 		byMobileKey:  make(map[string]segment.EnvID),
@@ -95,6 +99,14 @@ func compareMembers(a, b *catalog.Member) int {
 }
 
 func compareWebhooks(a, b *catalog.Webhook) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
+}
+
+func compareRelayConfigs(a, b *catalog.RelayConfig) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
+}
+
+func compareSinks(a, b *catalog.Sink) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(string(a.ID), string(b.ID)))
 }
 
@@ -196,6 +208,12 @@ func (o *objects) apply(s *overlay) {
 	}
 	for id, v := range s.webhooks {
 		o.webhooks.set(id, v)
+	}
+	for id, v := range s.relayConfigs {
+		o.relayConfigs.set(id, v)
+	}
+	for id, v := range s.sinks {
+		o.sinks.set(id, v)
 	}
 	for id, n := range s.versions {
 		o.setVersion(id, n)

@@ -119,6 +119,8 @@ func (e *Engine) loadObjects(ctx context.Context) error {
 		loadTable(ctx, e.log, tableMember, func(_ []byte, v *catalog.Member) error { stage(&over.members, v.ID, v); return nil }),
 		loadTable(ctx, e.log, tableRole, func(_ []byte, v *catalog.Role) error { stage(&over.roles, v.ID, v); return nil }),
 		loadTable(ctx, e.log, tableWebhook, func(_ []byte, v *catalog.Webhook) error { stage(&over.webhooks, v.ID, v); return nil }),
+		loadTable(ctx, e.log, tableRelayConfig, func(_ []byte, v *catalog.RelayConfig) error { stage(&over.relayConfigs, v.ID, v); return nil }),
+		loadTable(ctx, e.log, tableSink, func(_ []byte, v *catalog.Sink) error { stage(&over.sinks, v.ID, v); return nil }),
 		e.loadLast(ctx, over),
 	)
 	if err != nil {

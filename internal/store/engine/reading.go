@@ -21,6 +21,8 @@ type overlay struct {
 	members      map[catalog.ID]*catalog.Member
 	roles        map[catalog.ID]*catalog.Role
 	webhooks     map[catalog.ID]*catalog.Webhook
+	relayConfigs map[catalog.ID]*catalog.RelayConfig
+	sinks        map[catalog.ID]*catalog.Sink
 	versions     map[versionID]int
 	generations  map[segmentID]segment.Generation
 	memberships  map[refID]*membership // of refs that begin or are exchanged, nil for those that end
@@ -51,6 +53,8 @@ func (o *overlay) absorb(s *overlay) {
 	layOver(&o.members, s.members)
 	layOver(&o.roles, s.roles)
 	layOver(&o.webhooks, s.webhooks)
+	layOver(&o.relayConfigs, s.relayConfigs)
+	layOver(&o.sinks, s.sinks)
 	layOver(&o.versions, s.versions)
 	layOver(&o.generations, s.generations)
 	layOver(&o.memberships, s.memberships)
@@ -123,6 +127,8 @@ func inTokens(o *overlay) map[catalog.ID]*catalog.Token                { return 
 func inMembers(o *overlay) map[catalog.ID]*catalog.Member              { return o.members }
 func inRoles(o *overlay) map[catalog.ID]*catalog.Role                  { return o.roles }
 func inWebhooks(o *overlay) map[catalog.ID]*catalog.Webhook            { return o.webhooks }
+func inRelayConfigs(o *overlay) map[catalog.ID]*catalog.RelayConfig    { return o.relayConfigs }
+func inSinks(o *overlay) map[catalog.ID]*catalog.Sink                  { return o.sinks }
 func inVersions(o *overlay) map[versionID]int                          { return o.versions }
 func inGenerations(o *overlay) map[segmentID]segment.Generation        { return o.generations }
 func inMemberships(o *overlay) map[refID]*membership                   { return o.memberships }
@@ -367,6 +373,44 @@ func (r *reading) Webhook(id catalog.ID) (*catalog.Webhook, bool) {
 	if !ok {
 		r.objects.mu.RLock()
 		v = r.objects.webhooks.get(id)
+		r.objects.mu.RUnlock()
+	}
+	return v, v != nil
+}
+
+func (r *reading) RelayConfigs() []*catalog.RelayConfig {
+	r.objects.mu.RLock()
+	base := r.objects.relayConfigs.all()
+	r.objects.mu.RUnlock()
+	return merged(base, stagedAll(r, inRelayConfigs),
+		func(v *catalog.RelayConfig) catalog.ID { return v.ID },
+		func(catalog.ID, *catalog.RelayConfig) bool { return true }, compareRelayConfigs)
+}
+
+func (r *reading) RelayConfig(id catalog.ID) (*catalog.RelayConfig, bool) {
+	v, ok := lookUp(r, inRelayConfigs, id)
+	if !ok {
+		r.objects.mu.RLock()
+		v = r.objects.relayConfigs.get(id)
+		r.objects.mu.RUnlock()
+	}
+	return v, v != nil
+}
+
+func (r *reading) Sinks() []*catalog.Sink {
+	r.objects.mu.RLock()
+	base := r.objects.sinks.all()
+	r.objects.mu.RUnlock()
+	return merged(base, stagedAll(r, inSinks),
+		func(v *catalog.Sink) catalog.ID { return v.ID },
+		func(catalog.ID, *catalog.Sink) bool { return true }, compareSinks)
+}
+
+func (r *reading) Sink(id catalog.ID) (*catalog.Sink, bool) {
+	v, ok := lookUp(r, inSinks, id)
+	if !ok {
+		r.objects.mu.RLock()
+		v = r.objects.sinks.get(id)
 		r.objects.mu.RUnlock()
 	}
 	return v, v != nil

@@ -48,6 +48,8 @@ const (
 	tableWebhook
 	tableWebhookProgress
 	tableAuditOrder // audit entries in the order in which they became durable
+	tableRelayConfig
+	tableSink
 
 	lastTable = iota // a new table comes before this line
 )
@@ -175,6 +177,14 @@ func (o *overlay) rows() (rows []store.Row, err error) {
 			return err
 		},
 		func() error { rows, err = appendObjects(rows, tableWebhook, o.webhooks, webhookKey); return err },
+		func() error {
+			rows, err = appendObjects(rows, tableRelayConfig, o.relayConfigs, func(k catalog.ID) []byte { return key(string(k)) })
+			return err
+		},
+		func() error {
+			rows, err = appendObjects(rows, tableSink, o.sinks, func(k catalog.ID) []byte { return key(string(k)) })
+			return err
+		},
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -126,6 +126,11 @@ func (t *tx) DeleteEnvironment(id segment.EnvID) {
 	for _, s := range t.Segments(id) {
 		stage(&t.over.segments, segmentID{id, s.Key}, nil)
 	}
+	for _, s := range t.Sinks() {
+		if s.Env == id {
+			stage(&t.over.sinks, s.ID, nil)
+		}
+	}
 	stage(&t.over.environments, id, nil)
 }
 
@@ -285,6 +290,35 @@ func (t *tx) PutRole(v *catalog.Role) {
 func (t *tx) DeleteRole(id catalog.ID) {
 	if _, ok := t.Role(id); ok && t.checkWide("", "custom role") {
 		stage(&t.over.roles, id, nil)
+	}
+}
+
+func (t *tx) PutRelayConfig(v *catalog.RelayConfig) {
+	if t.checkWide("", "relay configuration") {
+		stage(&t.over.relayConfigs, v.ID, v)
+	}
+}
+
+func (t *tx) DeleteRelayConfig(id catalog.ID) {
+	if _, ok := t.RelayConfig(id); ok && t.checkWide("", "relay configuration") {
+		stage(&t.over.relayConfigs, id, nil)
+	}
+}
+
+func (t *tx) PutSink(v *catalog.Sink) {
+	if !t.checkWide("", "sink") {
+		return
+	}
+	if _, ok := t.Environment(v.Env); !ok {
+		t.fail(fmt.Errorf("put sink %s in environment %s: %w", v.ID, v.Env, store.ErrNoEnvironment))
+		return
+	}
+	stage(&t.over.sinks, v.ID, v)
+}
+
+func (t *tx) DeleteSink(id catalog.ID) {
+	if _, ok := t.Sink(id); ok && t.checkWide("", "sink") {
+		stage(&t.over.sinks, id, nil)
 	}
 }
 

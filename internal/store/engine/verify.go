@@ -142,7 +142,8 @@ func (v *verifier) rows() error {
 func checkRow(row store.Row) error {
 	var err error
 	switch row.Table {
-	case tableProject, tableEnvironment, tableFlag, tableSegment, tableToken, tableMember, tableRole, tableWebhook, tableWebhookProgress, tableRun, tableAudit,
+	case tableProject, tableEnvironment, tableFlag, tableSegment, tableToken, tableMember, tableRole, tableWebhook, tableWebhookProgress,
+		tableRelayConfig, tableSink, tableRun, tableAudit,
 		tablePoint, tablePublication, tableSession, tableDocument:
 		var v struct{}
 		err = decodeJSON(row, &v)

@@ -442,7 +442,7 @@ func membersChapter() []scriptStep {
 		inEnv("create b again", putSegmentStep(scriptEnv, "b", 3)),
 		apply("a", out|segment.Exclude, scriptMany/2, scriptMany), fold,
 		apply("b", segment.Exclude, 0, 3),
-		inAccount("put a token, a role and a webhook", func(tx store.Tx, w *world) error {
+		inAccount("put a token, a role, a webhook, a relay configuration and a sink", func(tx store.Tx, w *world) error {
 			x := newToken(w.next())
 			tx.PutToken(x)
 			w.tokens[x.ID] = x
@@ -452,12 +452,14 @@ func membersChapter() []scriptStep {
 			hook := newWebhook(w.next())
 			tx.PutWebhook(hook)
 			w.hooks[hook.ID] = hook
+			w.putRelayConfig(tx)
+			w.putSink(tx, w.find("p", "test"))
 			return nil
 		}),
 		inAccount("delete the second environment", func(tx store.Tx, w *world) error {
 			e := w.find("p", "test")
 			tx.DeleteEnvironment(e.ID)
-			delete(w.envs, e.ID)
+			w.deleteEnvironment(e.ID)
 			return putFlags(tx, w, "p")
 		}),
 		apply("a", in, 4, 5),

@@ -63,6 +63,8 @@ func compareCatalog(f failer, s store.Catalog, w *world) {
 			f.Fatalf("webhook %s is not found by its id: %v", x.ID, got)
 		}
 	}
+	diff(f, "relay configurations", sorted(w.relays, func(x *catalog.RelayConfig) catalog.ID { return x.ID }), s.RelayConfigs())
+	diff(f, "sinks", sorted(w.sinks, func(x *catalog.Sink) catalog.ID { return x.ID }), s.Sinks())
 	for _, x := range w.roles {
 		if got, ok := s.RoleByKey(x.Key); !ok || got.ID != x.ID {
 			f.Fatalf("role %s is not found by its key: %v", x.Key, got)

@@ -156,6 +156,8 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		tx.PutMember(newMember(54))
 		tx.PutRole(newRole(57))
 		tx.PutWebhook(newWebhook(58))
+		tx.PutRelayConfig(newRelayConfig(59))
+		tx.PutSink(newSink(60, envOne))
 		tx.Record(newRun(55, envOne, "a"))
 		tx.Audit(newAuditEntry(56))
 		return refused
@@ -171,7 +173,7 @@ func testFailedUpdate(t *testing.T, s store.Store) {
 		t.Errorf("update returned %v, want the function's error", err)
 	}
 	staged.Discard()
-	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Roles())+len(s.Webhooks())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
+	if len(s.Projects())+len(s.Tokens())+len(s.Members())+len(s.Roles())+len(s.Webhooks())+len(s.RelayConfigs())+len(s.Sinks())+len(s.Flags("p")) != 1 || len(s.Segments(envOne)) != 1 || len(s.Environments("p")) != 2 {
 		t.Error("the catalog changed")
 	}
 	if now := headOf(t, s, envOne); now != head {
@@ -288,6 +290,8 @@ func testScope(t *testing.T, s store.Store) {
 		"a token in a project":           {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutToken(newToken(84)) }},
 		"a role in a project":            {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutRole(newRole(84)) }},
 		"a webhook in a project":         {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutWebhook(newWebhook(84)) }},
+		"a relay in a project":           {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutRelayConfig(newRelayConfig(84)) }},
+		"a sink in its environment":      {testScopeEnv, func(tx store.Tx) { tx.PutSink(newSink(84, envOne)) }},
 		"another project's flag":         {store.Scope{Project: "p"}, func(tx store.Tx) { tx.PutFlag(newFlag(85, "q", "f")) }},
 	} {
 		_, err := s.Update(t.Context(), tt.scope, func(tx store.Tx) error {
@@ -300,7 +304,7 @@ func testScope(t *testing.T, s store.Store) {
 		}
 	}
 	staged.Discard()
-	if len(s.Tokens())+len(s.Roles())+len(s.Webhooks())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
+	if len(s.Tokens())+len(s.Roles())+len(s.Webhooks())+len(s.RelayConfigs())+len(s.Sinks())+len(s.Flags("p"))+len(s.Flags("q")) != 0 || len(s.Segments(envOne)) != 1 || len(s.Segments(envTwo)) != 1 {
 		t.Error("a part of a refused write was kept")
 	}
 }

@@ -114,6 +114,9 @@ func (r *random) reset(rt *rapid.T) {
 		for _, x := range tx.Webhooks() {
 			tx.DeleteWebhook(x.ID)
 		}
+		for _, x := range tx.RelayConfigs() {
+			tx.DeleteRelayConfig(x.ID)
+		}
 		return nil
 	})
 	if err != nil {
@@ -453,11 +456,12 @@ func putFlag(tx store.Tx, w *world, f *catalog.Flag, on bool) error {
 	return err
 }
 
-// updateAccount creates and deletes projects, environments, tokens, account members and roles.
+// updateAccount creates and deletes projects, environments, tokens, account members, roles,
+// webhooks, configurations of relays and sinks.
 func (r *random) updateAccount(rt *rapid.T) {
 	project := rapid.SampledFrom(projectKeys).Draw(rt, "project")
 	key := rapid.SampledFrom(envKeys).Draw(rt, "environment")
-	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "reset token", "member", "role", "webhook", "delete people"}).Draw(rt, "change")
+	change := rapid.SampledFrom([]string{"environment", "environment", "delete environment", "delete project", "token", "reset token", "member", "role", "webhook", "relay", "sink", "delete people"}).Draw(rt, "change")
 	r.update(rt, store.Account, []step{func(tx store.Tx, w *world) error {
 		switch change {
 		case "environment":
@@ -465,7 +469,7 @@ func (r *random) updateAccount(rt *rapid.T) {
 		case "delete environment":
 			if e := w.find(project, key); e != nil {
 				tx.DeleteEnvironment(e.ID)
-				delete(w.envs, e.ID)
+				w.deleteEnvironment(e.ID)
 				return putFlags(tx, w, project)
 			}
 		case "delete project":
@@ -495,6 +499,12 @@ func (r *random) updateAccount(rt *rapid.T) {
 			x := newWebhook(w.next())
 			tx.PutWebhook(x)
 			w.hooks[x.ID] = x
+		case "relay":
+			w.putRelayConfig(tx)
+		case "sink":
+			if e := w.find(project, key); e != nil {
+				w.putSink(tx, e)
+			}
 		case "delete people":
 			for id := range w.people {
 				tx.DeleteMember(id)
@@ -505,9 +515,17 @@ func (r *random) updateAccount(rt *rapid.T) {
 			for id := range w.hooks {
 				tx.DeleteWebhook(id)
 			}
+			for id := range w.relays {
+				tx.DeleteRelayConfig(id)
+			}
+			for id := range w.sinks {
+				tx.DeleteSink(id)
+			}
 			clear(w.people)
 			clear(w.roles)
 			clear(w.hooks)
+			clear(w.relays)
+			clear(w.sinks)
 		}
 		return nil
 	}}, nil)

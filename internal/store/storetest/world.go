@@ -12,6 +12,7 @@ import (
 
 	"muster/internal/catalog"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -25,6 +26,8 @@ type world struct {
 	people   map[catalog.ID]*catalog.Member
 	roles    map[catalog.ID]*catalog.Role
 	hooks    map[catalog.ID]*catalog.Webhook
+	relays   map[catalog.ID]*catalog.RelayConfig
+	sinks    map[catalog.ID]*catalog.Sink
 	audit    []catalog.AuditEntry // oldest first
 	serial   int                  // source of all ids, names and times
 }
@@ -62,6 +65,8 @@ func newWorld() *world {
 		people:   map[catalog.ID]*catalog.Member{},
 		roles:    map[catalog.ID]*catalog.Role{},
 		hooks:    map[catalog.ID]*catalog.Webhook{},
+		relays:   map[catalog.ID]*catalog.RelayConfig{},
+		sinks:    map[catalog.ID]*catalog.Sink{},
 	}
 }
 
@@ -85,6 +90,7 @@ func (w *world) clone() *world {
 	c := *w
 	c.projects, c.tokens, c.people, c.roles = maps.Clone(w.projects), maps.Clone(w.tokens), maps.Clone(w.people), maps.Clone(w.roles)
 	c.hooks = maps.Clone(w.hooks)
+	c.relays, c.sinks = maps.Clone(w.relays), maps.Clone(w.sinks)
 	c.audit = slices.Clip(w.audit)
 	c.flags = maps.Clone(w.flags)
 	for p, flags := range c.flags {
@@ -192,7 +198,7 @@ func newAuditEntry(n int) catalog.AuditEntry {
 
 func newToken(n int) *catalog.Token {
 	return &catalog.Token{
-		ID: catalog.ID(idOf(n)), Name: fmt.Sprint("Token ", n), Hash: catalog.HashSecret(fmt.Sprint("api-", n)), Ending: "last",
+		ID: catalog.ID(idOf(n)), Name: fmt.Sprint("Token ", n), HashedSecret: catalog.HashedSecret{Hash: catalog.HashSecret(fmt.Sprint("api-", n)), Ending: "last"},
 		Role: catalog.RoleWriter, CreatedAt: at(n),
 	}
 }
@@ -210,6 +216,38 @@ func newRole(n int) *catalog.Role {
 
 func newWebhook(n int) *catalog.Webhook {
 	return &catalog.Webhook{ID: catalog.ID(idOf(n)), URL: fmt.Sprint("https://example.com/", n), On: true, Secret: "s", CreatedAt: at(n)}
+}
+
+func newRelayConfig(n int) *catalog.RelayConfig {
+	return &catalog.RelayConfig{
+		ID: catalog.ID(idOf(n)), Name: fmt.Sprint("Relay ", n), HashedSecret: catalog.HashedSecret{Hash: catalog.HashSecret(fmt.Sprint("rel-", n)), Ending: "last"},
+		Policy: []policy.Statement{{Effect: policy.Allow, Actions: []string{"*"}, Resources: []string{"proj/*:env/*"}}}, CreatedAt: at(n), ModifiedAt: at(n),
+	}
+}
+
+func newSink(n int, env segment.EnvID) *catalog.Sink {
+	return &catalog.Sink{
+		ID: catalog.ID(idOf(n)), Env: env, Kind: catalog.RedisSink, Name: fmt.Sprint("Sink ", n), CreatedAt: at(n), ModifiedAt: at(n), Version: 1,
+		Redis: &catalog.Redis{Host: "redis", Port: 6379, Password: seal.Sealed{1, 2, 3}, Prefix: string(env)},
+	}
+}
+
+func (w *world) putRelayConfig(tx store.Tx) {
+	x := newRelayConfig(w.next())
+	tx.PutRelayConfig(x)
+	w.relays[x.ID] = x
+}
+
+func (w *world) putSink(tx store.Tx, e *catalog.Environment) {
+	x := newSink(w.next(), e.ID)
+	tx.PutSink(x)
+	w.sinks[x.ID] = x
+}
+
+// deleteEnvironment takes an environment out, with its sinks.
+func (w *world) deleteEnvironment(id segment.EnvID) {
+	delete(w.envs, id)
+	maps.DeleteFunc(w.sinks, func(_ catalog.ID, s *catalog.Sink) bool { return s.Env == id })
 }
 
 func (w *world) putSegment(s *catalog.Segment) {
@@ -260,7 +298,11 @@ func (w *world) putEnvironment(e *catalog.Environment) {
 func (w *world) deleteProject(key catalog.ProjectKey) {
 	delete(w.projects, key)
 	delete(w.flags, key)
-	maps.DeleteFunc(w.envs, func(_ segment.EnvID, e *envWorld) bool { return e.env.Project == key })
+	for id, e := range w.envs {
+		if e.env.Project == key {
+			w.deleteEnvironment(id)
+		}
+	}
 }
 
 func (e *envWorld) sawVersion(kind segment.DefinitionKind, key string, version int) {
