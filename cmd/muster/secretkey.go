@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"muster/internal/admin"
 	"muster/internal/seal"
 )
 
@@ -18,17 +19,23 @@ type secretKeys struct {
 	file string
 }
 
-// load returns the keys. It always returns some: without those that secrets were sealed with, what
-// has a secret fails and everything else is served. A file that is absent is made with a new key,
-// unless something is sealed already: then the right one is missing, and another in its place would
-// be in the way of putting it back.
-func (k secretKeys) load(ctx context.Context, log *slog.Logger, sealed bool) *seal.Keys {
-	keys, err := k.read(ctx, log, sealed)
+// load returns the keys, and says which of the kept secrets they don't open. It always returns some:
+// without those that secrets were sealed with, what has a secret fails and everything else is served. A
+// file that is absent is made with a new key, unless something is sealed already: then the right one
+// is missing, and another in its place would be in the way of putting it back.
+func (k secretKeys) load(ctx context.Context, log *slog.Logger, kept []admin.SealedSecret) *seal.Keys {
+	keys, err := k.read(ctx, log, len(kept) > 0)
 	if err != nil {
 		log.ErrorContext(ctx, "no secret key; what has a secret does not work until the right key is back", "err", err)
-		return seal.Without("this server has no secret key: " + err.Error())
+		keys = seal.Without("this server has no secret key; its log says why")
+	} else {
+		log.InfoContext(ctx, "secret keys", "ids", keys.IDs())
 	}
-	log.InfoContext(ctx, "secret keys", "ids", keys.IDs())
+	for _, s := range kept {
+		if _, err := keys.Open(s.Sealed, s.Place); err != nil {
+			log.ErrorContext(ctx, "a secret can't be opened; it stays as it is", "secret", s.Of, "err", err)
+		}
+	}
 	return keys
 }
 

@@ -233,7 +233,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	people := admin.New(s.engine, s.secretKeys.load(ctx, s.log, false), time.Now)
+	people := admin.New(s.engine, s.secretKeys.load(ctx, s.log, admin.SealedSecrets(s.engine)), time.Now)
 	lists := s.settings.BigListThreshold.limit(s.respListen != "")
 	people.LimitLists(lists)
 	first, err := s.firstStart(ctx, people)

@@ -66,6 +66,9 @@ var detailVerbs = map[policy.Action]string{
 	policy.UpdateAccessTokenName:        "updated the name of",
 	policy.UpdateAccessTokenDescription: "updated the description of",
 	policy.UpdateAccessTokenPolicy:      "updated the policy of",
+	policy.UpdateRelayConfigName:        "updated the name of",
+	policy.UpdateRelayConfigPolicy:      "updated the policy of",
+	policy.UpdateConfiguration:          "updated the configuration of",
 }
 
 func (a *Admin) audit(tx store.Tx, who catalog.Caller, es effects, d done) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json" // what package admin writes values with
 	"math"
 	"net/http"
 	"net/url"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"muster/internal/admin"
@@ -153,6 +153,8 @@ func targetLinks(resource string) links {
 		return links{"self": apiLink("/roles/" + names["role"])}
 	case names["webhook"] != "":
 		return links{"self": apiLink("/webhooks/" + names["webhook"])}
+	case names["relay-proxy-config"] != "":
+		return links{"self": apiLink("/account/relay-auto-configs/" + names["relay-proxy-config"])}
 	case project == "":
 		return links{}
 	case names["segment"] != "":
@@ -298,6 +300,10 @@ func auditedVersion(kind string, value []byte) any {
 		return represented(value, webhookOf)
 	case "token":
 		return represented(value, func(t *catalog.Token) tokenJSON { return tokenOf(t, nil) })
+	case "relay-proxy-config":
+		return represented(value, func(c *catalog.RelayConfig) relayConfigJSON { return relayConfigOf(c, nil) })
+	case "integration":
+		return represented(value, func(s *catalog.Sink) sinkSettingsJSON { return sinkSettingsOf(s, "") })
 	}
 	return nil
 }

@@ -100,8 +100,15 @@ func jsonProblem(err error) string {
 }
 
 // decode reads a value of a request into v. Members that v lacks are ignored.
-func decode(text jsontext.Value, v any) error {
-	err := json.Unmarshal(text, v)
+func decode(text jsontext.Value, v any) error { return decodeWith(text, v) }
+
+// decodeKnown is decode for what must not have members that v lacks.
+func decodeKnown(text jsontext.Value, v any) error {
+	return decodeWith(text, v, json.RejectUnknownMembers(true))
+}
+
+func decodeWith(text jsontext.Value, v any, options ...json.Options) error {
+	err := json.Unmarshal(text, v, options...)
 	if err == nil {
 		return nil
 	}
@@ -112,6 +119,9 @@ func decode(text jsontext.Value, v any) error {
 		where := "the value"
 		if wrong.JSONPointer != "" {
 			where = clip(string(wrong.JSONPointer))
+		}
+		if errors.Is(err, json.ErrUnknownName) {
+			return fault.Invalidf("%s is not known here", where).Because(err)
 		}
 		return fault.Invalidf("%s has the wrong type or is out of range", where).Because(err)
 	}

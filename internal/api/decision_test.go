@@ -40,6 +40,7 @@ const (
 	onEnv = " proj/default:env/production"
 	onBig = onEnv + ":segment/big"
 	view  = "viewProject proj/default"
+	sinks = "/integration-capabilities/big-segment-store"
 )
 
 // everywhere returns the right to act on the flag in every environment.
@@ -203,6 +204,50 @@ var decisions = []decision{
 	},
 	{call: "DELETE /roles/{roleKey}", path: "/roles/free", needs: []string{"deleteRole role/free"}, denied: 404},
 
+	{call: "GET /account/relay-auto-configs", path: "/account/relay-auto-configs", anybody: true},
+	{
+		call: "POST /account/relay-auto-configs", path: "/account/relay-auto-configs", body: `{"name":"new","policy":[{"effect":"allow","actions":["*"],"resources":["proj/default:env/*"]}]}`,
+		needs: []string{"createRelayAutoConfiguration relay-proxy-config/*"}, holds: []string{"viewSdkKey proj/*:env/*"}, hidden: 403,
+	},
+	{call: "GET /account/relay-auto-configs/{relayConfigId}", path: "/account/relay-auto-configs/{relay}", needs: []string{"viewRelayAutoConfiguration relay-proxy-config/{relay}"}},
+	{
+		call: "PATCH /account/relay-auto-configs/{relayConfigId}", path: "/account/relay-auto-configs/{relay}", body: `{"name":"N","policy":[]}`,
+		needs: []string{
+			"viewRelayAutoConfiguration relay-proxy-config/*", "updateRelayAutoConfigurationName relay-proxy-config/{relay}",
+			"updateRelayAutoConfigurationPolicy relay-proxy-config/{relay}",
+		},
+	},
+	{
+		call: "DELETE /account/relay-auto-configs/{relayConfigId}", path: "/account/relay-auto-configs/{relay}",
+		needs: []string{"viewRelayAutoConfiguration relay-proxy-config/*", "deleteRelayAutoConfiguration relay-proxy-config/{relay}"},
+	},
+	{
+		call: "POST /account/relay-auto-configs/{relayConfigId}/reset", path: "/account/relay-auto-configs/{relay}/reset",
+		needs: []string{"viewRelayAutoConfiguration relay-proxy-config/*", "resetRelayAutoConfiguration relay-proxy-config/{relay}"}, holds: []string{"viewSdkKey proj/*:env/*"},
+	},
+
+	{call: "GET /integration-capabilities/big-segment-store", path: sinks, beta: true, anybody: true},
+	{
+		call: "POST /integration-capabilities/big-segment-store/{projectKey}/{environmentKey}/{integrationKey}", path: sinks + "/default/production/redis", beta: true,
+		body: `{"config":{"host":"other"},"tags":["t"]}`, needs: []string{view, "createIntegration integration/*;t"},
+	},
+	{
+		call: "GET /integration-capabilities/big-segment-store/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}", path: sinks + "/default/production/redis/{sink}",
+		beta: true, needs: []string{view},
+	},
+	{
+		call: "PATCH /integration-capabilities/big-segment-store/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}", path: sinks + "/default/production/redis/{sink}",
+		beta: true, body: `{"name":"N","on":true,"tags":["new"],"config":{"prefix":"p"}}`,
+		needs: []string{
+			view, "updateName integration/{sink}", "updateOn integration/{sink}", "updateTags integration/{sink};old", "updateTags integration/{sink};new",
+			"updateConfiguration integration/{sink}",
+		},
+	},
+	{
+		call: "DELETE /integration-capabilities/big-segment-store/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}", path: sinks + "/default/production/redis/{sink}",
+		beta: true, needs: []string{view, "deleteIntegration integration/{sink}"},
+	},
+
 	{call: "GET /members", path: "/members", anybody: true},
 	{call: "POST /members", path: "/members", body: `[{"email":"new@x.test","role":"no_access"}]`, needs: []string{"createMember member/*"}, hidden: 403},
 	{call: "GET /members/{memberId}", path: "/members/{member}", needs: []string{"viewMember member/{member}"}},
@@ -270,9 +315,12 @@ func furnished(t testing.TB) (*account, *strings.Replacer) {
 	// A credential that is no administrator's makes the webhook, so that such ones may change it.
 	maker := a.holder(t, []string{"createWebhook webhook/*", "view* *"})
 	webhook := maker.must(t, 200, "", "POST", "/webhooks", `{"url":"http://127.0.0.1:1/","tags":["old"]}`).str("_id")
+	relay := a.must(t, 201, "", "POST", "/account/relay-auto-configs", `{"name":"Relay","policy":[{"effect":"allow","actions":["*"],"resources":["proj/*:env/*"]}]}`).str("_id")
+	sink := a.must(t, 201, "", "POST", sinks+"/default/production/redis", `{"name":"Redis","config":{"host":"redis"},"tags":["old"]}`, "LD-API-Version", "beta").str("_id")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 	return a, strings.NewReplacer("{run}", run, "{held}", held, "{import}", last(location), "{export}", last(export),
-		"{point}", point, "{token}", token, "{member}", member, "{webhook}", webhook, "{entry}", entry)
+		"{point}", point, "{token}", token, "{member}", member, "{webhook}", webhook, "{entry}", entry,
+		"{relay}", relay, "{sink}", sink)
 }
 
 // holder returns the account for a service token with these rights, each an action and a resource.
@@ -386,7 +434,7 @@ func (d *decision) checkNeeds(t *testing.T, a *account, needs []string, ask func
 	}
 	for i, need := range needs {
 		want := refusal
-		if strings.HasPrefix(need, "view") && !strings.HasPrefix(need, "viewMembers") && !strings.HasPrefix(need, "view*") {
+		if strings.HasPrefix(need, "view") && !strings.HasPrefix(need, "viewMembers") && !strings.HasPrefix(need, "viewSdkKey") && !strings.HasPrefix(need, "view*") {
 			want = 404
 		}
 		ask("without "+need, a.holder(t, slices.Delete(slices.Clone(needs), i, i+1)), want)
@@ -395,7 +443,7 @@ func (d *decision) checkNeeds(t *testing.T, a *account, needs []string, ask func
 	if d.hidden != 0 {
 		hidden = d.hidden
 	}
-	hiding := []string{"viewProject proj/*", "* member/*", "* service-token/*", "* role/*", "* webhook/*"}
+	hiding := []string{"viewProject proj/*", "* member/*", "* service-token/*", "* role/*", "* webhook/*", "* relay-proxy-config/*"}
 	if hidden == 403 {
 		hiding = []string{"* *"}
 	}

@@ -104,6 +104,10 @@ func (rt route) on(action policy.Action) string {
 		return "member/{memberId}:token/{tokenId} or service-token/{tokenId}"
 	case strings.HasPrefix(rt.path, "/roles"):
 		return "role/{roleKey}"
+	case strings.HasPrefix(rt.path, "/account/relay-auto-configs"):
+		return "relay-proxy-config/{relayConfigId}"
+	case strings.HasPrefix(rt.path, "/integration-capabilities"):
+		return "integration/{integrationId}"
 	case strings.HasPrefix(rt.path, "/members"):
 		return "member/{memberId}"
 	case strings.HasPrefix(rt.path, "/webhooks"):

@@ -80,6 +80,8 @@ func routes() []route {
 		in("Activity", activityRoutes()),
 		in("Access tokens", tokenRoutes()),
 		in("Custom roles", roleRoutes()),
+		in("Relay Proxy configurations", relayConfigRoutes()),
+		in("Persistent store integrations", sinkRoutes()),
 		in("Account members", memberRoutes()),
 		in("Webhooks", webhookRoutes()),
 		in("Audit log", auditRoutes()),

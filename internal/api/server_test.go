@@ -49,6 +49,7 @@ type account struct {
 	activity *activity.Activity
 	ingest   *ingest.Ingest
 	access   *access.Access
+	keys     *seal.Keys
 	log      *bytes.Buffer
 	token    string
 	close    func() error // once, before the test ends if it wants to open the installation again
@@ -102,7 +103,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 	if _, _, err := rooms.FirstStart(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	a := &account{store: e, log: new(bytes.Buffer), token: adminToken}
+	a := &account{store: e, keys: keys, log: new(bytes.Buffer), token: adminToken}
 	past := history.New(e, now, silent)
 	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
 	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)

@@ -60,16 +60,20 @@ func tokenOf(t *catalog.Token, owners map[catalog.ID]*catalog.Member) tokenJSON 
 		j.InlineRole = each(t.InlineRole, statementOf)
 	}
 	if m := owners[t.Owner]; m != nil {
-		j.Member = &memberSummaryJSON{
-			Links: links{"self": apiLink("/members/" + string(m.ID))}, ID: string(m.ID), Role: string(m.Role),
-			Email: m.Email, FirstName: m.FirstName, LastName: m.LastName,
-		}
+		j.Member = memberSummaryOf(m)
 	}
 	return j
 }
 
-// owners returns the account members by id; none for a caller that may not see them.
-func (s *server) owners(r *http.Request, who catalog.Caller) map[catalog.ID]*catalog.Member {
+func memberSummaryOf(m *catalog.Member) *memberSummaryJSON {
+	return &memberSummaryJSON{
+		Links: links{"self": apiLink("/members/" + string(m.ID))}, ID: string(m.ID), Role: string(m.Role),
+		Email: m.Email, FirstName: m.FirstName, LastName: m.LastName,
+	}
+}
+
+// membersByID returns the account members that the caller may see.
+func (s *server) membersByID(r *http.Request, who catalog.Caller) map[catalog.ID]*catalog.Member {
 	members, err := s.admin.Members(r.Context(), who)
 	if err != nil {
 		return nil
@@ -98,7 +102,7 @@ func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	owners := s.owners(r, who)
+	owners := s.membersByID(r, who)
 	return writeJSON(w, http.StatusOK, paged(r, p, all, func(t *catalog.Token) tokenJSON { return s.tokenOf(t, owners) }))
 }
 
@@ -135,7 +139,7 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 
 // revealToken answers with a token and, this once, its secret.
 func (s *server) revealToken(w http.ResponseWriter, r *http.Request, status int, who catalog.Caller, t *catalog.Token, secret string) error {
-	j := s.tokenOf(t, s.owners(r, who))
+	j := s.tokenOf(t, s.membersByID(r, who))
 	j.Token = secret
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, status, j)
@@ -168,7 +172,7 @@ func (s *server) patchToken(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.owners(r, who)))
+	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.membersByID(r, who)))
 }
 
 // notApplicable gives a patch that can't be applied the code that clients know of tokens.
@@ -213,7 +217,7 @@ func (s *server) getToken(w http.ResponseWriter, r *http.Request, who catalog.Ca
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.owners(r, who)))
+	return writeJSON(w, http.StatusOK, s.tokenOf(t, s.membersByID(r, who)))
 }
 
 func (s *server) deleteToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

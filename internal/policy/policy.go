@@ -135,11 +135,20 @@ const (
 	UpdateRole       Action = "updateRole"
 	UpdateCustomRole Action = "updateCustomRole"
 
-	CreateWebhook    Action = "createWebhook"
-	DeleteWebhook    Action = "deleteWebhook"
-	UpdateURL        Action = "updateUrl"
-	UpdateSecret     Action = "updateSecret"
-	UpdateStatements Action = "updateStatements"
+	CreateWebhook           Action = "createWebhook"
+	DeleteWebhook           Action = "deleteWebhook"
+	UpdateURL               Action = "updateUrl"
+	UpdateSecret            Action = "updateSecret"
+	UpdateStatements        Action = "updateStatements"
+	CreateRelayConfig       Action = "createRelayAutoConfiguration"
+	DeleteRelayConfig       Action = "deleteRelayAutoConfiguration"
+	ResetRelayConfig        Action = "resetRelayAutoConfiguration"
+	UpdateRelayConfigName   Action = "updateRelayAutoConfigurationName"
+	UpdateRelayConfigPolicy Action = "updateRelayAutoConfigurationPolicy"
+
+	CreateIntegration   Action = "createIntegration"
+	DeleteIntegration   Action = "deleteIntegration"
+	UpdateConfiguration Action = "updateConfiguration"
 
 	ResetAccessToken             Action = "resetAccessToken"
 	UpdateAccessTokenName        Action = "updateAccessTokenName"
@@ -151,6 +160,7 @@ const (
 	ViewMember      Action = "viewMember"
 	ViewAccessToken Action = "viewAccessToken"
 	ViewWebhook     Action = "viewWebhook"
+	ViewRelayConfig Action = "viewRelayAutoConfiguration"
 )
 
 // Part is one level of a concrete resource, such as the environment in

@@ -1,0 +1,242 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"muster/internal/admin"
+	"muster/internal/catalog"
+	"muster/internal/fault"
+)
+
+// sinkJSON is what LaunchDarkly calls a persistent store integration.
+type sinkJSON struct {
+	Links          links  `json:"_links"`
+	ProjectKey     string `json:"projectKey"`
+	EnvironmentKey string `json:"environmentKey"`
+	sinkSettingsJSON
+	Status sinkStatusJSON `json:"_status"`
+}
+
+// sinkSettingsJSON is what people set of it, which the audit log shows too.
+type sinkSettingsJSON struct {
+	ID             string   `json:"_id"`
+	IntegrationKey string   `json:"integrationKey"`
+	Config         any      `json:"config"`
+	On             bool     `json:"on"`
+	Tags           []string `json:"tags"`
+	Name           string   `json:"name"`
+	Version        int      `json:"version"`
+}
+
+// newSinkJSON is what creates one; config is that of its kind.
+type newSinkJSON struct {
+	Config jsontext.Value `json:"config"`
+	Name   string         `json:"name,omitzero"`
+	On     bool           `json:"on,omitzero"`
+	Tags   []string       `json:"tags,omitzero"`
+}
+
+// sinkStatusJSON says whether the store holds what it should. Message is muster's own: a sentence for
+// people.
+type sinkStatusJSON struct {
+	Available        bool            `json:"available"`
+	PotentiallyStale bool            `json:"potentiallyStale"`
+	LastSync         int64           `json:"lastSync"`
+	Errors           []sinkErrorJSON `json:"errors"`
+	Message          string          `json:"message"`
+}
+
+type sinkErrorJSON struct {
+	Message string `json:"message"`
+}
+
+// nothingWritten is what is true of every store as long as nobody writes to it.
+const nothingWritten = "nothing is written to this store: this version of muster keeps the settings only. Server-side SDKs can read members from muster itself (--resp-listen)."
+
+// redisJSON and dynamoDBJSON are the config of the two kinds. Terraform's documentation has port as a
+// text; people send numbers too.
+type redisJSON struct {
+	Host       string     `json:"host"`
+	Port       textNumber `json:"port"`
+	Username   string     `json:"username,omitzero"`
+	Password   string     `json:"password,omitzero"`
+	TLSEnabled bool       `json:"tlsEnabled"`
+	Cluster    bool       `json:"cluster,omitzero"`
+	DB         textNumber `json:"db,omitzero"`
+	Prefix     string     `json:"prefix"`
+}
+
+type dynamoDBJSON struct {
+	TableName  string `json:"tableName"`
+	Region     string `json:"region"`
+	RoleARN    string `json:"roleArn,omitzero"`
+	ExternalID string `json:"externalId,omitzero"`
+	Endpoint   string `json:"endpoint,omitzero"`
+	Prefix     string `json:"prefix"`
+}
+
+// textNumber is a number that is written as a text, and read as either.
+type textNumber int
+
+// MarshalText writes the number.
+func (n textNumber) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(n), 10), nil }
+
+// UnmarshalJSON reads a number, or a text that is one.
+func (n *textNumber) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseInt(strings.Trim(string(text), `"`), 10, 32)
+	*n = textNumber(v)
+	return err
+}
+
+func sinkOf(s *admin.Sink) sinkJSON {
+	environment := "/projects/" + string(s.Project) + "/environments/" + string(s.Environment)
+	j := sinkJSON{
+		Links: links{
+			"self":        apiLink(strings.Join([]string{sinksPath, string(s.Project), string(s.Environment), string(s.Kind), string(s.ID)}, "/")),
+			"parent":      apiLink(sinksPath),
+			"project":     apiLink("/projects/" + string(s.Project)),
+			"environment": apiLink(environment),
+		},
+		ProjectKey: string(s.Project), EnvironmentKey: string(s.Environment), sinkSettingsJSON: sinkSettingsOf(s.Sink, s.Password),
+		Status: sinkStatusJSON{PotentiallyStale: true, Errors: []sinkErrorJSON{}, Message: nothingWritten},
+	}
+	if s.Problem != "" {
+		j.Status.Errors = []sinkErrorJSON{{s.Problem}}
+	}
+	return j
+}
+
+// sinkSettingsOf renders the settings of a sink with its password, which is masked or left out.
+func sinkSettingsOf(s *catalog.Sink, password string) sinkSettingsJSON {
+	j := sinkSettingsJSON{
+		ID: string(s.ID), IntegrationKey: string(s.Kind), On: s.On, Tags: each(s.Tags, func(t string) string { return t }), Name: s.Name, Version: s.Version,
+	}
+	if r := s.Redis; r != nil {
+		j.Config = redisJSON{
+			Host: r.Host, Port: textNumber(r.Port), Username: r.Username, Password: password, TLSEnabled: r.TLS,
+			Cluster: r.Cluster, DB: textNumber(r.DB), Prefix: r.Prefix,
+		}
+	} else if d := s.DynamoDB; d != nil {
+		j.Config = dynamoDBJSON{
+			TableName: d.Table, Region: d.Region, RoleARN: d.RoleARN, ExternalID: d.ExternalID, Endpoint: d.Endpoint, Prefix: d.Prefix,
+		}
+	}
+	return j
+}
+
+const sinksPath = "/integration-capabilities/big-segment-store"
+
+func sinkPath(r *http.Request) admin.SinkPath {
+	return admin.SinkPath{
+		Project: catalog.ProjectKey(r.PathValue("projectKey")), Env: catalog.EnvKey(r.PathValue("environmentKey")),
+		Kind: catalog.SinkKind(r.PathValue("integrationKey")), ID: catalog.ID(r.PathValue("integrationId")),
+	}
+}
+
+// readSinkConfig reads the config of a kind; a member that the kind does not have is refused, so that
+// a typing error does not go unnoticed.
+func readSinkConfig(kind catalog.SinkKind, text jsontext.Value) (r *catalog.Redis, password string, d *catalog.DynamoDB, err error) {
+	switch kind {
+	case catalog.RedisSink:
+		var j redisJSON
+		if err := decodeKnown(text, &j); err != nil {
+			return nil, "", nil, within("config", err)
+		}
+		return &catalog.Redis{
+			Host: j.Host, Port: int(j.Port), Username: j.Username, TLS: j.TLSEnabled, Cluster: j.Cluster, DB: int(j.DB), Prefix: j.Prefix,
+		}, j.Password, nil, nil
+	case catalog.DynamoDBSink:
+		var j dynamoDBJSON
+		if err := decodeKnown(text, &j); err != nil {
+			return nil, "", nil, within("config", err)
+		}
+		return nil, "", &catalog.DynamoDB{
+			Table: j.TableName, Region: j.Region, RoleARN: j.RoleARN, ExternalID: j.ExternalID, Endpoint: j.Endpoint, Prefix: j.Prefix,
+		}, nil
+	}
+	return nil, "", nil, fault.Invalidf("there is no store %q; use %s or %s", clip(string(kind)), catalog.RedisSink, catalog.DynamoDBSink)
+}
+
+// listSinks answers with all that may be viewed, without pages. Config is required and empty, as the
+// vendor's client and its description want it.
+func (s *server) listSinks(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	all, err := s.admin.Sinks(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	items := each(all, func(one *admin.Sink) sinkJSON {
+		j := sinkOf(one)
+		j.Config = struct{}{}
+		return j
+	})
+	return writeJSON(w, http.StatusOK, collection[sinkJSON]{Items: items, TotalCount: len(items), Links: links{"self": apiLink(sinksPath)}})
+}
+
+func (s *server) createSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	var body newSinkJSON
+	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
+		return err
+	}
+	if body.Config.Kind() != '{' {
+		return fault.Invalidf("config must be an object that says how the store is reached")
+	}
+	at := sinkPath(r)
+	n := admin.NewSink{Name: body.Name, On: body.On, Tags: body.Tags}
+	var err error
+	if n.Redis, n.Password, n.DynamoDB, err = readSinkConfig(at.Kind, body.Config); err != nil {
+		return err
+	}
+	made, err := s.admin.CreateSink(r.Context(), who, at, n)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, sinkOf(made))
+}
+
+func (s *server) getSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	found, err := s.admin.Sink(r.Context(), who, sinkPath(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, sinkOf(found))
+}
+
+var sinkFields = fields[*admin.Sink]{
+	"name": field(func(s *admin.Sink) *string { return &s.Name }),
+	"on":   field(func(s *admin.Sink) *bool { return &s.On }),
+	"tags": field(func(s *admin.Sink) *[]string { return &s.Tags }),
+	"config": func(s *admin.Sink, text jsontext.Value) (err error) {
+		s.Redis, s.Password, s.DynamoDB, err = readSinkConfig(s.Kind, text)
+		return err
+	},
+}
+
+func (s *server) patchSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	p, err := readFieldPatch(w, r)
+	if err != nil {
+		return err
+	}
+	changed, err := s.admin.ChangeSink(r.Context(), who, sinkPath(r), p.how(), func(one *admin.Sink) error {
+		before, after, err := p.edited(sinkOf(one))
+		if err != nil {
+			return err
+		}
+		return sinkFields.assign(one, before, after, "")
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, sinkOf(changed))
+}
+
+func (s *server) deleteSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	if err := s.admin.DeleteSink(r.Context(), who, sinkPath(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
