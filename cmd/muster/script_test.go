@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the commands of testdata/script as an operator would. The variables ADDR and
 // RESP hold free addresses; `ready URL` waits until the server behind URL is ready, `request STATUS
-// METHOD URL [TOKEN [BODY]]` makes a request, checks its status and prints the body.
+// METHOD URL [TOKEN [BODY [HEADER VALUE]]]` makes a request, checks its status and prints the body.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -80,7 +80,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 
 func request(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: request STATUS METHOD URL [TOKEN [BODY]]")
+		ts.Fatalf("usage: request STATUS METHOD URL [TOKEN [BODY [HEADER VALUE]]]")
 	}
 	var content io.Reader = http.NoBody
 	if len(args) > 4 {
@@ -90,6 +90,9 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if len(args) > 3 {
 		req.Header.Set("Authorization", args[3])
+	}
+	if len(args) > 6 {
+		req.Header.Set(args[5], args[6])
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
