@@ -122,7 +122,23 @@ var answers = map[string]answer{
 	"GET /auditlog":           {status: 200, representation: "AuditEntries"},
 	"POST /auditlog":          {status: 200, representation: "AuditEntries"},
 	"GET /auditlog/{entryId}": {status: 200, representation: "AuditEntry"},
+
+	"GET /account/relay-auto-configs":                        {status: 200, representation: "RelayConfigs"},
+	"POST /account/relay-auto-configs":                       {status: 201, representation: "RelayConfig"},
+	"GET /account/relay-auto-configs/{relayConfigId}":        {status: 200, representation: "RelayConfig"},
+	"PATCH /account/relay-auto-configs/{relayConfigId}":      {status: 200, representation: "RelayConfig"},
+	"DELETE /account/relay-auto-configs/{relayConfigId}":     {status: 204, free: "no body"},
+	"POST /account/relay-auto-configs/{relayConfigId}/reset": {status: 200, representation: "RelayConfig"},
+
+	"GET " + sinks: {status: 200, representation: "Sinks"},
+	"POST " + sinks + "/{projectKey}/{environmentKey}/{integrationKey}":                   {status: 201, representation: "Sink"},
+	"GET " + sinks + "/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}":    {status: 200, representation: "Sink"},
+	"PATCH " + sinks + "/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}":  {status: 200, representation: "Sink"},
+	"DELETE " + sinks + "/{projectKey}/{environmentKey}/{integrationKey}/{integrationId}": {status: 204, free: "no body"},
 }
+
+// sinks is where persistent store integrations are.
+const sinks = "/integration-capabilities/big-segment-store"
 
 // documented returns the endpoints of docs/policies.md.
 func documented(t testing.TB) []string {

@@ -26,6 +26,8 @@ func TestGeneratedClientDrivesEveryEndpoint(t *testing.T) {
 		{"tokens and members", driveTokens},
 		{"custom roles", driveRoles},
 		{"tokens with custom roles", driveCustomTokens},
+		{"relay configurations", driveRelayConfigs},
+		{"persistent stores", driveSinks},
 		{"account members", driveMembers},
 		{"webhooks", driveWebhooks},
 		{"the audit log", driveAudit},

@@ -116,6 +116,7 @@ func (a *attacker) send(what, method, path, credential, body string, errorMember
 	req.URL.Opaque = "//" + req.URL.Host + path // keeps // and .. as they are
 	req.Header.Set("Authorization", credential)
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("LD-API-Version", "beta") // so that no endpoint refuses before it looks
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -181,6 +182,12 @@ func kept(t *testing.T, r *rest) map[string]any {
 	state["project"] = []any{project["name"], project["tags"], len(environments), environments[0].(map[string]any)["name"], environments[0].(map[string]any)["apiKey"]}
 	role := r.raw(t, 200, "GET", "/roles/kept", "")
 	state["role"] = []any{role["name"], role["policy"], role["basePermissions"]}
+	relay := r.raw(t, 200, "GET", "/account/relay-auto-configs", "")["items"].([]any)
+	state["relay"] = []any{len(relay), relay[0].(map[string]any)["policy"]} // a merge patch may well name it anew
+	sink := r.raw(t, 200, "GET", sinks, "", "LD-API-Version", "beta")["items"].([]any)
+	self := strings.TrimPrefix(sink[0].(map[string]any)["_links"].(map[string]any)["self"].(map[string]any)["href"].(string), "/api/v2")
+	store := r.raw(t, 200, "GET", self, "", "LD-API-Version", "beta")
+	state["sink"] = []any{len(sink), store["config"], store["on"], store["_status"]}
 	for _, list := range []string{"/projects", "/flags/default", "/tokens?showAll=true", "/members", "/roles"} {
 		state[list] = r.raw(t, 200, "GET", list, "")["totalCount"]
 	}
@@ -198,11 +205,13 @@ func TestHostileRequestsChangeNothing(t *testing.T) {
 	r.raw(t, 201, "POST", "/roles", `{"key":"kept","name":"Kept","policy":[]}`)
 	// A reset takes no body: whatever is sent, it gives a token another secret.
 	robot := r.raw(t, 201, "POST", "/tokens", `{"name":"robot","role":"reader","serviceToken":true}`)["_id"].(string)
+	relay := r.raw(t, 201, "POST", "/account/relay-auto-configs", `{"name":"kept","policy":[]}`)["_id"].(string)
+	sink := r.raw(t, 201, "POST", sinks+"/default/production/redis", `{"name":"kept","config":{"host":"redis","password":"kept"}}`, "LD-API-Version", "beta")["_id"].(string)
 	before := kept(t, r)
 
 	places := map[string]string{
 		"projectKey": "default", "environmentKey": "production", "segmentKey": "safe", "flagKey": "guarded", "contextKey": "amy", "memberId": "me",
-		"tokenId": robot, "roleKey": "kept",
+		"tokenId": robot, "roleKey": "kept", "relayConfigId": relay, "integrationKey": "redis", "integrationId": sink,
 		"entryId": r.raw(t, 200, "GET", "/auditlog", "")["items"].([]any)[0].(map[string]any)["_id"].(string),
 	}
 	a := newAttacker(t, s)

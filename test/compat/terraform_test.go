@@ -203,6 +203,42 @@ func TestTerraformLikeSequences(t *testing.T) {
 		emptied(r.AccessTokensApi.DeleteToken(ctx, made.Id).Execute()).ok(t)
 	})
 
+	t.Run("a relay configuration", func(t *testing.T) {
+		relays := r.RelayProxyConfigurationsApi
+		made := from(relays.PostRelayAutoConfig(ctx).RelayAutoConfigPost(ldapi.RelayAutoConfigPost{Name: "tf", Policy: selecting("proj/tf:env/live")}).Execute()).ok(t)
+		read := from(relays.GetRelayProxyConfig(ctx, made.Id).Execute()).ok(t)
+		if made.GetFullKey() == "" || read.DisplayKey != made.DisplayKey {
+			t.Errorf("made %+v, read %+v", made, read)
+		}
+		patch := envelope(op("replace", "/name", "tf 2"), op("replace", "/policy", []ldapi.StatementPost{permit([]string{"*"}, []string{"proj/tf:env/*"})}))
+		patch.Comment = new("Terraform")
+		from(relays.PatchRelayAutoConfig(ctx, made.Id).PatchWithComment(patch).Execute()).ok(t)
+		read = from(relays.GetRelayProxyConfig(ctx, made.Id).Execute()).ok(t)
+		same(t, "the policy", read.Policy, selecting("proj/tf:env/*"))
+		emptied(relays.DeleteRelayAutoConfig(ctx, made.Id).Execute()).ok(t)
+		from(relays.GetRelayProxyConfig(ctx, made.Id).Execute()).refused(t, 404, "not_found")
+	})
+
+	t.Run("a big segment store", func(t *testing.T) {
+		b := r.beta()
+		stores := b.PersistentStoreIntegrationsBetaApi
+		from(projects.GetProject(ctx, "tf").Execute()).ok(t)
+		post := ldapi.IntegrationDeliveryConfigurationPost{Config: map[string]any{"host": "redis", "port": "6379", "tlsEnabled": true}, On: new(false)}
+		made := from(stores.CreateBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis").IntegrationDeliveryConfigurationPost(post).Execute()).ok(t)
+		read := from(stores.GetBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis", made.Id).Execute()).ok(t)
+		if read.ProjectKey != "tf" || read.EnvironmentKey != "live" || read.IntegrationKey != "redis" || read.Name != "" || read.Tags == nil || read.Version != 1 {
+			t.Errorf("read %+v", read)
+		}
+		from(stores.PatchBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis", made.Id).PatchOperation([]ldapi.PatchOperation{
+			op("replace", "/name", "Redis"), op("replace", "/on", true), op("replace", "/config", map[string]any{"host": "redis", "port": "6380", "tlsEnabled": true}), op("replace", "/tags", []string{}),
+		}).Execute()).ok(t)
+		if read = from(stores.GetBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis", made.Id).Execute()).ok(t); !read.On || read.Version != 2 {
+			t.Errorf("read %+v", read)
+		}
+		emptied(stores.DeleteBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis", made.Id).Execute()).ok(t)
+		from(stores.GetBigSegmentStoreIntegration(b.auth(t), "tf", "live", "redis", made.Id).Execute()).refused(t, 404, "not_found")
+	})
+
 	emptied(segments.DeleteSegment(ctx, "tf", "live", "beta").Execute()).ok(t)
 	emptied(envs.DeleteEnvironment(ctx, "tf", "test").Execute()).ok(t)
 	emptied(projects.DeleteProject(ctx, "tf").Execute()).ok(t)
