@@ -101,6 +101,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(g.connections, float64(streams.ServerStreams), "server")
 	gauge(g.connections, float64(streams.ClientStreams), "client")
 	gauge(g.connections, float64(streams.PingStreams), "ping")
+	gauge(g.connections, float64(streams.RelayStreams), "relay")
 	counter(g.received, streams.Events)
 	counter(g.evaluations, stats.Evaluations)
 	counter(g.events, stats.Events)

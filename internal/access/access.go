@@ -35,7 +35,7 @@ func New(c store.Catalog, now func() time.Time) *Access {
 func (a *Access) Caller(credential string) (catalog.Caller, error) {
 	hash := catalog.HashSecret(credential)
 	t, ok := a.catalog.TokenByHash(hash)
-	if !ok || !opens(t, hash, a.now()) {
+	if !ok || !opens(&t.HashedSecret, hash, a.now()) {
 		return catalog.Caller{}, unknownToken(credential)
 	}
 	owner, owned := a.catalog.Member(t.Owner)
@@ -55,12 +55,12 @@ func (a *Access) Caller(credential string) (catalog.Caller, error) {
 	}, nil
 }
 
-// opens reports whether the hash is that of the token's secret, or of one that has not expired.
-func opens(t *catalog.Token, hash [32]byte, now time.Time) bool {
-	if subtle.ConstantTimeCompare(t.Hash[:], hash[:]) == 1 {
+// opens reports whether the hash is that of the secret, or of one before it that has not expired.
+func opens(s *catalog.HashedSecret, hash [32]byte, now time.Time) bool {
+	if subtle.ConstantTimeCompare(s.Hash[:], hash[:]) == 1 {
 		return true
 	}
-	for _, old := range t.ExpiringSecrets {
+	for _, old := range s.ExpiringSecrets {
 		if subtle.ConstantTimeCompare(old.Hash[:], hash[:]) == 1 && now.Before(old.Expiry) {
 			return true
 		}
@@ -90,6 +90,18 @@ func (a *Access) MobileKey(credential string) (*catalog.Environment, error) {
 		return e, nil
 	}
 	return nil, unauthenticated("this mobile key is not known")
+}
+
+// RelayKey returns the configuration of a relay's key, also of one from before a reset that has not
+// expired.
+func (a *Access) RelayKey(credential string) (*catalog.RelayConfig, error) {
+	hash := catalog.HashSecret(credential)
+	for _, c := range a.catalog.RelayConfigs() {
+		if opens(&c.HashedSecret, hash, a.now()) {
+			return c, nil
+		}
+	}
+	return nil, unauthenticated("this relay key is not known, or has expired")
 }
 
 // ClientSideID returns the environment of a client-side ID, which is no secret.
@@ -137,8 +149,8 @@ func unknownToken(credential string) error {
 	case credential == "":
 		return unauthenticated("this call needs an access token in the Authorization header")
 	case strings.HasPrefix(credential, catalog.SDKKeyPrefix), strings.HasPrefix(credential, catalog.MobileKeyPrefix),
-		catalog.ValidEnvID(segment.EnvID(credential)):
-		return unauthenticated("this is a credential for SDKs; the REST API takes an access token, which begins with %s", catalog.AccessTokenPrefix)
+		strings.HasPrefix(credential, catalog.RelayKeyPrefix), catalog.ValidEnvID(segment.EnvID(credential)):
+		return unauthenticated("this is a credential for SDKs and relays; the REST API takes an access token, which begins with %s", catalog.AccessTokenPrefix)
 	}
 	return unauthenticated("this access token is not known")
 }

@@ -69,6 +69,8 @@ type Delivery struct {
 
 	roll roll
 
+	lastRelayVersion atomic.Int64
+
 	evaluations atomic.Uint64
 	events      atomic.Uint64
 	updates     atomic.Uint64

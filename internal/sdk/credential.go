@@ -4,62 +4,68 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
 	"strings"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
 	"muster/internal/access"
-	"muster/internal/catalog"
 	"muster/internal/fault"
 )
 
-// door is how a request proves which environment it is for.
+// door is how a request proves which environment it is for, or which configuration of relays.
 type door struct {
-	open    func(*call) (*catalog.Environment, error)
-	browser bool // used from web pages: needs CORS
+	open    func(*call) error // sets what is behind it
+	browser bool              // used from web pages: needs CORS
 }
 
 // The doors. Browsers put the client-side ID, which is no secret, into the path.
 var (
-	sdkKey = door{open: func(c *call) (*catalog.Environment, error) {
-		return withKey(c.r, c.h.access.SDKKey)
+	sdkKey = door{open: func(c *call) (err error) {
+		c.env, err = c.h.access.SDKKey(c.key())
+		return err
 	}}
-	mobileKey = door{open: func(c *call) (*catalog.Environment, error) {
-		return withKey(c.r, c.h.access.MobileKey)
+	mobileKey = door{open: func(c *call) (err error) {
+		c.env, err = c.h.access.MobileKey(c.key())
+		return err
 	}}
-	clientSideID = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
-		return c.h.access.ClientSideID(c.params["env"])
+	relayKey = door{open: func(c *call) (err error) {
+		c.relay, err = c.h.access.RelayKey(c.key())
+		return err
 	}}
 	// clientSide is how the second protocol does it: web pages put the client-side ID into the query.
-	clientSide = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
+	clientSide = door{browser: true, open: func(c *call) (err error) {
 		if id := c.r.URL.Query().Get("auth"); id != "" {
-			return c.h.access.ClientSideID(id)
+			c.env, err = c.h.access.ClientSideID(id)
+		} else {
+			c.env, err = c.h.access.MobileKey(c.key())
 		}
-		return withKey(c.r, c.h.access.MobileKey)
+		return err
 	}}
-	gifName = door{browser: true, open: func(c *call) (*catalog.Environment, error) {
+	clientSideID = door{browser: true, open: func(c *call) (err error) {
+		c.env, err = c.h.access.ClientSideID(c.params["env"])
+		return err
+	}}
+	gifName = door{browser: true, open: func(c *call) (err error) {
 		id, ok := strings.CutSuffix(c.params["gif"], ".gif")
 		if !ok {
-			return nil, fault.NotFoundf("no such path")
+			return fault.NotFoundf("no such path")
 		}
-		return c.h.access.ClientSideID(id)
+		c.env, err = c.h.access.ClientSideID(id)
+		return err
 	}}
 )
 
-func withKey(r *http.Request, find func(string) (*catalog.Environment, error)) (*catalog.Environment, error) {
-	return find(access.SDKCredential(r.Header.Get("Authorization")))
-}
+func (c *call) key() string { return access.SDKCredential(c.r.Header.Get("Authorization")) }
 
-// stillOpen reports whether the request's credential still opens the environment it did, and
-// remembers the environment's present settings.
+// stillOpen reports whether the request's credential still opens what it did, and remembers the present
+// settings of that.
 func (c *call) stillOpen() bool {
-	env, err := c.route.door.open(c)
-	if err != nil || env.ID != c.env.ID {
+	env, relay := c.env, c.relay
+	if err := c.route.door.open(c); err != nil {
+		c.env, c.relay = env, relay
 		return false
 	}
-	c.env = env
-	return true
+	return (env == nil || env.ID == c.env.ID) && (relay == nil || relay.ID == c.relay.ID)
 }
 
 // checkSecureMode returns an error unless the request proves that the environment's owner knows

@@ -28,7 +28,9 @@ type call struct {
 	r      *http.Request
 	route  *route
 	params map[string]string
-	env    *catalog.Environment
+	// env is what the credential opens, or relay if it is that of a relay.
+	env   *catalog.Environment
+	relay *catalog.RelayConfig
 }
 
 // report is the method with which SDKs send a context in the body.
@@ -39,6 +41,7 @@ const report = "REPORT"
 func (h *Handler) table() []route {
 	return slices.Concat([]route{
 		stream("GET /all", sdkKey, (*call).all),
+		stream("GET /relay_auto_config", relayKey, (*call).autoConfig),
 		poll("GET /sdk/latest-all", sdkKey, (*call).latestAll),
 		stream("GET /sdk/stream", sdkKey, (*call).transfers),
 		poll("GET /sdk/poll", sdkKey, (*call).transferred),
@@ -162,12 +165,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Invalid, fault.CodeMethod, "method %s is not allowed here", r.Method)
 	}
 	c := &call{h: h, w: w, r: r, route: found, params: params}
-	env, err := found.door.open(c)
-	if err != nil {
+	if err := found.door.open(c); err != nil {
 		return err
 	}
-	c.env = env
-	w.Header().Set("X-Ld-Envid", string(env.ID))
+	if c.env != nil {
+		w.Header().Set("X-Ld-Envid", string(c.env.ID))
+	}
 	return found.serve(c)
 }
 

@@ -86,6 +86,7 @@ type Stats struct {
 	ServerStreams int64 // open now
 	ClientStreams int64
 	PingStreams   int64
+	RelayStreams  int64
 	Events        uint64 // requests with events received
 	EventBytes    uint64 // their size, decompressed
 }
@@ -94,8 +95,8 @@ type Stats struct {
 func (h *Handler) Stats() Stats {
 	return Stats{
 		ServerStreams: h.streams[serverStream].Load() + h.streams[transferStream].Load(), ClientStreams: h.streams[clientStream].Load(),
-		PingStreams: h.streams[pingStream].Load(),
-		Events:      h.events.Load(), EventBytes: h.eventsBytes.Load(),
+		PingStreams: h.streams[pingStream].Load(), RelayStreams: h.streams[relayStream].Load(),
+		Events: h.events.Load(), EventBytes: h.eventsBytes.Load(),
 	}
 }
 

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -15,6 +16,7 @@ const (
 	transferStream // server-side, in the second protocol
 	clientStream
 	pingStream
+	relayStream
 	streamKinds
 )
 
@@ -27,6 +29,7 @@ func (c *call) all() error {
 	if err != nil {
 		return ready(err)
 	}
+	defer c.attend(serverStream, s)()
 	c.stream(serverStream, s, 0)
 	return nil
 }
@@ -40,7 +43,20 @@ func (c *call) transfers() error {
 	if err != nil {
 		return ready(err)
 	}
+	defer c.attend(transferStream, s)()
 	c.stream(transferStream, s, 0)
+	return nil
+}
+
+// autoConfig streams to a relay which environments it is to serve. Version 2 of the protocol, which
+// ld-relay v8 names, knows filters.
+func (c *call) autoConfig() error {
+	s, err := c.h.delivery.AutoConfig(c.relay.ID, c.r.URL.Query().Get("rpacProtocolVersion") == "2")
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c.stream(relayStream, s, 0)
 	return nil
 }
 
@@ -56,6 +72,7 @@ func live(to delivery.Receiver) func(*call) error {
 			return ready(err)
 		}
 		defer conn.Close()
+		defer c.attend(clientStream, conn)()
 		c.stream(clientStream, conn, 0)
 		return nil
 	}
@@ -67,17 +84,28 @@ func (c *call) ping() error {
 	if err != nil {
 		return ready(err)
 	}
+	defer c.attend(pingStream, p)()
 	c.stream(pingStream, p, c.h.o.PingPause)
 	return nil
 }
 
+// attend notes that somebody reads a stream of an environment, until leave is called.
+func (c *call) attend(kind int, s delivery.Stream) (leave func()) {
+	return c.h.delivery.Attend(c.peer(kind), s)
+}
+
+// source is what a stream says.
+type source interface {
+	Ready() <-chan struct{}
+	Next() (delivery.Message, error)
+}
+
 // stream writes what src says until it ends, the client leaves, the credential ends or the server
 // drains. After each message it rests for about pause, so that many changes become one message.
-func (c *call) stream(kind int, src delivery.Stream, pause time.Duration) {
+func (c *call) stream(kind int, src source, pause time.Duration) {
 	open := &c.h.streams[kind]
 	open.Add(1)
 	defer open.Add(-1)
-	defer c.h.delivery.Attend(c.peer(kind), src)()
 	out := newOutput(c)
 	if out.start() != nil {
 		return
@@ -136,7 +164,7 @@ var goodbye = []byte("event: goodbye\ndata: {\"reason\":\"the server is being st
 var errCredential = errors.New("credential is no longer valid")
 
 // write sends everything that src has to say now and reports whether that was anything.
-func (c *call) write(out *output, src delivery.Stream) (wrote bool, err error) {
+func (c *call) write(out *output, src source) (wrote bool, err error) {
 	for {
 		m, err := src.Next()
 		switch {
@@ -166,8 +194,14 @@ func (h *Handler) ended(kind int, c *call, err error) {
 	if c.r.Context().Err() != nil || errors.Is(err, delivery.ErrClosed) {
 		return
 	}
-	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping"}[kind]
-	h.log.Info("stream ended", "stream", name, "environment", c.env.ID, "reason", err)
+	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping", relayStream: "relay"}[kind]
+	var about slog.Attr
+	if c.relay != nil {
+		about = slog.String("relay_config", string(c.relay.ID))
+	} else {
+		about = slog.String("environment", string(c.env.ID))
+	}
+	h.log.Info("stream ended", "stream", name, about, "reason", err)
 }
 
 // output writes a stream in pieces, each of which must get through in time.

@@ -120,8 +120,8 @@ type Object struct {
 	Kind    ObjectKind
 	Project catalog.ProjectKey // of a project or a flag, and of an environment that exists
 	Env     segment.EnvID      // of an environment or a segment
-	Key     string             // of a webhook its id
-	Version int                // 0 for a project and a webhook, and for what was deleted
+	Key     string             // the id of what has no key
+	Version int                // 0 for what has none, such as a project, and for what was deleted
 	Deleted bool
 }
 
@@ -135,6 +135,7 @@ const (
 	FlagObject        ObjectKind = "flag"
 	SegmentObject     ObjectKind = "segment"
 	WebhookObject     ObjectKind = "webhook"
+	RelayConfigObject ObjectKind = "relay configuration" // of no project
 )
 
 // Tx is what a write sees and stages. Reads see what the same write staged before. Values put are

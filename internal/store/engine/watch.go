@@ -81,6 +81,9 @@ func (s *step) tell() {
 	for id, v := range s.over.webhooks {
 		what.Objects = append(what.Objects, store.Object{Kind: store.WebhookObject, Key: string(id), Deleted: v == nil})
 	}
+	for id, v := range s.over.relayConfigs {
+		what.Objects = append(what.Objects, store.Object{Kind: store.RelayConfigObject, Key: string(id), Deleted: v == nil})
+	}
 	s.e.watchers.tell(what)
 }
 
