@@ -39,6 +39,16 @@ func (k secretKeys) load(ctx context.Context, log *slog.Logger, kept []admin.Sea
 	return keys
 }
 
+// reseal makes older keys unnecessary. If it fails they are still there.
+func (s *server) reseal(ctx context.Context, people *admin.Admin) {
+	switch n, err := people.Reseal(ctx); {
+	case err != nil:
+		s.log.WarnContext(ctx, "secrets stay sealed with an older key", "err", err)
+	case n > 0:
+		s.log.InfoContext(ctx, "secrets are sealed with the newest key now", "secrets", n)
+	}
+}
+
 func (k secretKeys) read(ctx context.Context, log *slog.Logger, sealed bool) (*seal.Keys, error) {
 	if k.text != "" {
 		keys, err := seal.ParseKeys(k.text)

@@ -234,6 +234,7 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	people := admin.New(s.engine, s.secretKeys.load(ctx, s.log, admin.SealedSecrets(s.engine)), time.Now)
+	s.reseal(ctx, people)
 	lists := s.settings.BigListThreshold.limit(s.respListen != "")
 	people.LimitLists(lists)
 	first, err := s.firstStart(ctx, people)

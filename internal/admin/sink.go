@@ -9,7 +9,6 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
-	"muster/internal/seal"
 	"muster/internal/store"
 )
 
@@ -319,22 +318,4 @@ func withoutPassword(s *catalog.Sink) *catalog.Sink {
 	c := s.Clone()
 	c.Redis.Password = nil
 	return c
-}
-
-// SealedSecret is a secret of an object that people configure, as it is kept.
-type SealedSecret struct {
-	Of     string // what has it
-	Place  string // that it is sealed for
-	Sealed seal.Sealed
-}
-
-// SealedSecrets returns every secret that is kept sealed.
-func SealedSecrets(from store.Catalog) []SealedSecret {
-	var all []SealedSecret
-	for _, s := range from.Sinks() {
-		if len(s.Password()) > 0 {
-			all = append(all, SealedSecret{"password of the integration " + string(s.ID), s.PasswordPlace(), s.Password()})
-		}
-	}
-	return all
 }

@@ -142,6 +142,11 @@ func (k *Keys) Open(sealed Sealed, place string) (string, error) {
 	return "", fmt.Errorf("the secret was sealed with the key %s, which this server was not given (it has %s)", sealed.KeyID(), strings.Join(k.IDs(), ", "))
 }
 
+// Newest reports whether a secret is sealed with the key that seals now.
+func (k *Keys) Newest(sealed Sealed) bool {
+	return len(k.keys) > 0 && len(sealed) >= tagStart && bytes.Equal(k.keys[0].id[:], sealed[1:tagStart])
+}
+
 // IDs returns the ids of the keys, 16 hexadecimal digits each, that of the one that seals first.
 func (k *Keys) IDs() []string {
 	ids := make([]string, 0, len(k.keys))

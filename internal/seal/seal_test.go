@@ -80,6 +80,9 @@ func TestKeysAreChangedOneByOne(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
+	if both.Newest(before) || !both.Newest(after) || !parse(t, old).Newest(before) || both.Newest(nil) || seal.Without("").Newest(after) {
+		t.Error("Newest does not tell the key that seals from the others")
+	}
 	if got, err := parse(t, next).Open(after, "a"); err != nil || got != "hunter2" {
 		t.Errorf("the first key did not seal: %q, %v", got, err)
 	}
