@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -194,14 +193,12 @@ func (h *Handler) ended(kind int, c *call, err error) {
 	if c.r.Context().Err() != nil || errors.Is(err, delivery.ErrClosed) {
 		return
 	}
-	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping", relayStream: "relay"}[kind]
-	var about slog.Attr
-	if c.relay != nil {
-		about = slog.String("relay_config", string(c.relay.ID))
-	} else {
-		about = slog.String("environment", string(c.env.ID))
+	if kind == relayStream {
+		h.log.Info("stream ended", "stream", "relay", "relay_config", c.relay.ID, "reason", err)
+		return
 	}
-	h.log.Info("stream ended", "stream", name, about, "reason", err)
+	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping"}[kind]
+	h.log.Info("stream ended", "stream", name, "environment", c.env.ID, "reason", err)
 }
 
 // output writes a stream in pieces, each of which must get through in time.
