@@ -61,6 +61,12 @@ func testWatch(t *testing.T, s store.Store) {
 		t.Errorf("told of %+v, want %+v", w.Objects, want)
 	}
 
+	relay := newRelayConfig(504)
+	mustUpdate(t, s, store.Account, func(tx store.Tx) error { tx.PutRelayConfig(relay); return nil })
+	if w = take(); !slices.Equal(w.Objects, []store.Object{{Kind: store.RelayConfigObject, Key: string(relay.ID)}}) {
+		t.Errorf("told of %+v, want a relay configuration", w.Objects)
+	}
+
 	refused := errors.New("refused")
 	if _, err := s.Update(t.Context(), testScopeEnv, func(tx store.Tx) error {
 		tx.Record(newRun(502, envOne, "a"))
