@@ -42,6 +42,8 @@ var groups = []openapi.Group{
 	{Name: "Activity", Description: "Who follows an environment, and what goes on in it."},
 	{Name: "Access tokens", Description: "Credentials of this API."},
 	{Name: "Custom roles", Description: "Policies that tokens and account members can have."},
+	{Name: "Relay Proxy configurations", Description: "Which environments Relay Proxies serve."},
+	{Name: "Persistent store integrations", Description: "Where members of big segments are to be written for server-side SDKs."},
 	{Name: "Account members", Description: "People."},
 	{Name: "Webhooks", Description: "Who is told of what the audit log tells."},
 	{Name: "Audit log", Description: "Who changed what."},

@@ -14,14 +14,20 @@ import (
 
 // sinkJSON is what LaunchDarkly calls a persistent store integration.
 type sinkJSON struct {
-	Links          links  `json:"_links"`
-	ProjectKey     string `json:"projectKey"`
-	EnvironmentKey string `json:"environmentKey"`
-	sinkSettingsJSON
-	Status sinkStatusJSON `json:"_status"`
+	Links          links          `json:"_links"`
+	ID             string         `json:"_id"`
+	IntegrationKey string         `json:"integrationKey"`
+	ProjectKey     string         `json:"projectKey"`
+	EnvironmentKey string         `json:"environmentKey"`
+	Config         any            `json:"config"`
+	On             bool           `json:"on"`
+	Tags           []string       `json:"tags"`
+	Name           string         `json:"name"`
+	Version        int            `json:"version"`
+	Status         sinkStatusJSON `json:"_status"`
 }
 
-// sinkSettingsJSON is what people set of it, which the audit log shows too.
+// sinkSettingsJSON is what people set of it, which the audit log shows.
 type sinkSettingsJSON struct {
 	ID             string   `json:"_id"`
 	IntegrationKey string   `json:"integrationKey"`
@@ -94,6 +100,7 @@ func (n *textNumber) UnmarshalJSON(text []byte) error {
 
 func sinkOf(s *admin.Sink) sinkJSON {
 	environment := "/projects/" + string(s.Project) + "/environments/" + string(s.Environment)
+	set := sinkSettingsOf(s.Sink, s.Password)
 	j := sinkJSON{
 		Links: links{
 			"self":        apiLink(strings.Join([]string{sinksPath, string(s.Project), string(s.Environment), string(s.Kind), string(s.ID)}, "/")),
@@ -101,7 +108,8 @@ func sinkOf(s *admin.Sink) sinkJSON {
 			"project":     apiLink("/projects/" + string(s.Project)),
 			"environment": apiLink(environment),
 		},
-		ProjectKey: string(s.Project), EnvironmentKey: string(s.Environment), sinkSettingsJSON: sinkSettingsOf(s.Sink, s.Password),
+		ID: set.ID, IntegrationKey: set.IntegrationKey, ProjectKey: string(s.Project), EnvironmentKey: string(s.Environment),
+		Config: set.Config, On: set.On, Tags: set.Tags, Name: set.Name, Version: set.Version,
 		Status: sinkStatusJSON{PotentiallyStale: true, Errors: []sinkErrorJSON{}, Message: nothingWritten},
 	}
 	if s.Problem != "" {
