@@ -167,8 +167,9 @@ func requireNoAllocations(b *testing.B, step func()) {
 	}
 }
 
-// A flag changes in an environment of 5,000 flags and 10,000 segments.
-func BenchmarkLargeEnvironment(b *testing.B) {
+// large returns a log with 5,000 flags and 10,000 segments.
+func large(b *testing.B) *memoryLog {
+	b.Helper()
 	l := newMemoryLog()
 	var all []segment.Definition
 	for i := range 10_000 {
@@ -178,12 +179,51 @@ func BenchmarkLargeEnvironment(b *testing.B) {
 		all = append(all, bigFlag(b, fmt.Sprintf("flag-%d", i), 1, fmt.Sprintf("segment-%d", i)))
 	}
 	l.commit(define(all...))
-	d := open(b, l, Options{})
+	return l
+}
+
+func size(pieces [][]byte) (n int) {
+	for _, p := range pieces {
+		n += len(p)
+	}
+	return n
+}
+
+// A flag changes in an environment of 5,000 flags and 10,000 segments: until it is visible, and until an
+// SDK that polls has been given everything.
+func BenchmarkLargeEnvironment(b *testing.B) {
+	for name, load := range map[string]func(*Snapshot) int{
+		"visible": func(*Snapshot) int { return 0 },
+		"plain":   func(s *Snapshot) int { return size(s.Payload().JSON) },
+		"gzip":    func(s *Snapshot) int { return size(s.Payload().Gzip()) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := large(b)
+			d := open(b, l, Options{})
+			b.ReportAllocs()
+			loaded := 0
+			for version := 2; b.Loop(); version++ {
+				l.commit(define(bigFlag(b, "flag-7", version, "segment-8")))
+				s, err := d.Current(b.Context(), env)
+				if err != nil {
+					b.Fatal(err)
+				}
+				loaded = load(s)
+			}
+			b.ReportMetric(float64(loaded), "payload-bytes")
+		})
+	}
+}
+
+// The first snapshot of an environment of 5,000 flags and 10,000 segments.
+func BenchmarkFirstSnapshot(b *testing.B) {
+	l := large(b)
 	b.ReportAllocs()
-	for version := 2; b.Loop(); version++ {
-		l.commit(define(bigFlag(b, "flag-7", version, "segment-8")))
+	for b.Loop() {
+		d := New(l, Options{Log: quiet()})
 		if _, err := d.Current(b.Context(), env); err != nil {
 			b.Fatal(err)
 		}
+		d.Close()
 	}
 }

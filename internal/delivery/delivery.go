@@ -2,9 +2,10 @@
 // live feed of their changes, and evaluation results at a revision.
 //
 // Each environment in use has one follower, which reads the environment's log from the revision of
-// its snapshot on. A snapshot is immutable and encoded once; a change is encoded once and every
-// stream writes the same bytes. Client-side streams are told only what changed for their context:
-// a membership change reaches the connections of the contexts it names and nobody else.
+// its snapshot on. A snapshot is immutable and shares with the next one what did not change, encoded
+// and compressed once; a change is encoded once and every stream writes the same bytes. Client-side
+// streams are told only what changed for their context: a membership change reaches the connections
+// of the contexts it names and nobody else.
 //
 // Publishing never waits for a reader. A reader that falls too far behind is ended with [ErrSlow]
 // and comes back for a new snapshot. What an SDK receives never goes back in time: versions of

@@ -85,9 +85,8 @@ func (g graph) reach(d dependency, visit func(dependency) bool) {
 	}
 }
 
-// spread carries changes on to every flag whose result may differ because of them. The snapshot's
-// map of flags must be its own.
-func (s *Snapshot) spread(g graph, changed map[dependency]segment.Revision) {
+// reached returns what the results of may differ because of changes, with the newest revision that it may.
+func (g graph) reached(changed map[dependency]segment.Revision) map[dependency]segment.Revision {
 	revs := make(map[dependency]segment.Revision, len(changed))
 	for d, rev := range changed {
 		g.reach(d, func(u dependency) bool {
@@ -98,13 +97,7 @@ func (s *Snapshot) spread(g graph, changed map[dependency]segment.Revision) {
 			return true
 		})
 	}
-	for d, rev := range revs {
-		if f := s.flags[d.key]; d.kind == segment.FlagDefinition && f != nil {
-			c := *f
-			c.changed, c.big = max(rev, f.changed), s.asksMembership(d, map[dependency]bool{})
-			s.flags[d.key] = &c
-		}
-	}
+	return revs
 }
 
 // asksMembership reports whether d, or anything that it depends on, is an unbounded segment.

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -327,7 +328,7 @@ func (f *follower) reload() error {
 	old := f.state.Load()
 	tail := &chain{}
 	now := f.d.o.Now()
-	tail.add(&news{first: snapshot.opening(), second: snapshot.whole().stream, environment: true}, rev, now)
+	tail.add(&news{first: bytes.Join(snapshot.opening(), nil), second: bytes.Join(snapshot.whole(), nil), environment: true}, rev, now)
 	f.definitions = true
 	f.audience.touchAll(rev)
 	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev, at: now}, tail)

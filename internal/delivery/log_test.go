@@ -307,12 +307,18 @@ func next(t testing.TB, s source) (Message, error) {
 	}
 }
 
-// text waits for the next message and returns its bytes.
+// text waits for the next message and returns its bytes, those of all messages in which a snapshot comes.
 func text(t testing.TB, s source) string {
 	t.Helper()
-	m, err := next(t, s)
-	if err != nil {
-		t.Fatalf("stream ended: %v", err)
+	var got []byte
+	for {
+		m, err := next(t, s)
+		if err != nil {
+			t.Fatalf("stream ended: %v", err)
+		}
+		got = append(got, m.Bytes...)
+		if all, ok := s.(*Subscription); !ok || len(all.opening) == 0 {
+			return string(got)
+		}
 	}
-	return string(m.Bytes)
 }

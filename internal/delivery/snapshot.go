@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"muster/internal/segment"
@@ -32,42 +30,17 @@ type Snapshot struct {
 	log    string // names the log of the revisions to SDKs
 	recent recent
 
-	encode   sync.Once
-	put      []byte // the event that opens a server-side stream
-	payload  Payload
-	transfer transfer
+	flagSheets, segmentSheets []*sheet
+
+	payload   func() *Payload // of everything
+	flagsOnly func() *Payload
+	transfer  func() *Payload // of everything in the second protocol
 }
 
-// Payload is what a polling endpoint sends.
-type Payload struct {
-	JSON []byte
-	ETag string
-	zip  sync.Once
-	gzip []byte
-}
-
-func newPayload(body []byte) *Payload {
-	sum := sha256.Sum256(body)
-	return &Payload{JSON: body, ETag: etag(sum[:])}
-}
-
-// Gzip returns the compressed form, made at the first call.
-func (p *Payload) Gzip() []byte {
-	p.zip.Do(func() {
-		var out bytes.Buffer
-		w := gzip.NewWriter(&out)
-		_, _ = w.Write(p.JSON) // a bytes.Buffer takes everything
-		_ = w.Close()
-		p.gzip = out.Bytes()
-	})
-	return p.gzip
-}
-
-// flag is a flag as the evaluator wants it, and as streams send it.
+// flag is a flag as the evaluator wants it, and as SDKs receive it.
 type flag struct {
+	*wire
 	model  *ldmodel.FeatureFlag
-	json   []byte
-	name   []byte   // the key as a JSON string
 	values [][]byte // the variations as JSON
 	needs  []dependency
 	// changed is the newest revision at which the flag or anything its result depends on changed,
@@ -77,10 +50,10 @@ type flag struct {
 	big bool
 }
 
-// part is a segment as the evaluator wants it, and as streams send it.
+// part is a segment as the evaluator wants it, and as SDKs receive it.
 type part struct {
+	*wire
 	model *ldmodel.Segment
-	json  []byte
 	needs []dependency
 }
 
@@ -97,7 +70,7 @@ func newBuild(from *Snapshot, g graph) *build {
 		graph: g,
 		next: &Snapshot{
 			Revision: from.Revision, flags: from.flags, segments: from.segments, list: from.list,
-			deletedAt: from.deletedAt, log: from.log, recent: from.recent,
+			deletedAt: from.deletedAt, log: from.log, recent: from.recent, flagSheets: from.flagSheets, segmentSheets: from.segmentSheets,
 		},
 		changed: map[dependency]segment.Revision{},
 	}
@@ -124,9 +97,7 @@ func (b *build) applyFlag(rev segment.Revision, d segment.Definition) error {
 			return err
 		}
 	}
-	if !b.owned[segment.FlagDefinition] {
-		b.next.flags, b.owned[segment.FlagDefinition] = maps.Clone(b.next.flags), true
-	}
+	b.ownFlags()
 	self := dependency{d.Kind, d.Key}
 	if old := b.next.flags[d.Key]; old != nil {
 		b.graph.unlink(self, old.needs)
@@ -176,31 +147,80 @@ func (b *build) mark(rev segment.Revision, d dependency) {
 
 // finish returns the snapshot, in which every flag knows when its result may last have changed.
 func (b *build) finish() *Snapshot {
-	if len(b.changed) == 0 {
-		return b.next
-	}
-	if !b.owned[segment.FlagDefinition] {
-		b.next.flags = maps.Clone(b.next.flags)
-	}
-	b.next.spread(b.graph, b.changed)
-	b.next.list = b.flagsInOrder()
-	return b.next
+	s := b.next
+	s.flagSheets = revised(s.flagSheets, b.changedKeys(segment.FlagDefinition), func(key string) *wire {
+		if f := s.flags[key]; f != nil {
+			return f.wire
+		}
+		return nil
+	})
+	s.segmentSheets = revised(s.segmentSheets, b.changedKeys(segment.SegmentDefinition), func(key string) *wire {
+		if p := s.segments[key]; p != nil {
+			return p.wire
+		}
+		return nil
+	})
+	b.spread()
+	s.payload, s.flagsOnly, s.transfer = sync.OnceValue(s.encode), sync.OnceValue(s.encodeFlags), sync.OnceValue(s.encodeTransfer)
+	return s
 }
 
-// flagsInOrder returns the flags by key. Sorting is only needed when one came or went.
-func (b *build) flagsInOrder() []*flag {
-	list := make([]*flag, 0, len(b.next.flags))
-	for _, f := range b.next.list {
-		if now := b.next.flags[f.model.Key]; now != nil {
-			list = append(list, now)
+// changedKeys returns the keys of the definitions of a kind that changed, sorted.
+func (b *build) changedKeys(kind segment.DefinitionKind) []string {
+	var keys []string
+	for d := range b.changed {
+		if d.kind == kind {
+			keys = append(keys, d.key)
 		}
 	}
-	if len(list) == len(b.next.flags) {
-		return list
+	slices.Sort(keys)
+	return keys
+}
+
+// spread carries changes on to every flag whose result may differ because of them, and puts the flags
+// into order.
+func (b *build) spread() {
+	s := b.next
+	came := false
+	var touched []string
+	for d, rev := range b.graph.reached(b.changed) {
+		f := s.flags[d.key]
+		if d.kind != segment.FlagDefinition || f == nil {
+			continue
+		}
+		b.ownFlags()
+		c := *f
+		c.changed, c.big = max(rev, f.changed), s.asksMembership(d, map[dependency]bool{})
+		s.flags[d.key] = &c
+		touched = append(touched, d.key)
 	}
-	return slices.SortedFunc(maps.Values(b.next.flags), func(x, y *flag) int {
-		return strings.Compare(x.model.Key, y.model.Key)
-	})
+	for _, key := range touched {
+		_, found := s.find(key)
+		came = came || !found
+	}
+	if came || len(s.list) != len(s.flags) {
+		s.list = slices.SortedFunc(maps.Values(s.flags), func(x, y *flag) int { return strings.Compare(x.key, y.key) })
+		return
+	}
+	if len(touched) > 0 {
+		s.list = slices.Clone(s.list)
+	}
+	for _, key := range touched {
+		i, _ := s.find(key)
+		s.list[i] = s.flags[key]
+	}
+}
+
+// find returns where a flag stands in the list.
+func (s *Snapshot) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(s.list, key, func(f *flag, key string) int { return strings.Compare(f.key, key) })
+}
+
+// ownFlags makes the map of flags one that no other snapshot has.
+func (b *build) ownFlags() {
+	if !b.owned[segment.FlagDefinition] {
+		b.next.flags, b.owned[segment.FlagDefinition] = maps.Clone(b.next.flags), true
+	}
 }
 
 // emptySnapshot is the start of a first load.
@@ -220,7 +240,7 @@ func parseFlag(d segment.Definition) (*flag, error) {
 	if model.Key != d.Key {
 		return nil, fmt.Errorf("flag %s calls itself %q", d.Key, model.Key)
 	}
-	f := &flag{model: &model, json: raw, name: quote(d.Key), needs: flagNeeds(&model)}
+	f := &flag{wire: newWire(dependency{d.Kind, d.Key}, model.Version, raw), model: &model, needs: flagNeeds(&model)}
 	f.values = make([][]byte, len(model.Variations))
 	for i, v := range model.Variations {
 		f.values[i] = []byte(v.JSONString())
@@ -240,7 +260,7 @@ func parseSegment(d segment.Definition) (*part, error) {
 	if model.Key != d.Key {
 		return nil, fmt.Errorf("segment %s calls itself %q", d.Key, model.Key)
 	}
-	return &part{model: &model, json: raw, needs: segmentNeeds(&model)}, nil
+	return &part{wire: newWire(dependency{d.Kind, d.Key}, model.Version, raw), model: &model, needs: segmentNeeds(&model)}, nil
 }
 
 // line returns a copy of JSON on one line, which the framing of server-sent events requires.
@@ -263,64 +283,44 @@ func quote(s string) []byte {
 	return b
 }
 
-const (
-	putHead = "event: put\ndata: {\"path\":\"/\",\"data\":"
-	putTail = "}\n\n"
+// Payload returns the snapshot as one JSON object, encoded at the first call.
+func (s *Snapshot) Payload() *Payload { return s.payload() }
+
+// Flags returns every flag as one JSON object, encoded at the first call.
+func (s *Snapshot) Flags() *Payload { return s.flagsOnly() }
+
+func (s *Snapshot) encode() *Payload {
+	pieces := []piece{{text: []byte(`{"flags":`)}}
+	pieces = appendMembers(pieces, s.flagSheets)
+	pieces = append(pieces, piece{text: []byte(`,"segments":`)})
+	pieces = appendMembers(pieces, s.segmentSheets)
+	return newPayload(append(pieces, piece{text: []byte("}")}))
+}
+
+func (s *Snapshot) encodeFlags() *Payload { return newPayload(appendMembers(nil, s.flagSheets)) }
+
+// appendMembers appends the pieces of a JSON object of sheets.
+func appendMembers(pieces []piece, sheets []*sheet) []piece {
+	before := []byte("{")
+	for _, s := range sheets {
+		pieces = append(pieces, piece{text: before}, piece{sheet: s, form: asMembers})
+		before = []byte(",")
+	}
+	if len(sheets) == 0 {
+		return append(pieces, piece{text: []byte("{}")})
+	}
+	return append(pieces, piece{text: []byte("}")})
+}
+
+var (
+	putHead = []byte("event: put\ndata: {\"path\":\"/\",\"data\":")
+	putTail = []byte("}\n\n")
 )
 
-// Payload returns the snapshot as one JSON object, encoded at the first call.
-func (s *Snapshot) Payload() *Payload {
-	s.encode.Do(func() {
-		b := append(make([]byte, 0, s.size()), putHead...)
-		b = s.appendJSON(b)
-		s.put = append(b, putTail...) // there is room for it
-		p := newPayload(s.put[len(putHead) : len(s.put)-len(putTail)])
-		s.payload.JSON, s.payload.ETag = p.JSON, p.ETag
-	})
-	return &s.payload
-}
-
-// opening returns the event that opens a server-side stream.
-func (s *Snapshot) opening() []byte {
-	s.Payload()
-	return s.put
-}
-
-func (s *Snapshot) size() int {
-	n := 64
-	for k, f := range s.flags {
-		n += len(k) + len(f.json) + 8
-	}
-	for k, p := range s.segments {
-		n += len(k) + len(p.json) + 8
-	}
-	return n
-}
-
-func (s *Snapshot) appendJSON(b []byte) []byte {
-	b = append(b, `{"flags":`...)
-	b = s.appendFlags(b)
-	b = append(b, `,"segments":{`...)
-	for i, k := range slices.Sorted(maps.Keys(s.segments)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(b, quote(k)...), ':')
-		b = append(b, s.segments[k].json...)
-	}
-	return append(b, "}}"...)
-}
-
-func (s *Snapshot) appendFlags(b []byte) []byte {
-	b = append(b, '{')
-	for i, f := range s.list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(b, f.name...), ':')
-		b = append(b, f.json...)
-	}
-	return append(b, '}')
+// opening returns the event that opens a server-side stream, in pieces.
+func (s *Snapshot) opening() [][]byte {
+	pieces := append(make([][]byte, 0, len(s.Payload().JSON)+2), putHead)
+	return append(append(pieces, s.Payload().JSON...), putTail)
 }
 
 // etag returns a strong entity tag of a digest.
@@ -347,9 +347,6 @@ type Item struct {
 	JSON    []byte
 	Version int
 }
-
-// Flags returns every flag as one JSON object.
-func (s *Snapshot) Flags() []byte { return s.appendFlags(nil) }
 
 // Flag returns one flag; false if there is none.
 func (s *Snapshot) Flag(key string) (Item, bool) {

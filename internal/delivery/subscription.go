@@ -14,7 +14,7 @@ type Subscription struct {
 	f       *follower
 	second  bool // protocol
 	at      *change
-	opening []byte                 // nil once it was written
+	opening [][]byte               // what is left to be written of it
 	written atomic.Pointer[change] // the last one that was; nil before the snapshot was
 }
 
@@ -48,18 +48,18 @@ var opened = func() chan struct{} {
 
 // Ready is closed when Next has something to say. It must be asked for anew after each Next.
 func (s *Subscription) Ready() <-chan struct{} {
-	if s.opening != nil {
+	if len(s.opening) > 0 {
 		return opened
 	}
 	return s.at.ready
 }
 
-// Next returns the next message without waiting, an empty one if there is none yet. An error is
-// the reason for the end of the stream.
+// Next returns the next message without waiting, an empty one if there is none yet. The snapshot comes
+// in several. An error is the reason for the end of the stream.
 func (s *Subscription) Next() (Message, error) {
-	if s.opening != nil {
-		m := Message{Bytes: s.opening}
-		s.opening = nil
+	if len(s.opening) > 0 {
+		m := Message{Bytes: s.opening[0]}
+		s.opening = s.opening[1:]
 		return m, nil
 	}
 	s.written.Store(s.at)

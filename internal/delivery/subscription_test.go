@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func TestEmptyEnvironmentHasEmptyMaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(s.Payload().JSON); got != `{"flags":{},"segments":{}}` {
+	if got := string(bytes.Join(s.Payload().JSON, nil)); got != `{"flags":{},"segments":{}}` {
 		t.Error(got)
 	}
 }
@@ -128,7 +129,7 @@ func TestDefinitionsOfSeveralLinesAreSentOnOne(t *testing.T) {
 	l.commit(define(segment.Definition{Kind: segment.FlagDefinition, Key: "a", Version: 1, JSON: []byte("{\"key\":\"a\",\r\n\"version\":1}")}))
 	d := open(t, l, Options{})
 	s, _ := d.Current(t.Context(), env)
-	if got := string(s.Payload().JSON); got != `{"flags":{"a":{"key":"a","version":1}},"segments":{}}` {
+	if got := string(bytes.Join(s.Payload().JSON, nil)); got != `{"flags":{"a":{"key":"a","version":1}},"segments":{}}` {
 		t.Error(got)
 	}
 }
@@ -229,6 +230,7 @@ type serverSDK struct {
 	t      *rapid.T
 	d      *Delivery
 	stream *Subscription
+	part   string                     // of an event
 	items  map[string]json.RawMessage // by path
 	last   map[string]int             // version by path, also of deleted items
 }
@@ -240,6 +242,7 @@ func (s *serverSDK) read() bool {
 		if s.stream, err = s.d.Subscribe(s.t.Context(), env); err != nil {
 			s.t.Fatal(err)
 		}
+		s.part = ""
 	}
 	m, err := s.stream.Next()
 	if errors.Is(err, ErrSlow) {
@@ -249,12 +252,14 @@ func (s *serverSDK) read() bool {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for event := range strings.SplitSeq(strings.TrimSuffix(string(m.Bytes), "\n\n"), "\n\n") {
-		if event != "" {
-			s.apply(event)
+	for s.part += string(m.Bytes); ; {
+		event, rest, whole := strings.Cut(s.part, "\n\n")
+		if !whole {
+			return len(m.Bytes) > 0
 		}
+		s.apply(event)
+		s.part = rest
 	}
-	return len(m.Bytes) > 0
 }
 
 func (s *serverSDK) apply(event string) {

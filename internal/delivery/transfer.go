@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"muster/internal/segment"
 )
@@ -38,13 +37,6 @@ func (r *recent) add(rev segment.Revision, d segment.Definition) {
 	r.moved = append(r.moved, moved{rev, dependency{d.Kind, d.Key}, d.Version})
 }
 
-// transfer is everything in the second protocol, encoded at the first call.
-type transfer struct {
-	once   sync.Once
-	stream []byte
-	poll   Payload
-}
-
 // State is what an SDK that has the snapshot sends as its basis: "(p:<environment>:<epoch>:<revision>)".
 // Some SDKs send it back without encoding it, so it needs none.
 func (s *Snapshot) State() string {
@@ -66,50 +58,40 @@ func (s *Snapshot) since(basis string) (segment.Revision, bool) {
 // Transfer returns what an SDK that has a basis, or none, has to be sent to be at the snapshot, as the
 // answer to a poll.
 func (s *Snapshot) Transfer(basis string) *Payload {
-	if events, ok := s.changes(append([]byte(nil), pollHead...), basis, pollFrame); ok {
-		return pollPayload(events)
+	if events, ok := s.changes(nil, basis, pollFrame); ok {
+		return pollPayload([]piece{{text: events}})
 	}
-	return &s.whole().poll
+	return s.transfer()
 }
 
-const pollHead = `{"events":[`
-
-// pollPayload ends the answer to a poll, in which a comma comes before the first event too.
-func pollPayload(b []byte) *Payload {
-	b = append(append(b[:len(pollHead)], b[len(pollHead)+1:]...), "]}"...)
-	return newPayload(b)
+// pollPayload makes the answer to a poll of events, the first of which has a comma before it too.
+func pollPayload(events []piece) *Payload {
+	events[0].text = append([]byte(`{"events":[`), events[0].text[1:]...)
+	return newPayload(append(events, piece{text: []byte("]}")}))
 }
 
-// beginning returns the events that open a stream of an SDK that has a basis, or none.
-func (s *Snapshot) beginning(basis string) []byte {
+func (s *Snapshot) encodeTransfer() *Payload { return pollPayload(s.everything(asItems, pollFrame)) }
+
+// beginning returns the events that open a stream of an SDK that has a basis, or none, in pieces.
+func (s *Snapshot) beginning(basis string) [][]byte {
 	if events, ok := s.changes(nil, basis, streamFrame); ok {
-		return events
+		return [][]byte{events}
 	}
-	return s.whole().stream
+	return s.whole()
 }
 
-// whole returns the transfer of everything.
-func (s *Snapshot) whole() *transfer {
-	t := &s.transfer
-	t.once.Do(func() {
-		const around = 80 // an object
-		size := s.size() + around*(len(s.flags)+len(s.segments))
-		t.stream = s.appendWhole(make([]byte, 0, size), streamFrame)
-		p := pollPayload(s.appendWhole(append(make([]byte, 0, size), pollHead...), pollFrame))
-		t.poll.JSON, t.poll.ETag = p.JSON, p.ETag
-	})
-	return t
-}
+// whole returns the events that open a stream of an SDK that has nothing, in pieces.
+func (s *Snapshot) whole() [][]byte { return written(s.everything(asEvents, streamFrame)) }
 
-func (s *Snapshot) appendWhole(b []byte, f frame) []byte {
-	b = s.appendIntent(b, f, "xfer-full", "payload-missing")
-	for key, p := range s.segments {
-		b = appendPut(b, f, segment.SegmentDefinition, key, p.model.Version, p.json)
+// everything returns the events of a transfer of everything: segments first, because flags refer to them.
+func (s *Snapshot) everything(as form, f frame) []piece {
+	pieces := []piece{{text: s.appendIntent(nil, f, "xfer-full", "payload-missing")}}
+	for _, sheets := range [][]*sheet{s.segmentSheets, s.flagSheets} {
+		for _, sh := range sheets {
+			pieces = append(pieces, piece{sheet: sh, form: as})
+		}
 	}
-	for _, fl := range s.list {
-		b = appendPut(b, f, segment.FlagDefinition, fl.model.Key, fl.model.Version, fl.json)
-	}
-	return s.appendTransferred(b, f)
+	return append(pieces, piece{text: s.appendTransferred(nil, f)})
 }
 
 // changes appends the events for an SDK that has a basis; false if only everything will do.
@@ -142,12 +124,12 @@ func (s *Snapshot) changes(b []byte, basis string, f frame) ([]byte, bool) {
 func (s *Snapshot) appendMoved(b []byte, f frame, m moved) []byte {
 	if m.of.kind == segment.FlagDefinition {
 		if fl := s.flags[m.of.key]; fl != nil {
-			return appendPut(b, f, m.of.kind, m.of.key, fl.model.Version, fl.json)
+			return appendPut(b, f, fl.wire)
 		}
 	} else if p := s.segments[m.of.key]; p != nil {
-		return appendPut(b, f, m.of.kind, m.of.key, p.model.Version, p.json)
+		return appendPut(b, f, p.wire)
 	}
-	return appendDelete(b, f, m.of.kind, m.of.key, m.version)
+	return appendDelete(b, f, m.of, m.version)
 }
 
 // frame is how events are put into an answer: one after the other on a stream, or in a JSON array,
@@ -196,18 +178,18 @@ func kindOf(k segment.DefinitionKind) string {
 	return "flag"
 }
 
-func appendObject(b []byte, k segment.DefinitionKind, key string, version int) []byte {
-	b = append(append(b, `{"kind":"`...), kindOf(k)...)
-	b = append(append(b, `","key":`...), quote(key)...)
+func appendObject(b []byte, of dependency, name []byte, version int) []byte {
+	b = append(append(b, `{"kind":"`...), kindOf(of.kind)...)
+	b = append(append(b, `","key":`...), name...)
 	return appendInt(append(b, `,"version":`...), version)
 }
 
-func appendPut(b []byte, f frame, k segment.DefinitionKind, key string, version int, object []byte) []byte {
-	b = appendObject(f.open(b, "put-object"), k, key, version)
-	b = append(append(b, `,"object":`...), object...)
+func appendPut(b []byte, f frame, w *wire) []byte {
+	b = appendObject(f.open(b, "put-object"), w.dependency, w.name, w.version)
+	b = append(append(b, `,"object":`...), w.json...)
 	return f.shut(append(b, '}'))
 }
 
-func appendDelete(b []byte, f frame, k segment.DefinitionKind, key string, version int) []byte {
-	return f.shut(append(appendObject(f.open(b, "delete-object"), k, key, version), '}'))
+func appendDelete(b []byte, f frame, of dependency, version int) []byte {
+	return f.shut(append(appendObject(f.open(b, "delete-object"), of, quote(of.key), version), '}'))
 }

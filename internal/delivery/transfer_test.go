@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func TestWhatABasisLacks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, asStream(t, snapshot.Transfer(basis).JSON)); diff != "" {
+		if diff := cmp.Diff(want, asStream(t, bytes.Join(snapshot.Transfer(basis).JSON, nil))); diff != "" {
 			t.Errorf("poll since %s: %s", basis, diff)
 		}
 	}
@@ -139,7 +140,7 @@ func TestABasisThatIsTooOldGetsEverything(t *testing.T) {
 		if snapshot, err = d.Current(t.Context(), env); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(string(snapshot.Transfer(began).JSON), "xfer-full")
+		return strings.Contains(string(bytes.Join(snapshot.Transfer(began).JSON, nil)), "xfer-full")
 	}
 	if isFull() {
 		t.Errorf("%d changes are too many", maxRecent)
@@ -257,7 +258,7 @@ func (s *transferSDK) poll() {
 		s.t.Fatal(err)
 	}
 	var answer struct{ Events []transferEvent }
-	if err := json.Unmarshal(snapshot.Transfer(s.state).JSON, &answer); err != nil {
+	if err := json.Unmarshal(bytes.Join(snapshot.Transfer(s.state).JSON, nil), &answer); err != nil {
 		s.t.Fatal(err)
 	}
 	s.stream, s.intent = nil, "" // one of both at a time

@@ -43,9 +43,9 @@ func (c *call) writePayload(p *delivery.Payload) error {
 	}
 	if c.acceptsGzip() {
 		c.w.Header().Set("Content-Encoding", "gzip")
-		return c.writeJSON(p.Gzip())
+		return c.writeJSON(p.Gzip()...)
 	}
-	return c.writeJSON(p.JSON)
+	return c.writeJSON(p.JSON...)
 }
 
 // checkFilter refuses the named subsets of flags that SDKs may ask for: there are none yet.
@@ -68,10 +68,7 @@ func (c *call) flags() error {
 	if err != nil {
 		return ready(err)
 	}
-	if c.unchanged(s.Payload().ETag) {
-		return nil
-	}
-	return c.writeCompressed(s.Flags())
+	return c.writePayload(s.Flags())
 }
 
 func (c *call) flag() error {
@@ -186,9 +183,18 @@ func (c *call) writeCompressed(body []byte) error {
 	return nil
 }
 
-func (c *call) writeJSON(body []byte) error {
+// writeJSON sends a body that is given in pieces.
+func (c *call) writeJSON(body ...[]byte) error {
+	size := 0
+	for _, piece := range body {
+		size += len(piece)
+	}
 	c.w.Header().Set("Content-Type", "application/json")
-	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = c.w.Write(body) // an error here means that the client is gone
+	c.w.Header().Set("Content-Length", strconv.Itoa(size))
+	for _, piece := range body {
+		if _, err := c.w.Write(piece); err != nil {
+			return nil // the client is gone
+		}
+	}
 	return nil
 }
