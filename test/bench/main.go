@@ -42,6 +42,7 @@ func main() {
 	lists := flag.Bool("lists", false, "measure whole lists only")
 	deltas := flag.Bool("deltas", false, "measure only large pushes sent without end")
 	curve := flag.String("curve", "", "measure only what many segments cost: their numbers, such as 1,100,1000,10000")
+	catalog := flag.Bool("catalog", false, "measure only an environment with 10,000 segments and 5,000 flags: starts, lists, patches, what SDKs load")
 	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: some minutes and 25 GB of disk")
 	flag.Parse()
 	r := run{binary: *binary, length: time.Duration(*seconds) * time.Second, sustained: time.Duration(*sustained) * time.Second}
@@ -53,6 +54,8 @@ func main() {
 		err = r.long()
 	case *deltas:
 		err = r.on((*bench).deltas)
+	case *catalog:
+		err = r.on((*bench).catalog)
 	case *curve != "":
 		err = r.curve(*curve)
 	default:
@@ -172,6 +175,14 @@ func (b *bench) stop() error {
 	return b.process.Wait()
 }
 
+func (b *bench) kill() error {
+	if err := b.process.Process.Kill(); err != nil {
+		return err
+	}
+	_ = b.process.Wait() // it was killed
+	return nil
+}
+
 // cpu returns the processor time that the server used so far.
 func (b *bench) cpu() time.Duration { return cpuOf(b.process.Process) }
 
@@ -253,12 +264,18 @@ func appendNumber(b []byte, n, digits int) []byte {
 	return b
 }
 
+// errBusy says that the server wants a push again later, as it tells tools that are too fast for it.
+var errBusy = errors.New("the server is busy")
+
 func (b *bench) push(body []byte) error {
 	resp, err := b.do(http.MethodPost, "/api/v2/segment-targets/rudderstack", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusTooManyRequests {
+		return errBusy
+	}
 	if resp.StatusCode != http.StatusNoContent {
 		answer, _ := io.ReadAll(resp.Body)
 		return fmt.Errorf("push: status %d: %s", resp.StatusCode, answer)
@@ -464,10 +481,9 @@ func (b *bench) restart() error {
 			members = strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])
 		}
 	}
-	if err := b.process.Process.Kill(); err != nil {
+	if err := b.kill(); err != nil {
 		return err
 	}
-	_ = b.process.Wait()
 	started := time.Now()
 	if err := b.start(); err != nil {
 		return err
