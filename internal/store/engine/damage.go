@@ -124,6 +124,7 @@ func (e *Engine) loadMembership(ctx context.Context, id refID, row []byte, err e
 		}
 		return lostMembership(id, err), nil
 	}
+	m.recent.unread = true
 	e.retain(m.row.rosters...)
 	e.openLayers(ctx, m)
 	return m, nil

@@ -65,9 +65,6 @@ func (e *Engine) load(ctx context.Context) error {
 		if err := env.replay(ctx); err != nil {
 			return fmt.Errorf("replay log of environment %s: %w", id, err)
 		}
-		if err := e.loadRecent(ctx, env); err != nil && e.omit("newest runs of environment "+string(id), err) != nil {
-			return fmt.Errorf("read the last runs of environment %s: %w", id, err)
-		}
 	}
 	if err := e.retainDocuments(ctx); err != nil {
 		return fmt.Errorf("read documents: %w", err)
