@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,7 +193,7 @@ func (j *job) parse(ctx context.Context, body io.Reader) (err error) {
 	}
 	var writers []store.LoadWriter
 	var sinks []list.Sink
-	for range runtime.GOMAXPROCS(0) {
+	for range j.load.Writers() {
 		w := j.load.Writer()
 		writers, sinks = append(writers, w), append(sinks, w)
 	}

@@ -277,6 +277,8 @@ const (
 type Load interface {
 	// Writer returns a way to add keys for one goroutine. Several may be used at once.
 	Writer() LoadWriter
+	// Writers returns how many writers at once use all that is meant to be used of the machine.
+	Writers() int
 	// Compare sorts what was added and says how a segment's members would change, nil meaning nobody.
 	// Nothing is written.
 	Compare(context.Context, Members) (segment.Diff, error)

@@ -18,7 +18,7 @@ func (e *Engine) omit(what string, err error) error {
 		return err
 	}
 	e.o.Logger.Error("a row can't be read and is left out", "of", what, "error", err)
-	e.omitted++
+	e.omitted.Add(1)
 	return nil
 }
 
@@ -31,7 +31,7 @@ func (env *environment) lose(rev segment.Revision, why error) error {
 		return fmt.Errorf("revision %d: %w", rev, why)
 	}
 	e.o.Logger.Error("environment can't be served, because its log can't be read", "environment", env.id, "revision", rev, "error", why)
-	e.omitted++
+	e.omitted.Add(1)
 	env.lost = fault.Unavailablef("environment %s is not served: revision %d of its log can't be read; restore a backup, or delete the environment", env.id, rev).Because(why)
 	var all []*membership
 	env.view.Load().refs.each(func(m *membership) bool {
@@ -101,7 +101,7 @@ func (e *Engine) missingMemberships(ctx context.Context, known map[refID]bool) (
 			if err == nil && !ok {
 				err = fmt.Errorf("it is not there: %w", store.ErrCorrupt)
 			}
-			m, err := e.loadMembership(ctx, id, b, err)
+			m, err := e.loadMembership(id, b, err)
 			if err != nil {
 				return nil, err
 			}
@@ -111,9 +111,8 @@ func (e *Engine) missingMemberships(ctx context.Context, known map[refID]bool) (
 	return missing, nil
 }
 
-// loadMembership opens what the row of a ref names. A row or a roster that can't be read fails its
-// segment, not the start.
-func (e *Engine) loadMembership(ctx context.Context, id refID, row []byte, err error) (*membership, error) {
+// loadMembership reads the row of a ref. One that can't be read fails its segment, not the start.
+func (e *Engine) loadMembership(id refID, row []byte, err error) (*membership, error) {
 	m := newMembership(id.env, id.ref)
 	if err == nil {
 		m.row, err = decodeMembershipRow(row)
@@ -126,6 +125,5 @@ func (e *Engine) loadMembership(ctx context.Context, id refID, row []byte, err e
 	}
 	m.recent.unread = true
 	e.retain(m.row.rosters...)
-	e.openLayers(ctx, m)
 	return m, nil
 }

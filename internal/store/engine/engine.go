@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,9 @@ type Options struct {
 	// LoadBytes is how much of all loads together stays in memory before scratch files are used.
 	// Default 64 MiB.
 	LoadBytes int64
+	// Workers is how many goroutines parse and sort a list, or read what is stored at a start. Default: as
+	// many as run at once. Where that is more than there are processors, it should be fewer.
+	Workers int
 	// DiskReserve says how much of a disk of some size is to stay free; see [store.Health]. Default: the
 	// larger of 2 GiB and 3 %.
 	DiskReserve func(size uint64) uint64
@@ -116,6 +120,9 @@ func (o Options) withDefaults() Options {
 	if o.RunAge == 0 {
 		o.RunAge = 90 * 24 * time.Hour
 	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
 	if o.DiskReserve == nil {
 		o.DiskReserve = defaultReserve
 	}
@@ -156,7 +163,7 @@ type Engine struct {
 	dropped      sync.Map                                       // segment.EnvID of environments whose rows are not gone yet
 
 	closed       atomic.Bool
-	omitted      int                   // things that could not be read at the start
+	omitted      atomic.Int64          // things that could not be read at the start
 	low          atomic.Bool           // the disk reserve was touched when somebody asked last
 	failure      atomic.Pointer[error] // set once
 	ledger       ledger

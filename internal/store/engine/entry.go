@@ -149,6 +149,30 @@ func decodeEntry(b []byte) (*entry, error) {
 	return e, nil
 }
 
+// decodeDeltas reads those deltas of an entry that are wanted and passes over all else. The error wraps
+// [store.ErrCorrupt].
+func decodeDeltas(b []byte, wanted func(segment.Ref) bool) ([]*delta, error) {
+	body, err := checkedEntry(b)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: body}
+	d.head()
+	for range d.count(4) {
+		d.skipDefinition()
+	}
+	var deltas []*delta
+	for range d.count(5) {
+		if v := d.delta(wanted); v != nil {
+			deltas = append(deltas, v)
+		}
+	}
+	if d.broken || len(d.b) > 0 {
+		return nil, fmt.Errorf("entry of %d bytes is malformed: %w", len(b), store.ErrCorrupt)
+	}
+	return deltas, nil
+}
+
 // checkedEntry returns the bytes of an entry before its checksum, which is right.
 func checkedEntry(b []byte) ([]byte, error) {
 	if len(b) < crc32.Size {
@@ -228,7 +252,7 @@ func (d *decoder) entry() *entry {
 		e.definitions = append(e.definitions, d.definition())
 	}
 	for range d.count(5) {
-		e.deltas = append(e.deltas, d.delta())
+		e.deltas = append(e.deltas, d.delta(nil))
 	}
 	return e
 }
@@ -256,15 +280,20 @@ func (d *decoder) definition() segment.Definition {
 	return def
 }
 
-func (d *decoder) delta() *delta {
+// delta reads a delta; nil if it is passed over because it is not wanted. Without wanted all are.
+func (d *decoder) delta(wanted func(segment.Ref) bool) *delta {
 	v := &delta{ref: segment.Ref{Key: segment.Key(d.text()), Generation: segment.Generation(d.uvarint())}}
 	v.change = segment.Counts{Included: d.varint(), Excluded: d.varint()}
+	pass, changes := wanted != nil && !wanted(v.ref), d.changes
+	if pass {
+		changes = func(*delta) { d.skipChanges() }
+	}
 	switch d.octet() {
 	case deltaInline:
-		d.changes(v)
+		changes(v)
 	case deltaPublication:
 		v.publication = d.publication()
-		d.changes(v)
+		changes(v)
 	case deltaFile:
 		v.file = &fileDelta{}
 		copy(v.file.id[:], d.take(uint64(len(v.file.id))))
@@ -274,6 +303,9 @@ func (d *decoder) delta() *delta {
 		}
 	default:
 		d.fail()
+	}
+	if pass {
+		return nil
 	}
 	return v
 }

@@ -144,24 +144,28 @@ func (env *environment) raiseFloor() error {
 // unfolded is a membership with something to fold, as it was when looked at.
 type unfolded struct {
 	m       *membership
+	from    segment.Revision
 	changes int // in tables
 	due     bool
 }
 
-// unfolded returns the memberships that have something to fold and are selected, largest first.
+// unfolded returns the memberships that have something to fold and are selected, largest first, and of
+// those of one size first what has waited longest: it holds the floor back, behind which a start replays.
 func (e *Engine) unfolded(selected func(*membership) bool) []unfolded {
 	var all []unfolded
 	for _, env := range *e.environments.Load() {
 		env.commit.Lock()
 		env.view.Load().refs.each(func(m *membership) bool {
 			if m.from > 0 && !m.damaged && selected(m) {
-				all = append(all, unfolded{m, m.layers.Load().tables(), m.due(e.o.SegmentPending)})
+				all = append(all, unfolded{m, m.from, m.layers.Load().tables(), m.due(e.o.SegmentPending)})
 			}
 			return true
 		})
 		env.commit.Unlock()
 	}
-	slices.SortFunc(all, func(a, b unfolded) int { return cmp.Compare(b.changes, a.changes) })
+	slices.SortFunc(all, func(a, b unfolded) int {
+		return cmp.Or(cmp.Compare(b.changes, a.changes), cmp.Compare(a.from, b.from))
+	})
 	return all
 }
 

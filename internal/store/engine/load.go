@@ -38,10 +38,12 @@ func (e *Engine) Load(ctx context.Context, mode store.LoadMode) (store.Load, err
 		}
 		return &roomScratch{Scratch: s, e: e}, nil
 	}
-	return &load{e: e, mode: mode, builder: roster.NewBuilder(e.loading, scratch)}, nil
+	return &load{e: e, mode: mode, builder: roster.NewBuilder(e.loading, e.o.Workers, scratch)}, nil
 }
 
 func (l *load) Writer() store.LoadWriter { return l.builder.Writer() }
+
+func (l *load) Writers() int { return l.e.o.Workers }
 
 func (l *load) Discard() {
 	if err := l.builder.Discard(); err != nil {

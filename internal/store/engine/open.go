@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"muster/internal/catalog"
 	"muster/internal/segment"
@@ -102,22 +106,16 @@ func (e *Engine) finishDrops(ctx context.Context) error {
 func (e *Engine) loadObjects(ctx context.Context) error {
 	over := &overlay{}
 	err := errors.Join(
-		loadTable(ctx, e.log, tableProject, func(_ []byte, v *catalog.Project) error { stage(&over.projects, v.Key, v); return nil }),
-		loadTable(ctx, e.log, tableEnvironment, func(_ []byte, v *catalog.Environment) error { stage(&over.environments, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableFlag, func(_ []byte, v *catalog.Flag) error {
-			stage(&over.flags, flagID{v.Project, v.Key}, v)
-			return nil
-		}),
-		loadTable(ctx, e.log, tableSegment, func(_ []byte, v *catalog.Segment) error {
-			stage(&over.segments, segmentID{v.Env, v.Key}, v)
-			return nil
-		}),
-		loadTable(ctx, e.log, tableToken, func(_ []byte, v *catalog.Token) error { stage(&over.tokens, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableMember, func(_ []byte, v *catalog.Member) error { stage(&over.members, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableRole, func(_ []byte, v *catalog.Role) error { stage(&over.roles, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableWebhook, func(_ []byte, v *catalog.Webhook) error { stage(&over.webhooks, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableRelayConfig, func(_ []byte, v *catalog.RelayConfig) error { stage(&over.relayConfigs, v.ID, v); return nil }),
-		loadTable(ctx, e.log, tableSink, func(_ []byte, v *catalog.Sink) error { stage(&over.sinks, v.ID, v); return nil }),
+		loadTable(ctx, e, tableProject, func(v *catalog.Project) { stage(&over.projects, v.Key, v) }),
+		loadTable(ctx, e, tableEnvironment, func(v *catalog.Environment) { stage(&over.environments, v.ID, v) }),
+		loadTable(ctx, e, tableFlag, func(v *catalog.Flag) { stage(&over.flags, flagID{v.Project, v.Key}, v) }),
+		loadTable(ctx, e, tableSegment, func(v *catalog.Segment) { stage(&over.segments, segmentID{v.Env, v.Key}, v) }),
+		loadTable(ctx, e, tableToken, func(v *catalog.Token) { stage(&over.tokens, v.ID, v) }),
+		loadTable(ctx, e, tableMember, func(v *catalog.Member) { stage(&over.members, v.ID, v) }),
+		loadTable(ctx, e, tableRole, func(v *catalog.Role) { stage(&over.roles, v.ID, v) }),
+		loadTable(ctx, e, tableWebhook, func(v *catalog.Webhook) { stage(&over.webhooks, v.ID, v) }),
+		loadTable(ctx, e, tableRelayConfig, func(v *catalog.RelayConfig) { stage(&over.relayConfigs, v.ID, v) }),
+		loadTable(ctx, e, tableSink, func(v *catalog.Sink) { stage(&over.sinks, v.ID, v) }),
 		e.loadLast(ctx, over),
 	)
 	if err != nil {
@@ -127,20 +125,28 @@ func (e *Engine) loadObjects(ctx context.Context) error {
 	return nil
 }
 
-func loadTable[V any](ctx context.Context, log store.Log, table store.Table, add func(k []byte, v *V) error) error {
-	for row, err := range log.Rows(ctx, table, nil, false) {
+// loadTable decodes the rows of a table, which takes several processors, and adds them in no order.
+func loadTable[V any](ctx context.Context, e *Engine, table store.Table, add func(*V)) error {
+	var mu sync.Mutex
+	var decoding errgroup.Group
+	decoding.SetLimit(e.o.Workers)
+	for row, err := range e.log.Rows(ctx, table, nil, false) {
 		if err != nil {
-			return err
+			return errors.Join(err, decoding.Wait())
 		}
-		v := new(V)
-		if err := json.Unmarshal(row.Value, v); err != nil {
-			return fmt.Errorf("row %q: %w: %w", row.Key, store.ErrCorrupt, err)
-		}
-		if err := add(row.Key, v); err != nil {
-			return err
-		}
+		k, value := row.Key, bytes.Clone(row.Value)
+		decoding.Go(func() error {
+			v := new(V)
+			if err := json.Unmarshal(value, v); err != nil {
+				return fmt.Errorf("row %q: %w: %w", k, store.ErrCorrupt, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			add(v)
+			return nil
+		})
 	}
-	return nil
+	return decoding.Wait()
 }
 
 // loadLast reads the last versions and generations.
@@ -190,7 +196,7 @@ func (e *Engine) loadMemberships(ctx context.Context) error {
 			e.retain(store.FileID(row.Key[n:]))
 		}
 	}
-	begin := make(map[segment.EnvID][]*membership)
+	var all []*membership
 	known := make(map[refID]bool)
 	for row, err := range e.log.Rows(ctx, tableMembership, nil, false) {
 		var id refID
@@ -203,18 +209,21 @@ func (e *Engine) loadMemberships(ctx context.Context) error {
 			}
 			break // the others are found by the names of their segments
 		}
-		m, err := e.loadMembership(ctx, id, row.Value, nil)
+		m, err := e.loadMembership(id, row.Value, nil)
 		if err != nil {
 			return err
 		}
-		begin[id.env] = append(begin[id.env], m)
+		all = append(all, m)
 		known[id] = true
 	}
 	missing, err := e.missingMemberships(ctx, known)
 	if err != nil {
 		return err
 	}
-	for _, m := range missing {
+	all = append(all, missing...)
+	e.openAll(ctx, all)
+	begin := make(map[segment.EnvID][]*membership)
+	for _, m := range all {
 		begin[m.env] = append(begin[m.env], m)
 	}
 	for id, ms := range begin {
@@ -223,6 +232,22 @@ func (e *Engine) loadMemberships(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openAll opens the rosters of memberships, several at a time, because most of that is waiting for the disk.
+func (e *Engine) openAll(ctx context.Context, all []*membership) {
+	var opening errgroup.Group
+	opening.SetLimit(4 * e.o.Workers)
+	for _, m := range all {
+		if m.layers.Load().err != nil {
+			continue // its row can't be read
+		}
+		opening.Go(func() error {
+			e.openLayers(ctx, m)
+			return nil
+		})
+	}
+	_ = opening.Wait() // none of them returns an error
 }
 
 // openLayers opens the rosters that a membership's row names.
@@ -242,101 +267,9 @@ func (e *Engine) openLayers(ctx context.Context, m *membership) {
 	m.counts.Store(&counts)
 }
 
-// replay lays the entries that are not in rosters over them.
-func (env *environment) replay(ctx context.Context) error {
-	e := env.e
-	head, err := e.log.Head(ctx, env.id)
-	if err != nil {
-		return err
-	}
-	if b, ok, err := e.log.Row(ctx, tableFloor, []byte(env.id)); err != nil {
-		return err
-	} else if ok {
-		n, err := parseNumber(b)
-		if err != nil {
-			return err
-		}
-		env.floor = segment.Revision(n)
-	}
-	env.head.Store(uint64(head))
-	e.objects.revisions[env.id] = head
-	refs := env.view.Load().refs
-	var changed []*membership
-	next := env.floor + 1
-	for r, err := range e.log.Read(ctx, env.id, env.floor) {
-		var en *entry
-		if err == nil {
-			en, err = decodeEntry(r.Value)
-		}
-		if err != nil {
-			return env.lose(next, err)
-		}
-		next = r.Revision + 1
-		for _, d := range en.deltas {
-			if m := refs.find(d.ref); m != nil && r.Revision > m.row.cut {
-				d.m, d.revision = m, r.Revision
-				changed = append(changed, m)
-				if err := e.replayDelta(ctx, d); err != nil {
-					return fmt.Errorf("revision %d: %w", r.Revision, err)
-				}
-			}
-		}
-	}
-	env.view.Store(&view{revision: head, refs: refs.renewed(changed...)})
-	return nil
-}
-
-func (e *Engine) replayDelta(ctx context.Context, d *delta) error {
-	d.counts = plus(*d.m.counts.Load(), d.change)
-	if d.file != nil {
-		f, err := e.openFile(ctx, d.file.id)
-		if err != nil {
-			l := *d.m.layers.Load()
-			l.err = fmt.Errorf("%w: %w", store.ErrCorrupt, err)
-			d.m.layers.Store(&l)
-			if d.m.from == 0 { // the next start must find the entry again
-				d.m.from = d.revision
-			}
-			e.o.Logger.Error("segment can't be read", "environment", d.m.env, "ref", d.ref.String(), "error", err)
-			return nil
-		}
-		d.file.open = f
-		d.install()
-		return nil
-	}
-	d.offs = make([]uint32, len(d.hashes))
-	keys, ok, err := e.log.Row(ctx, tableKeys, keysKey(refID{d.m.env, d.ref}, d.revision))
-	if err == nil && ok {
-		err = d.placeKeys(keys)
-	}
-	if err != nil { // who is a member is known all the same, by hash
-		if err := e.omit("keys of "+d.ref.String(), err); err != nil {
-			return err
-		}
-		d.m.hurt(fmt.Errorf("keys of revision %d: %w", d.revision, err))
-		clear(d.offs)
-	}
-	e.pendingChanges.Add(d.install())
-	return nil
-}
-
-// placeKeys takes the keys of a delta apart.
-func (d *delta) placeKeys(keys []byte) error {
-	dec := decoder{b: keys}
-	for i := range d.offs {
-		d.offs[i] = uint32(len(keys) - len(dec.b))
-		dec.take(dec.uvarint())
-	}
-	if dec.broken || len(dec.b) > 0 {
-		return fmt.Errorf("keys of %s: %w", d.ref, store.ErrCorrupt)
-	}
-	d.keys = keys
-	return nil
-}
-
 // sweep deletes files that no row names: those of writes that never happened.
 func (e *Engine) sweep(ctx context.Context) error {
-	if e.omitted > 0 {
+	if e.omitted.Load() > 0 {
 		e.o.Logger.Warn("files that no row names are kept, because rows that can't be read may name them")
 		return nil
 	}

@@ -209,11 +209,11 @@ func (t *tracer) change(d *decoder) *glimpse {
 		v.elsewhere, v.sent = true, true
 	case deltaPublication:
 		d.publication()
-		d.findIn(nil)
+		d.skipChanges()
 		v.elsewhere = true
 	case deltaInline:
 		if !mine {
-			d.findIn(nil)
+			d.skipChanges()
 		} else {
 			v.ops = d.findIn(&t.hash)
 		}
@@ -226,12 +226,19 @@ func (t *tracer) change(d *decoder) *glimpse {
 	return v
 }
 
-// findIn reads a list of changes and returns that of one context, if it is wanted and there.
+// skipChanges passes over a list of changes.
+func (d *decoder) skipChanges() {
+	n := d.count(uint64(len(segment.Hash{})))
+	d.take(uint64(n * len(segment.Hash{})))
+	d.take(uint64(n+1) / 2)
+}
+
+// findIn reads a list of changes and returns that of one context, if it is there.
 func (d *decoder) findIn(h *segment.Hash) segment.Ops {
 	const size = len(segment.Hash{})
 	n := d.count(uint64(size))
 	hashes, pairs := d.take(uint64(n*size)), d.take(uint64(n+1)/2)
-	if d.broken || h == nil {
+	if d.broken {
 		return 0
 	}
 	i, ok := sort.Find(n, func(i int) int { return bytes.Compare(h[:], hashes[i*size:(i+1)*size]) })

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -70,7 +69,7 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 	for i := range results {
 		results[i] = make(chan spanResult, 1)
 	}
-	workers := min(runtime.GOMAXPROCS(0), len(spans))
+	workers := min(b.workers, len(spans))
 	ahead := make(chan struct{}, 2*workers+1) // bounds the spans in memory
 	spare := make(chan []byte, 2*cap(ahead))  // buffers of groups that were written
 	var next atomic.Int64

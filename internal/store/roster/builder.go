@@ -49,6 +49,7 @@ type Scratch interface {
 type Builder struct {
 	scratch func() (Scratch, error)
 	memory  *Memory
+	workers int
 	entries atomic.Int64
 
 	mu     sync.Mutex
@@ -67,10 +68,10 @@ type chunk struct {
 	size   int
 }
 
-// NewBuilder returns an empty builder, which must be discarded at the end. The scratch file is made
-// when there is no memory left.
-func NewBuilder(memory *Memory, scratch func() (Scratch, error)) *Builder {
-	return &Builder{scratch: scratch, memory: memory}
+// NewBuilder returns an empty builder, which must be discarded at the end. Build works with so many
+// goroutines. The scratch file is made when there is no memory left.
+func NewBuilder(memory *Memory, workers int, scratch func() (Scratch, error)) *Builder {
+	return &Builder{scratch: scratch, memory: memory, workers: workers}
 }
 
 // Len returns how many keys were added, repeats included.

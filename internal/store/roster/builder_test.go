@@ -77,7 +77,7 @@ func TestABuiltRosterIsTheListOverItsBase(t *testing.T) {
 			h := segment.HashOf(key(i))
 			members[h] = segment.Change{Hash: h, Ops: ops, Key: key(i)}
 		}
-		b := NewBuilder(NewMemory(rapid.SampledFrom([]int64{0, 1 << 10, 1 << 30}).Draw(rt, "memory")), tempScratch(t))
+		b := NewBuilder(NewMemory(rapid.SampledFrom([]int64{0, 1 << 10, 1 << 30}).Draw(rt, "memory")), 2, tempScratch(t))
 		listed := map[segment.Hash]int{}
 		sent := 0
 		for range rapid.IntRange(1, 3).Draw(rt, "writers") {
@@ -194,7 +194,7 @@ func changes(after map[segment.Hash]segment.Ops, before memoryBase) map[segment.
 func TestAListThatDiffersLittleBecomesChanges(t *testing.T) {
 	const n, moved = 200_000, 2_000
 	build := func(from int, base Base, few int64) (*Roster, segment.Diff) {
-		b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+		b := NewBuilder(NewMemory(1<<30), 2, tempScratch(t))
 		w := b.Writer()
 		for i := from; i < from+n; i++ {
 			if err := w.Append(key(i)); err != nil {
@@ -232,7 +232,7 @@ func TestAListThatDiffersLittleBecomesChanges(t *testing.T) {
 
 func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
 	const n = 400_000
-	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
+	b := NewBuilder(NewMemory(1<<20), 2, tempScratch(t))
 	var writing sync.WaitGroup
 	for part := range 3 {
 		writing.Go(func() {
@@ -271,7 +271,7 @@ func TestLargeListsAreBuiltByManyAtOnce(t *testing.T) {
 
 func TestGroupsOfALargePartitionAreOfOneSize(t *testing.T) {
 	const n = 100_000 // in the partition of byte 7, few in all others
-	b := NewBuilder(NewMemory(1<<20), tempScratch(t))
+	b := NewBuilder(NewMemory(1<<20), 2, tempScratch(t))
 	w := b.Writer()
 	for i := range n {
 		h := segment.HashOf(key(i))
@@ -312,7 +312,7 @@ func TestGroupsOfALargePartitionAreOfOneSize(t *testing.T) {
 }
 
 func TestKeysThatCanNeverBeAreRefused(t *testing.T) {
-	w := NewBuilder(NewMemory(0), tempScratch(t)).Writer()
+	w := NewBuilder(NewMemory(0), 2, tempScratch(t)).Writer()
 	for _, k := range [][]byte{nil, bytes.Repeat([]byte("x"), segment.MaxKeyBytes+1)} {
 		if err := w.Append(k); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(k))
@@ -383,7 +383,7 @@ func TestEveryFailureOfTheScratchFileIsReported(t *testing.T) {
 		var d scratchDisk
 		d.left.Store(n)
 		memory := NewMemory(4 << 10)
-		b := NewBuilder(memory, d.scratch(t))
+		b := NewBuilder(memory, 2, d.scratch(t))
 		err := appendKeys(b, 0, 300)
 		if err == nil {
 			_, _, err = b.Build(t.Context(), io.Discard, Joining, memoryBase{}, 0)
@@ -402,7 +402,7 @@ func TestEveryFailureOfTheScratchFileIsReported(t *testing.T) {
 }
 
 func TestEveryFailureOfTheOutputIsReported(t *testing.T) {
-	b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+	b := NewBuilder(NewMemory(1<<30), 2, tempScratch(t))
 	if err := appendKeys(b, 0, 20_000); err != nil {
 		t.Fatal(err)
 	}
@@ -427,7 +427,7 @@ func TestADiscardedListTakesNoMore(t *testing.T) {
 			var d scratchDisk
 			d.left.Store(1 << 30)
 			m := NewMemory(memory)
-			b := NewBuilder(m, d.scratch(t))
+			b := NewBuilder(m, 2, d.scratch(t))
 			w := b.Writer()
 			if err := w.Append(key(1)); err != nil {
 				t.Fatal(err)
@@ -465,7 +465,7 @@ func (b endingBase) Range(first, last byte) iter.Seq2[segment.Change, error] {
 }
 
 func TestABuildEndsWithItsContext(t *testing.T) {
-	b := NewBuilder(NewMemory(1<<30), tempScratch(t))
+	b := NewBuilder(NewMemory(1<<30), 2, tempScratch(t))
 	if err := appendKeys(b, 0, 100_000); err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +495,7 @@ func BenchmarkBuild(b *testing.B) {
 			before := cpuTime(b)
 			for b.Loop() {
 				begun := time.Now()
-				builder := NewBuilder(NewMemory(64<<20), tempScratch(b))
+				builder := NewBuilder(NewMemory(64<<20), 2, tempScratch(b))
 				var writing sync.WaitGroup
 				for part := range 2 {
 					writing.Go(func() {
