@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -98,6 +99,11 @@ func (s *server) run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s.log, s.origin = s.settings.logger(), new(origin)
+	// Go's scheduler looks at the network when one of its processors has nothing to do, else every ten
+	// milliseconds. So it gets twice as many as there are: a list that is parsed and sorted on all that there
+	// are leaves some free, and who runs is up to the operating system, which lets a lookup in at once.
+	s.processors = runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * s.processors))
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
@@ -162,6 +168,7 @@ type server struct {
 	spool      string // folder of the operating system for bodies of pushes that are too large for memory
 	respListen string // "" without a RESP endpoint
 	secretKeys secretKeys
+	processors int   // of the machine, as far as muster may use them
 	seed       *seed // what is there from the start; nil without
 	log        *slog.Logger
 	origin     *origin
@@ -257,7 +264,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := inbound.SweepSpool(s.spool); err != nil {
 		return fmt.Errorf("clear the spool folder: %w", err)
 	}
-	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log})
+	s.delivery = delivery.New(s.engine, delivery.Options{Log: s.log, Evaluations: s.processors})
 	s.activity = activity.New(s.engine)
 	s.inbound = inbound.New(s.members, keys, tools, s.activity, s.log, inbound.Options{
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: s.spool, Now: time.Now,
@@ -303,7 +310,7 @@ func (s *server) openStore(ctx context.Context) error {
 		return fmt.Errorf("open the store in %s: %w", s.folder, err)
 	}
 	s.engine, err = engine.Open(ctx, s.database, s.database, engine.Options{
-		Logger: s.log, OnFatal: s.fatal, DiskReserve: s.settings.DiskReserve.of,
+		Logger: s.log, OnFatal: s.fatal, Workers: s.processors, DiskReserve: s.settings.DiskReserve.of,
 		RunAge: s.settings.KeepRuns, MaxPoints: s.settings.KeepPoints, PointAge: s.settings.KeepPointsFor, LogAge: s.settings.KeepLog,
 	})
 	if err != nil {
