@@ -83,7 +83,7 @@ func customPropertiesFrom(m map[string]customPropertyJSON) map[string]catalog.Cu
 func flagOf(f *catalog.Flag) flagJSON {
 	j := flagJSON{
 		Name:             f.Name,
-		Kind:             "multivariate",
+		Kind:             flagKind(f),
 		Key:              string(f.Key),
 		Description:      f.Description,
 		Version:          f.Version,
@@ -101,13 +101,17 @@ func flagOf(f *catalog.Flag) flagJSON {
 		DeprecatedDate:   unixMilli(f.DeprecatedAt),
 		Defaults:         defaultsJSON(f.Defaults),
 	}
-	if f.Boolean() {
-		j.Kind = "boolean"
-	}
 	for key, p := range f.CustomProperties {
 		j.CustomProperties[key] = customPropertyJSON(p)
 	}
 	return j
+}
+
+func flagKind(f *catalog.Flag) string {
+	if f.Boolean() {
+		return "boolean"
+	}
+	return "multivariate"
 }
 
 // patchableFlag is what a patch sees: the flag with all its configurations.
@@ -381,7 +385,7 @@ var flagOrders = orders[*catalog.Flag]{
 	"name":                  func(a, b *catalog.Flag) int { return byText(a.Name, b.Name) },
 	"tags":                  func(a, b *catalog.Flag) int { return slices.Compare(a.Tags, b.Tags) },
 	"targetingModifiedDate": func(a, b *catalog.Flag) int { return targetingModified(a).Compare(targetingModified(b)) },
-	"type":                  func(a, b *catalog.Flag) int { return strings.Compare(flagOf(a).Kind, flagOf(b).Kind) },
+	"type":                  func(a, b *catalog.Flag) int { return strings.Compare(flagKind(a), flagKind(b)) },
 }
 
 func targetingModified(f *catalog.Flag) time.Time {
@@ -404,7 +408,7 @@ func flagMatches(f *catalog.Flag, t term) bool {
 		return slices.Contains(anyOf(t.value), stateOf(f))
 	case "type":
 		return t.value == "temporary" && f.Temporary || t.value == "permanent" && !f.Temporary ||
-			slices.Contains(anyOf(t.value), flagOf(f).Kind)
+			slices.Contains(anyOf(t.value), flagKind(f))
 	case "maintainerId":
 		return slices.Contains(anyOf(t.value), string(f.MaintainerID))
 	case "sdkAvailability":
