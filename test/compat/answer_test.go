@@ -22,6 +22,7 @@ var answers = map[string]answer{
 	"GET /":                {status: 200, representation: "Root"},
 	"GET /versions":        {status: 200, representation: "Versions"},
 	"GET /caller-identity": {status: 200, free: "every member is optional"},
+	"GET /openapi.json":    {status: 200, free: "the description itself"},
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
 	"GET /tags":            {status: 200, representation: "Tags"},
