@@ -67,6 +67,8 @@ type settings struct {
 	DrainTimeout     time.Duration `help:"How long a stop may take." default:"8s"`
 	MaxBody          byteSize      `help:"Largest body of a push, after decompression." default:"256MiB"`
 	MaxImport        byteSize      `help:"Largest list of an import, after decompression." default:"64GiB"`
+	RateLimit        int           `help:"Requests to the management API that one access token may send in 10 s; 0: any number. Pushes of tools and SDKs don't count." default:"0"`
+	RouteRateLimit   int           `help:"As --rate-limit, of one method and path." default:"0"`
 	BigListThreshold listThreshold `help:"Targets that a segment may list in its definition; one with more becomes a big segment, if server-side SDKs can read those (--resp-listen). 0: longer lists are refused." default:"15000"`
 	SDKCache         time.Duration `name:"sdk-cache" help:"How long SDKs may go on with memberships that they have read; a list that becomes big waits as long." default:"10s"`
 	DiskReserve      reserve       `help:"How much of the disk stays free: a size, a percentage, or the larger of both. Below it pushes and imports are answered 429." default:"2GiB,3%"`
@@ -137,10 +139,13 @@ func (c *settings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-// Validate refuses settings under which nothing would be kept.
+// Validate refuses settings under which nothing would be kept, or that mean nothing.
 func (c *settings) Validate() error {
 	if c.KeepRuns < time.Hour || c.KeepPoints < 1 || c.KeepPointsFor < time.Hour || c.KeepLog < time.Hour {
 		return errors.New("--keep-runs, --keep-points-for and --keep-log must be an hour or more, and --keep-points 1 or more")
+	}
+	if c.RateLimit < 0 || c.RouteRateLimit < 0 {
+		return errors.New("--rate-limit and --route-rate-limit must be 0, for no limit, or more")
 	}
 	return nil
 }
@@ -277,17 +282,18 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	management := api.New(api.Rooms{
-		Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks,
-	}, int64(s.settings.MaxImport), s.settings.limits(), time.Now, s.log)
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.webhooks))
+	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks}
+	options := api.Options{MaxImport: int64(s.settings.MaxImport), Limits: s.settings.limits()}
 	if s.seed != nil {
-		if err := s.seed.sow(ctx, management, first.AdminToken); err != nil {
+		if err := s.seed.sow(ctx, api.New(managed, options, time.Now, s.log), first.AdminToken); err != nil {
 			return err
 		}
 	}
+	options.Rates = api.RateLimits{All: s.settings.RateLimit, Route: s.settings.RouteRateLimit}
+	management := api.New(managed, options, time.Now, s.log)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.webhooks))
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}

@@ -52,17 +52,24 @@ type server struct {
 	mux      *http.ServeMux
 
 	maxImport int64
+	rates     rates
 	limits    []Limit
 	document  func() (written, error) // of the API, made once
 }
 
-// New returns the handler of everything under /api/v2. An import may have maxImport bytes,
-// decompressed. Limits are those of other rooms, to be shown beside the API's own.
-func New(rooms Rooms, maxImport int64, limits []Limit, now func() time.Time, log *slog.Logger) http.Handler {
+// Options are what an operator sets.
+type Options struct {
+	MaxImport int64 // bytes that an import may have, decompressed
+	Rates     RateLimits
+	Limits    []Limit // those of other rooms, to be shown beside the API's own
+}
+
+// New returns the handler of everything under /api/v2.
+func New(rooms Rooms, o Options, now func() time.Time, log *slog.Logger) http.Handler {
 	s := &server{
 		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity,
-		access: rooms.Access, webhooks: rooms.Webhooks, maxImport: maxImport, limits: limits, now: now, log: log, mux: http.NewServeMux(),
-		document: sync.OnceValues(writeDocument),
+		access: rooms.Access, webhooks: rooms.Webhooks, maxImport: o.MaxImport, rates: rates{limits: o.Rates, now: now}, limits: o.Limits, now: now, log: log,
+		mux: http.NewServeMux(), document: sync.OnceValues(writeDocument),
 	}
 	for _, rt := range routes() {
 		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))
@@ -126,6 +133,9 @@ func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 	var who catalog.Caller
 	if !rt.open && !rt.anyone {
 		if who, err = s.caller(r); err != nil {
+			return err
+		}
+		if err := s.rates.count(w.Header(), who.Actor, rt.method+" "+prefix+rt.path); err != nil {
 			return err
 		}
 	}

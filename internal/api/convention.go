@@ -48,6 +48,14 @@ func overrideMethod(r *http.Request) error {
 	return fault.Invalidf("X-HTTP-Method-Override can be PATCH, PUT or DELETE, not %q", clip(method))
 }
 
+const (
+	// allowedHeaders are LaunchDarkly's, then those of muster's own conventions.
+	allowedHeaders = "Accept, Content-Type, Content-Length, Accept-Encoding, Authorization, Ld-Api-Version, " +
+		"Content-Encoding, Idempotency-Key, If-Match, X-Http-Method-Override"
+	exposedHeaders = "Allow, Etag, Location, Retry-After, X-Muster-Revision, " +
+		"X-Ratelimit-Global-Remaining, X-Ratelimit-Reset, X-Ratelimit-Route-Remaining"
+)
+
 // allowOrigin lets scripts of any origin call the API; the credential is never ambient here.
 func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
@@ -58,11 +66,12 @@ func allowOrigin(w http.ResponseWriter, r *http.Request) {
 		h.Add("Vary", "Origin")
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", exposedHeaders)
 	if r.Method != http.MethodOptions {
 		return
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-	h.Set("Access-Control-Allow-Headers", "Accept, Content-Type, Content-Length, Accept-Encoding, Authorization, Ld-Api-Version")
+	h.Set("Access-Control-Allow-Headers", allowedHeaders)
 	h.Set("Access-Control-Max-Age", "300")
 }
 
@@ -117,9 +126,11 @@ func cutContextKey(path string) (head, key, tail string, found bool) {
 	if !ok || len(parts) < 6 || parts[1] != "environments" || parts[3] != "contexts" {
 		return "", "", "", false
 	}
-	tail = "/segments"
-	key, found = strings.CutSuffix(strings.TrimSuffix(parts[5], "/"), tail)
-	return strings.TrimSuffix(path, parts[5]), key, tail, found
+	head, tail = strings.TrimSuffix(path, parts[5]), "/segments"
+	if key, found = strings.CutSuffix(strings.TrimSuffix(parts[5], "/"), tail); found {
+		return head, key, tail, true
+	}
+	return head, parts[5], "", true
 }
 
 // unrouted says why no route serves the request: no such path, or the wrong method.

@@ -17,7 +17,7 @@ import (
 
 // bare is the API without rooms behind it: enough for what needs no credential.
 func bare() http.Handler {
-	return New(Rooms{}, 1<<20, nil, time.Now, slog.New(slog.DiscardHandler))
+	return New(Rooms{}, Options{MaxImport: 1 << 20}, time.Now, slog.New(slog.DiscardHandler))
 }
 
 func answer(h http.Handler, method, target string, header map[string]string) *httptest.ResponseRecorder {
@@ -115,7 +115,8 @@ func TestPreflightNeedsNoCredential(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Origin":  "https://app.example",
-		"Access-Control-Allow-Headers": "Accept, Content-Type, Content-Length, Accept-Encoding, Authorization, Ld-Api-Version",
+		"Access-Control-Allow-Headers": "Accept, Content-Type, Content-Length, Accept-Encoding, Authorization, Ld-Api-Version, Content-Encoding, Idempotency-Key, If-Match, X-Http-Method-Override",
+		"Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
 		"Access-Control-Max-Age":       "300",
 		"Vary":                         "Origin",
 	} {
@@ -123,8 +124,14 @@ func TestPreflightNeedsNoCredential(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if got := answer(bare(), "GET", "/api/v2/nope", nil).Header().Get("Access-Control-Allow-Origin"); got != "*" {
+	refused := answer(bare(), "GET", "/api/v2/nope", nil).Header()
+	if got := refused.Get("Access-Control-Allow-Origin"); got != "*" {
 		t.Errorf("an error without an origin allows %q", got)
+	}
+	for _, name := range []string{"Etag", "Location", "Retry-After", "X-Ratelimit-Reset", "X-Muster-Revision"} {
+		if !strings.Contains(refused.Get("Access-Control-Expose-Headers"), name) {
+			t.Errorf("scripts can't read %s", name)
+		}
 	}
 }
 
@@ -205,7 +212,7 @@ func TestErrorRendering(t *testing.T) {
 
 func TestAPanicIsAnAnswerAndALogLine(t *testing.T) {
 	var lines strings.Builder
-	h := New(Rooms{}, 1<<20, nil, time.Now, slog.New(slog.NewTextHandler(&lines, nil)))
+	h := New(Rooms{}, Options{MaxImport: 1 << 20}, time.Now, slog.New(slog.NewTextHandler(&lines, nil)))
 	w := answer(h, "GET", "/api/v2/versions", nil) // there is no access room to ask
 	if w.Code != 500 || errorOf(t, w).Message != internalMessage || !strings.Contains(lines.String(), "request panicked") {
 		t.Errorf("%d %s\n%s", w.Code, w.Body, lines.String())
@@ -326,6 +333,11 @@ func TestContextKeysInPaths(t *testing.T) {
 		"a key that looks like what follows":   {of + "a/segments/segments", "a/segments"},
 		"dots in the middle":                   {of + "../segments", ".."},
 		"a slash behind everything is dropped": {of + "ann/segments/", "ann"},
+
+		"a context":                            {of + "ann", "ann"},
+		"a context with slashes":               {of + "a/b//c", "a/b//c"},
+		"a context that is called segments":    {of + "segments", "segments"},
+		"a context whose key ends so, escaped": {of + "a%2Fsegments", "a/segments"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -336,6 +348,9 @@ func TestContextKeysInPaths(t *testing.T) {
 				})
 			}
 			mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}/segments", func(_ http.ResponseWriter, r *http.Request) {
+				got = r.PathValue("contextKey")
+			})
+			mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}", func(_ http.ResponseWriter, r *http.Request) {
 				got = r.PathValue("contextKey")
 			})
 			r := httptest.NewRequest("GET", tt.path, http.NoBody)

@@ -27,7 +27,7 @@ type limitJSON struct {
 // ownLimits returns the limits of this room and of those behind it. Each value is the one that is
 // enforced; those of other rooms come with [New].
 func (s *server) ownLimits() []Limit {
-	return []Limit{
+	own := []Limit{
 		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
 		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
 		{Name: "maxInstructionTargets", Value: catalog.MaxInstructionTargets},
@@ -60,6 +60,13 @@ func (s *server) ownLimits() []Limit {
 		{Name: "maxPolicyListEntries", Value: policy.MaxEntries},
 		{Name: "maxPolicyEntryBytes", Value: policy.MaxEntryBytes},
 	}
+	if n := s.rates.limits.All; n > 0 {
+		own = append(own, Limit{Name: "maxRequestsPerWindow", Value: int64(n), Setting: "--rate-limit"})
+	}
+	if n := s.rates.limits.Route; n > 0 {
+		own = append(own, Limit{Name: "maxRequestsPerWindowOfOneRoute", Value: int64(n), Setting: "--route-rate-limit"})
+	}
+	return own
 }
 
 func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {

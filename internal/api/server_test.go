@@ -44,6 +44,7 @@ const maxImport = 16 << 20
 // account is a whole installation in memory behind its API.
 type account struct {
 	api      http.Handler
+	rooms    api.Rooms
 	store    store.Store
 	delivery *delivery.Delivery
 	activity *activity.Activity
@@ -124,9 +125,10 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 			t.Error(err)
 		}
 	})
-	a.api = documented(t, api.New(api.Rooms{
-		Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks,
-	}, maxImport, []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}}, now, slog.New(slog.NewTextHandler(a.log, nil))))
+	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks}
+	a.api = documented(t, api.New(a.rooms, api.Options{
+		MaxImport: maxImport, Limits: []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}},
+	}, now, slog.New(slog.NewTextHandler(a.log, nil))))
 	return a
 }
 

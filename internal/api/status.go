@@ -60,10 +60,11 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		body = errorJSON{Code: fault.CodeInternal, Message: internalMessage}
 	case fault.Unavailable:
-		// ldcli and Terraform compute a wait from the reset time and fail on one that is not ahead.
-		reset := s.now().Add(retryAfter + 100*time.Millisecond)
-		w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(reset.UnixMilli(), 10))
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		if w.Header().Get("Retry-After") == "" {
+			reset := s.now().Add(retryAfter + resetMargin)
+			w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(reset.UnixMilli(), 10))
+			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		}
 	}
 	if werr := writeJSON(w, status, body); werr != nil {
 		s.log.WarnContext(r.Context(), "error reply not written", "error", werr)
