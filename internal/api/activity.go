@@ -113,6 +113,9 @@ func (s *server) watchActivity(w http.ResponseWriter, r *http.Request, who catal
 	h.Set("X-Accel-Buffering", "no")
 	_ = a.out.SetReadDeadline(time.Time{}) // the server's is for requests; not every writer has one
 	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	a.text.WriteString(":\n\n")
 	for a.flush() == nil {
 		events, err := watch.Next(r.Context(), activityTick)

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -10,7 +13,9 @@ import (
 )
 
 // condition is a filter in operator form, such as `tags anyOf ["a"],(unbounded equals true|query
-// equals "x")`: a comma is AND and binds closer than "|", which is OR.
+// equals "x")`: a comma is AND and binds closer than "|", which is OR. A leaf may also be written
+// `tags:{"anyOf":["a"]}`, or `query:x` for equals, and a text without quotes up to the next comma, bar
+// or parenthesis: LaunchDarkly's samples of searches for contexts do both.
 type condition struct {
 	// Either a leaf …
 	field, op string
@@ -102,26 +107,74 @@ func (p *conditionParser) one(depth int) (*condition, error) {
 	if p.leaves++; p.leaves > maxConditions {
 		return nil, fault.Invalidf("the filter holds more than %d conditions", maxConditions)
 	}
-	field, op := p.word(), p.word()
+	field := p.word()
+	if field != "" && p.take(':') {
+		return p.operators(field)
+	}
+	op := p.word()
 	if field == "" || op == "" {
 		return nil, fault.Invalidf("the filter is not of the form `field op value` at %q", clip(p.rest))
 	}
+	value, err := p.value(field)
+	if err != nil {
+		return nil, err
+	}
+	return &condition{field: field, op: op, value: value}, nil
+}
+
+// operators reads what stands behind `field:`: an object of operators that must all hold, or a value
+// that must be equal.
+func (p *conditionParser) operators(field string) (*condition, error) {
+	value, err := p.value(field)
+	if err != nil {
+		return nil, err
+	}
+	if value.Kind() != '{' {
+		return &condition{field: field, op: "equals", value: value}, nil
+	}
+	var values map[string]jsontext.Value
+	if err := decode(value, &values); err != nil {
+		return nil, err
+	}
+	all := &condition{parts: []*condition{}}
+	for _, op := range slices.Sorted(maps.Keys(values)) {
+		all.parts = append(all.parts, &condition{field: field, op: op, value: values[op]})
+	}
+	if p.leaves += len(values); p.leaves > maxConditions {
+		return nil, fault.Invalidf("the filter holds more than %d conditions", maxConditions)
+	}
+	return all, nil
+}
+
+// value reads a JSON value, or a text without quotes.
+func (p *conditionParser) value(field string) (jsontext.Value, error) {
 	d := jsontext.NewDecoder(strings.NewReader(p.rest))
 	value, err := d.ReadValue()
-	if err != nil {
-		return nil, fault.Invalidf("the filter's value of %s is not JSON; texts need double quotes", clip(field)).Because(err)
+	if err == nil {
+		value = value.Clone()
+		p.rest = p.rest[d.InputOffset():]
+		p.skipBlanks()
+		return value, nil
 	}
-	c := &condition{field: field, op: op, value: value.Clone()}
-	p.rest = p.rest[d.InputOffset():]
+	end := strings.IndexAny(p.rest, ",|()")
+	if end < 0 {
+		end = len(p.rest)
+	}
+	text := strings.TrimSpace(p.rest[:end])
+	if text == "" || strings.ContainsAny(text, "\"[]{}") {
+		return nil, fault.Invalidf("the filter's value of %s is neither JSON nor a plain text", clip(field)).Because(err)
+	}
+	p.rest = p.rest[end:]
 	p.skipBlanks()
-	return c, nil
+	if value, err = json.Marshal(text); err != nil {
+		return nil, fault.Invalidf("the filter's value of %s is not valid UTF-8", clip(field)).Because(err)
+	}
+	return value, nil
 }
 
 func (p *conditionParser) word() string {
 	p.skipBlanks()
-	end := strings.IndexFunc(p.rest, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_' && r != '.'
-	})
+	end := strings.IndexAny(p.rest, " \t:,|()[]{}\"")
 	if end < 0 {
 		end = len(p.rest)
 	}
@@ -143,6 +196,26 @@ func (c *condition) holds(leaf func(*condition) (bool, error)) (bool, error) {
 		}
 	}
 	return !c.or, nil
+}
+
+// leaves yields every leaf of the condition; none of one that is nil.
+func (c *condition) leaves() iter.Seq[*condition] {
+	return func(yield func(*condition) bool) { c.each(yield) }
+}
+
+func (c *condition) each(yield func(*condition) bool) bool {
+	if c == nil {
+		return true
+	}
+	if c.parts == nil {
+		return yield(c)
+	}
+	for _, part := range c.parts {
+		if !part.each(yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // text returns the leaf's value as a text.

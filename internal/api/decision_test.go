@@ -2,10 +2,13 @@ package api_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -176,6 +179,11 @@ var decisions = []decision{
 		body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onEnv + ":segment/*"},
 	},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/runs", path: env + "/runs", needs: []string{view}},
+	{
+		call: "POST /projects/{projectKey}/environments/{environmentKey}/contexts/search", path: env + "/contexts/search", body: `{"filter":"kindKeys contains user:a"}`,
+		needs: []string{view, "viewMembers" + onBig},
+	},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}", path: env + "/contexts/user/a", needs: []string{view, "viewMembers" + onBig}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/flags/evaluate", path: env + "/flags/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/segments/evaluate", path: env + "/segments/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
@@ -403,6 +411,47 @@ func (d *decision) check(t *testing.T) {
 		ask("an administrator", a, 200)
 	default:
 		d.checkNeeds(t, a, needs, ask)
+	}
+}
+
+// TestHEADIsGETWithoutABody asks every route that can be read.
+func TestHEADIsGETWithoutABody(t *testing.T) {
+	a, names := furnished(t)
+	server := httptest.NewServer(a.api)
+	defer server.Close()
+	for _, d := range decisions {
+		if !strings.HasPrefix(d.call, "GET ") || d.endless {
+			continue
+		}
+		ask := func(method string) *http.Response {
+			r, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/api/v2"+names.Replace(d.path), http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", a.token)
+			r.Header.Set("LD-API-Version", "beta")
+			got, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		get, head := ask("GET"), ask("HEAD")
+		body, err := io.ReadAll(head.Body)
+		if head.StatusCode != 200 || get.StatusCode != 200 || len(body) > 0 || err != nil || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") {
+			t.Errorf("%s: GET %d %s, HEAD %d %s with %d bytes, %v", d.call, get.StatusCode, get.Header.Get("Content-Type"), head.StatusCode, head.Header.Get("Content-Type"), len(body), err)
+		}
+		_, _ = get.Body.Close(), head.Body.Close()
+	}
+	// A stream has no end, but its head has.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r := httptest.NewRequestWithContext(ctx, "HEAD", "/api/v2"+env+"/activity", http.NoBody)
+	r.Header.Set("Authorization", a.token)
+	w := httptest.NewRecorder()
+	a.api.ServeHTTP(w, r)
+	if ctx.Err() != nil || w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+		t.Errorf("the head of a stream: %d %v, %v", w.Code, w.Header(), ctx.Err())
 	}
 }
 

@@ -78,6 +78,9 @@ func TestCondition(t *testing.T) {
 		"a list is no truth":           {`b equals true|a equals [true]`, true},
 		"or stops at the first truth":  {`a equals true|b equals "no truth"`, true},
 		"and stops at the first false": {`a equals false,b equals "no truth"`, false},
+		"colon form":                   {`a:true|b:false`, true},
+		"colon form with operators":    {`a:{"equals":true,"notEquals":false}`, false},
+		"colon form with none":         {`a:{}`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := parseCondition(tt.filter)
@@ -89,9 +92,32 @@ func TestCondition(t *testing.T) {
 			}
 		})
 	}
-	for _, wrong := range []string{"a", "a equals", "a equals true,", "(a equals true", "a equals true)", `a equals x`, "|", "()", "a equals true b equals true"} {
+	for _, wrong := range []string{"a", "a equals", "a equals true,", "(a equals true", "a equals true)", `a equals "x`, `a equals [x]`, "a equals x{}", "a equals \xff", "a:", ":true", `a:{"equals":}`, "|", "()", "a equals true b equals true"} {
 		if _, err := parseCondition(wrong); fault.KindOf(err) != fault.Invalid || err == nil {
 			t.Errorf("%q: got %v", wrong, err)
+		}
+	}
+}
+
+func TestTextsOfAConditionMayLackQuotes(t *testing.T) {
+	for filter, want := range map[string]string{
+		`*.name startsWith Jo,kind equals user`: `"Jo"`,
+		`(kindKeys contains user:ann)`:          `"user:ann"`,
+		`applicationId:GoSDK/1.2|a equals true`: `"GoSDK/1.2"`,
+		`a equals  two words  `:                 `"two words"`,
+		`a equals nobody`:                       `"nobody"`,
+		`kindKeys:{"contains": ["user:Henry"]}`: `["user:Henry"]`,
+	} {
+		c, err := parseCondition(filter)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for leaf := range c.leaves() {
+			if string(leaf.value) != want {
+				t.Errorf("%s: %s %s is %s, want %s", filter, leaf.field, leaf.op, leaf.value, want)
+			}
+			break
 		}
 	}
 }

@@ -95,6 +95,15 @@ func contextRoutes() []route {
 			takes: takes[contextKindChangeJSON](), answers: gives[contextKindChangedJSON](),
 		},
 		{
+			method: "POST", path: atEnvironment + "/contexts/search", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).searchContexts,
+			id: "searchContexts", summary: "Find contexts by their keys", details: "A filter names the contexts; members of segments are not searched.",
+			params: contextParams(), takes: takes[contextQuery](), spare: true, answers: gives[contextsJSON](), fails: []int{http.StatusRequestEntityTooLarge},
+		},
+		{
+			method: "GET", path: atEnvironment + "/contexts/{contextKind}/{contextKey}", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getContext,
+			id: "getContexts", summary: "Show a context and the segments that include it", params: contextParams(), answers: gives[contextsJSON](),
+		},
+		{
 			method: "POST", path: atEnvironment + "/flags/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateFlags,
 			id: "evaluateContextInstance", summary: "Tell what the flags of an environment serve to a context",
 			params: parameters{
@@ -103,6 +112,16 @@ func contextRoutes() []route {
 			},
 			takes: takes[map[string]any](), answers: gives[collection[evaluatedFlagJSON]](),
 		},
+	}
+}
+
+// contextParams are those of both ways to find contexts.
+func contextParams() parameters {
+	return parameters{
+		{Name: "filter", In: "query", Doc: "Conditions such as `kindKeys contains [\"user:ann\"]`."}, {Name: "sort", In: "query", Doc: "`ts` or `-ts`."},
+		{Name: "limit", In: "query", Type: integerType, Default: defaultContextLimit, Doc: "How many items, at most 50."},
+		{Name: "continuationToken", In: "query", Doc: "Where the page before ended."},
+		{Name: "includeTotalCount", In: "query", Type: boolType, Default: true, Doc: "Whether to count."},
 	}
 }
 

@@ -52,21 +52,97 @@ func (h *History) SegmentsOf(ctx context.Context, who catalog.Caller, p catalog.
 		return of, err
 	}
 	hash := segment.HashOf(contextKey)
+	in, untold, err := including(view, hash, viewable)
+	if err != nil {
+		return of, err
+	}
+	of.Unreadable = untold
+	for _, s := range in {
+		of.Items = append(of.Items, ContextSegment{Segment: s})
+	}
+	h.joined(ctx, hash, of.Items)
+	return of, nil
+}
+
+// including returns which of some segments include a context, and those of which nobody can tell;
+// both sorted by key.
+func including(view store.View, hash segment.Hash, of map[segment.Ref]*catalog.Segment) (in, untold []*catalog.Segment, err error) {
 	err = view.Each(hash, func(ref segment.Ref, state segment.Ops) bool {
-		if s := viewable[ref]; s != nil && state&segment.Include != 0 {
-			of.Items = append(of.Items, ContextSegment{Segment: s})
+		if s := of[ref]; s != nil && state&segment.Include != 0 {
+			in = append(in, s)
 		}
 		return true
 	})
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		of.Unreadable = unreadable(view, hash, viewable)
+		untold = unreadable(view, hash, of)
 	case err != nil:
-		return of, fmt.Errorf("read the segments of a context in environment %s: %w", env.ID, err)
+		return nil, nil, fmt.Errorf("read the segments of a context: %w", err)
 	}
-	slices.SortFunc(of.Items, func(a, b ContextSegment) int { return cmp.Compare(a.Key, b.Key) })
-	h.joined(ctx, hash, of.Items)
-	return of, nil
+	slices.SortFunc(in, byKey)
+	return in, untold, nil
+}
+
+func byKey(a, b *catalog.Segment) int { return cmp.Compare(a.Key, b.Key) }
+
+// ContextName is the identity of a context.
+type ContextName struct {
+	Kind segment.ContextKind
+	Key  string
+}
+
+// KnownContext is a context and the segments that include it by its key, sorted by theirs: big ones,
+// and those that list their targets.
+type KnownContext struct {
+	ContextName
+	Segments []*catalog.Segment
+	// Unreadable are big segments of which nobody can tell whether they include it.
+	Unreadable []*catalog.Segment
+}
+
+// Contexts returns those of the named contexts that a segment includes by their key, in the order of
+// the names. Members of big segments that the caller may not view count for nothing; a caller who may
+// view those of no big segment of a named kind is refused.
+func (h *History) Contexts(who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, names []ContextName) ([]KnownContext, error) {
+	project, env, err := h.viewEnvironment(who, p, e)
+	if err != nil {
+		return nil, err
+	}
+	view, err := h.store.View(env.ID)
+	if err != nil {
+		return nil, reading(fmt.Sprintf("read membership of environment %s", env.ID), err)
+	}
+	var lists []*catalog.Segment
+	for _, s := range h.store.Segments(env.ID) {
+		if !s.Unbounded {
+			lists = append(lists, s)
+		}
+	}
+	viewable := map[segment.ContextKind]map[segment.Ref]*catalog.Segment{}
+	var known []KnownContext
+	for _, name := range names {
+		big, asked := viewable[name.Kind]
+		if !asked {
+			if big, err = h.viewable(who, project, env, name.Kind); err != nil && fault.KindOf(err) != fault.NotFound {
+				return nil, err
+			}
+			viewable[name.Kind] = big
+		}
+		c := KnownContext{ContextName: name}
+		if c.Segments, c.Unreadable, err = including(view, segment.HashOf(name.Key), big); err != nil {
+			return nil, err
+		}
+		for _, s := range lists {
+			if slices.Contains(s.IncludedOf(name.Kind), name.Key) {
+				c.Segments = append(c.Segments, s)
+			}
+		}
+		if len(c.Segments) > 0 {
+			slices.SortFunc(c.Segments, byKey)
+			known = append(known, c)
+		}
+	}
+	return known, nil
 }
 
 // unreadable returns which of some segments can't tell whether they include a context.
@@ -77,7 +153,7 @@ func unreadable(view store.View, hash segment.Hash, of map[segment.Ref]*catalog.
 			all = append(all, s)
 		}
 	}
-	slices.SortFunc(all, func(a, b *catalog.Segment) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, byKey)
 	return all
 }
 
