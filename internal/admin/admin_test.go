@@ -118,6 +118,12 @@ func (h house) deleteFlag(t testing.TB, who catalog.Caller, p catalog.ProjectKey
 	return err
 }
 
+// deleteSegment deletes a segment whatever its version.
+func (h house) deleteSegment(t testing.TB, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key) error {
+	t.Helper()
+	return h.DeleteSegment(t.Context(), who, p, e, key, func(*catalog.Segment) error { return nil })
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -267,7 +273,7 @@ var writes = []write{
 		s.Name, s.Excluded = "New", []string{"u1"}
 	})},
 	{"delete a segment", one("deleteSegment", segTest), func(t testing.TB, h house, who catalog.Caller) error {
-		return h.DeleteSegment(t.Context(), who, "web", "test", "vip")
+		return h.deleteSegment(t, who, "web", "test", "vip")
 	}},
 
 	{"create a flag", []policy.Statement{allow("createFlag", "proj/web:env/test:flag/new"), allow("createFlag", "proj/web:env/production:flag/new")}, func(t testing.TB, h house, who catalog.Caller) error {
@@ -362,9 +368,9 @@ func TestWritesOfWhatIsNotThere(t *testing.T) {
 	}{
 		{"a project", func() error { return h.DeleteProject(t.Context(), root, "nope") }},
 		{"an environment", func() error { return h.DeleteEnvironment(t.Context(), root, "web", "nope") }},
-		{"a segment", func() error { return h.DeleteSegment(t.Context(), root, "web", "test", "nope") }},
-		{"a segment of no environment", func() error { return h.DeleteSegment(t.Context(), root, "web", "nope", "vip") }},
-		{"a segment of another environment", func() error { return h.DeleteSegment(t.Context(), root, "web", "production", "vip") }},
+		{"a segment", func() error { return h.deleteSegment(t, root, "web", "test", "nope") }},
+		{"a segment of no environment", func() error { return h.deleteSegment(t, root, "web", "nope", "vip") }},
+		{"a segment of another environment", func() error { return h.deleteSegment(t, root, "web", "production", "vip") }},
 		{"a flag", func() error { return h.deleteFlag(t, root, "web", "nope") }},
 		{"a flag of no project", func() error {
 			_, err := h.ChangeFlag(t.Context(), root, "nope", "checkout", admin.Change{}, keep)

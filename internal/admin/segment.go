@@ -226,9 +226,11 @@ func (a *Admin) settleSegment(tx store.Tx, before, after *catalog.Segment) {
 	}
 }
 
-// DeleteSegment deletes a segment that no rule of a flag or segment names. Runs that are held, or on
-// their way, end with it.
-func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key) error {
+// DeleteSegment deletes a segment that no rule of a flag or segment names, unless check objects. Runs
+// that are held, or on their way, end with it.
+func (a *Admin) DeleteSegment(
+	ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key, check func(*catalog.Segment) error,
+) error {
 	_, env, err := findEnvironment(a.store, p, e)
 	if err != nil {
 		return err
@@ -250,6 +252,9 @@ func (a *Admin) DeleteSegment(ctx context.Context, who catalog.Caller, p catalog
 		hold = s.Hold
 		es := effects{{policy.DeleteSegment, catalog.SegmentResource(project, env, key, s.Tags)}}
 		if err := es.authorise(who); err != nil {
+			return err
+		}
+		if err := check(s); err != nil {
 			return err
 		}
 		if err := checkUnused(tx, env, key); err != nil {

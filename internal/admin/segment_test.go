@@ -42,7 +42,7 @@ func TestSegmentVersionsAndGenerationsOnlyGrow(t *testing.T) {
 	if s.Version != 2 || s.Generation != 1 {
 		t.Errorf("changed: version %d, generation %d", s.Version, s.Generation)
 	}
-	must(t, h.DeleteSegment(t.Context(), root, "web", "test", "big"))
+	must(t, h.deleteSegment(t, root, "web", "test", "big"))
 	s, err = h.CreateSegment(t.Context(), root, "web", "test", admin.NewSegment{Key: "big", Name: "Big", Unbounded: true})
 	must(t, err)
 	if s.Version <= 2 || s.Generation != 2 {
@@ -113,7 +113,7 @@ func TestSegmentsInUseStay(t *testing.T) {
 	must(t, err)
 	_, err = h.changeSegment(t, "big", func(s *catalog.Segment) { s.Rules = []catalog.SegmentRule{{Clauses: matches("vip")}} })
 	must(t, err)
-	err = h.DeleteSegment(t.Context(), root, "web", "test", "vip")
+	err = h.deleteSegment(t, root, "web", "test", "vip")
 	wantKind(t, err, fault.Conflict)
 	if !strings.Contains(err.Error(), "the flags checkout and the segments big in environment test") {
 		t.Errorf("who uses the segment is not named: %v", err)
@@ -125,13 +125,13 @@ func TestSegmentsInUseStay(t *testing.T) {
 	}
 	must(t, h.deleteFlag(t, root, "web", "checkout"))
 
-	err = h.DeleteSegment(t.Context(), root, "web", "test", "vip")
+	err = h.deleteSegment(t, root, "web", "test", "vip")
 	wantKind(t, err, fault.Conflict)
 	if !strings.Contains(err.Error(), "big") {
 		t.Errorf("the segment is not named: %v", err)
 	}
-	must(t, h.DeleteSegment(t.Context(), root, "web", "test", "big"))
-	must(t, h.DeleteSegment(t.Context(), root, "web", "test", "vip"))
+	must(t, h.deleteSegment(t, root, "web", "test", "big"))
+	must(t, h.deleteSegment(t, root, "web", "test", "vip"))
 }
 
 func TestSegmentsDoNotContainThemselves(t *testing.T) {
@@ -186,7 +186,7 @@ func TestEnvironmentsAndProjectsAreApart(t *testing.T) {
 			t.Errorf("flag in %v: %+v", at, c)
 		}
 	}
-	must(t, h.DeleteSegment(t.Context(), root, "web", "test", "vip"))
+	must(t, h.deleteSegment(t, root, "web", "test", "vip"))
 	if _, err := h.Segment(t.Context(), root, "web", "production", "vip"); err != nil {
 		t.Error(err)
 	}

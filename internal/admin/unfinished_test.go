@@ -35,7 +35,7 @@ func TestRunsEndWithTheirSegment(t *testing.T) {
 		return nil
 	})
 	must(t, err)
-	must(t, h.DeleteSegment(t.Context(), root, "web", "test", "big"))
+	must(t, h.deleteSegment(t, root, "web", "test", "big"))
 	for id, want := range map[segment.RunID]segment.RunState{
 		held: segment.RunDiscarded, joined: segment.RunDiscarded, pages: segment.RunRejected, live: segment.RunLive,
 	} {

@@ -28,6 +28,8 @@ type memberJSON struct {
 	MFA           string   `json:"mfa" enum:"disabled"`
 	LastSeen      int64    `json:"_lastSeen" doc:"Unix milliseconds, 0 for never"`
 	CreationDate  int64    `json:"creationDate" doc:"Unix milliseconds"`
+	// RoleAttributes is there when a request expands it; nobody has any.
+	RoleAttributes map[string][]string `json:"roleAttributes,omitzero"`
 }
 
 func memberOf(m *catalog.Member) memberJSON {
@@ -43,6 +45,17 @@ func (s *server) memberOf(m *catalog.Member) memberJSON {
 	j := memberOf(m)
 	j.LastSeen = unixMilli(s.access.LastSeen(m))
 	return j
+}
+
+// expandedMember is memberOf with what the request expands. Custom roles are always there.
+func (s *server) expandedMember(r *http.Request) func(*catalog.Member) memberJSON {
+	return func(m *catalog.Member) memberJSON {
+		j := s.memberOf(m)
+		if expands(r, "roleAttributes") {
+			j.RoleAttributes = map[string][]string{}
+		}
+		return j
+	}
 }
 
 func (s *server) memberOrders() orders[*catalog.Member] {
@@ -128,7 +141,7 @@ func (s *server) listMembers(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, all, s.memberOf))
+	return writeJSON(w, http.StatusOK, paged(r, p, all, s.expandedMember(r)))
 }
 
 // memberID reads the member that a path names; "me" is the caller.
@@ -152,7 +165,7 @@ func (s *server) getMember(w http.ResponseWriter, r *http.Request, who catalog.C
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.memberOf(m))
+	return writeJSON(w, http.StatusOK, s.expandedMember(r)(m))
 }
 
 type newMemberJSON struct {

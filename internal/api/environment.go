@@ -188,7 +188,12 @@ func (s *server) createEnvironment(w http.ResponseWriter, r *http.Request, who c
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, linkedEnvironment(e))
+	return writeEnvironment(w, http.StatusCreated, e)
+}
+
+func writeEnvironment(w http.ResponseWriter, status int, e *catalog.Environment) error {
+	w.Header().Set("ETag", etag(e.Version))
+	return writeJSON(w, status, linkedEnvironment(e))
 }
 
 func (s *server) getEnvironment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -196,7 +201,7 @@ func (s *server) getEnvironment(w http.ResponseWriter, r *http.Request, who cata
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, linkedEnvironment(e))
+	return writeEnvironment(w, http.StatusOK, e)
 }
 
 func (s *server) patchEnvironment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -205,6 +210,9 @@ func (s *server) patchEnvironment(w http.ResponseWriter, r *http.Request, who ca
 		return err
 	}
 	e, err := s.admin.ChangeEnvironment(r.Context(), who, projectKey(r), environmentKey(r), patch.how(), func(e *catalog.Environment) error {
+		if err := checkMatch(r, e.Version); err != nil {
+			return err
+		}
 		doc := environmentOf(e)
 		// Nobody may find out a key by testing for it.
 		doc.APIKey, doc.MobileKey = "", ""
@@ -217,7 +225,7 @@ func (s *server) patchEnvironment(w http.ResponseWriter, r *http.Request, who ca
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, linkedEnvironment(e))
+	return writeEnvironment(w, http.StatusOK, e)
 }
 
 func (s *server) deleteEnvironment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -253,7 +261,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request, who catalog.C
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, linkedEnvironment(e))
+	return writeEnvironment(w, http.StatusOK, e)
 }
 
 func (s *server) getSDKData(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

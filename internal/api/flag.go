@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
@@ -236,26 +235,6 @@ func (s *server) environmentNames(r *http.Request, who catalog.Caller) map[catal
 	return names
 }
 
-func (s *server) listFlags(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	query := r.URL.Query()
-	all, err := s.admin.Flags(r.Context(), who, projectKey(r))
-	if err != nil {
-		return err
-	}
-	if tag := query.Get("tag"); tag != "" {
-		all = selected(all, []term{{field: "tags", value: tag}}, flagMatches)
-	}
-	if !asksForArchived(query) {
-		all = selected(all, []term{{field: "state", value: "live|deprecated"}}, flagMatches)
-	}
-	p, all, err := narrowed(query, 20, all, flagMatches, flagOrders)
-	if err != nil {
-		return err
-	}
-	names := s.environmentNames(r, who)
-	return writeJSON(w, http.StatusOK, paged(r, p, all, func(f *catalog.Flag) flagJSON { return renderFlag(query, f, names, false) }))
-}
-
 type newFlagJSON struct {
 	Key                  string                        `json:"key"`
 	Name                 string                        `json:"name"`
@@ -371,85 +350,4 @@ func (s *server) deleteFlagBy(w http.ResponseWriter, r *http.Request, who catalo
 		return err
 	}
 	return s.writeFlag(w, r, who, http.StatusOK, f)
-}
-
-// asksForArchived reports whether a list request says which states it wants.
-func asksForArchived(query url.Values) bool {
-	return query.Get("archived") == "true" || strings.Contains(query.Get("filter"), "state:")
-}
-
-var flagOrders = orders[*catalog.Flag]{
-	"creationDate":          func(a, b *catalog.Flag) int { return a.CreatedAt.Compare(b.CreatedAt) },
-	"key":                   func(a, b *catalog.Flag) int { return strings.Compare(string(a.Key), string(b.Key)) },
-	"maintainerId":          func(a, b *catalog.Flag) int { return strings.Compare(string(a.MaintainerID), string(b.MaintainerID)) },
-	"name":                  func(a, b *catalog.Flag) int { return byText(a.Name, b.Name) },
-	"tags":                  func(a, b *catalog.Flag) int { return slices.Compare(a.Tags, b.Tags) },
-	"targetingModifiedDate": func(a, b *catalog.Flag) int { return targetingModified(a).Compare(targetingModified(b)) },
-	"type":                  func(a, b *catalog.Flag) int { return strings.Compare(flagKind(a), flagKind(b)) },
-}
-
-func targetingModified(f *catalog.Flag) time.Time {
-	var last time.Time
-	for _, c := range f.Environments {
-		if c.ModifiedAt.After(last) {
-			last = c.ModifiedAt
-		}
-	}
-	return last
-}
-
-func flagMatches(f *catalog.Flag, t term) bool {
-	switch t.field {
-	case "query":
-		return mentions(t.value, append([]string{string(f.Key), f.Name, f.Description}, f.Tags...)...)
-	case "tags":
-		return hasTags(f.Tags, t.value)
-	case "state":
-		return slices.Contains(anyOf(t.value), stateOf(f))
-	case "type":
-		return t.value == "temporary" && f.Temporary || t.value == "permanent" && !f.Temporary ||
-			slices.Contains(anyOf(t.value), flagKind(f))
-	case "maintainerId":
-		return slices.Contains(anyOf(t.value), string(f.MaintainerID))
-	case "sdkAvailability":
-		return availableTo(f, t.value)
-	case "creationDate":
-		return createdWithin(f, t.value)
-	}
-	return true
-}
-
-func stateOf(f *catalog.Flag) string {
-	switch {
-	case f.Archived:
-		return "archived"
-	case f.Deprecated:
-		return "deprecated"
-	}
-	return "live"
-}
-
-func availableTo(f *catalog.Flag, value string) bool {
-	switch value {
-	case "mobile":
-		return f.Availability.MobileKey
-	case "client":
-		return f.Availability.EnvironmentID
-	case "anyClient":
-		return f.Availability.MobileKey || f.Availability.EnvironmentID
-	}
-	return true
-}
-
-// createdWithin reports whether the flag's creation lies in a range such as {"before":1700000000000}.
-func createdWithin(f *catalog.Flag, value string) bool {
-	var span struct {
-		Before int64 `json:"before"`
-		After  int64 `json:"after"`
-	}
-	if json.Unmarshal([]byte(value), &span) != nil {
-		return true
-	}
-	at := f.CreatedAt.UnixMilli()
-	return (span.Before == 0 || at < span.Before) && (span.After == 0 || at > span.After)
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -77,12 +78,55 @@ func TestFlagList(t *testing.T) {
 		"filter=type:boolean":           `"b"`,
 		"filter=state:deprecated":       `null`,
 		"limit=1&offset=1":              `"b"`,
+		"filter=archived:true":          `null`,
+		"filter=hasExperiment:true":     `null`,
+		"filter=maintainerTeamKey:t":    `null`,
 	} {
 		a.must(t, 200, "Flags", "GET", "/flags/default?"+query, "").want(t, "items.0.key", want)
 	}
 	a.must(t, 400, "", "POST", "/flags/default", `{"key":"bad key","name":"C"}`)
 	a.must(t, 400, "", "POST", "/flags/default", `{"key":"c","name":"C","variations":[{"value":1},{"value":"x"}]}`)
 	a.must(t, 404, "", "POST", "/flags/nope", `{"key":"c","name":"C"}`)
+}
+
+func TestFlagsByWhatTheyDoInAnEnvironment(t *testing.T) {
+	now := time.Now()
+	a := newAccountAt(t, func() time.Time { return now })
+	for _, key := range []string{"plain", "on", "vips"} {
+		a.must(t, 201, "", "POST", "/flags/default", `{"key":"`+key+`","name":"`+key+`"}`)
+	}
+	now = now.Add(time.Hour)
+	a.must(t, 200, "", "PATCH", "/flags/default/vips", `{"environments":{"production":{"rules":[
+		{"variation":0,"clauses":[{"attribute":"segmentMatch","op":"segmentMatch","values":["vips"]}]},{"variation":0,"clauses":[{"contextKind":"org","attribute":"size","op":"in","values":[1]}]}]}}}`)
+	now = now.Add(time.Hour)
+	a.must(t, 200, "", "PATCH", "/flags/default/on", `{"environments":{"test":{"on":true,"targets":[{"variation":0,"values":["ann"]}]}}}`)
+	for filter, want := range map[string]string{
+		"targeting:on,filterEnv:test":                   `["on"]`,
+		"filterEnv:test,targeting:off":                  `["plain","vips"]`,
+		"targeting:on,filterEnv:production":             `[]`,
+		"segmentTargeted:vips,filterEnv:production":     `["vips"]`,
+		"segmentTargeted:vips,filterEnv:test":           `[]`,
+		"contextKindTargeted:org,filterEnv:production":  `["vips"]`,
+		"contextKindTargeted:user,filterEnv:test":       `["on"]`,
+		"contextKindTargeted:user,filterEnv:production": `[]`,
+		"status:new,filterEnv:test":                     `["on","plain","vips"]`,
+		"status:active|launched,filterEnv:test":         `[]`,
+		"targeting:on":                                  `["on","plain","vips"]`, // of no environment
+	} {
+		got := a.must(t, 200, "Flags", "GET", "/flags/default?sort=key&filter="+url.QueryEscape(filter), "")
+		var keys []string
+		for i := 0; got.at(fmt.Sprintf("items.%d", i)) != nil; i++ {
+			keys = append(keys, got.str(fmt.Sprintf("items.%d.key", i)))
+		}
+		if all := fmt.Sprintf("%q", keys); strings.ReplaceAll(all, " ", ",") != want {
+			t.Errorf("%s: %s, want %s", filter, all, want)
+		}
+	}
+	a.must(t, 200, "", "GET", "/flags/default?filter=filterEnv:test,query:plain", "").want(t,
+		"items.0.environments.test.on", `false`, "items.0.environments.production", `null`)
+	for query, first := range map[string]string{"env=production": `"vips"`, "env=test": `"on"`, "env=test&env=production": `"on"`, "": `"on"`} {
+		a.must(t, 200, "", "GET", "/flags/default?sort=-targetingModifiedDate&"+query, "").want(t, "items.0.key", first)
+	}
 }
 
 func TestPrerequisites(t *testing.T) {

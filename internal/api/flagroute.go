@@ -10,7 +10,7 @@ func flagRoutes() []route {
 		{
 			method: "GET", path: atFlags, actions: needs(policy.ViewProject), serve: (*server).listFlags,
 			id: "getFeatureFlags", summary: "List flags", details: "Archived ones only if `archived` or `filter` asks for them.",
-			params: pages(20, envParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate"), sortBy(flagOrders),
+			params: pages(20, envParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate", "archived", "filterEnv", "targeting", "segmentTargeted", "contextKindTargeted", "status"), sortBy(flagOrders("")),
 				queryParam("tag", "Only flags with this tag."), truthParam("archived", "Archived flags too."),
 				queryParam("summary", "`0` shows targets, rules and prerequisites in full.")),
 			answers: gives[collection[flagJSON]](),

@@ -63,6 +63,10 @@ func TestEnvironments(t *testing.T) {
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/apiKey","value":"sdk-x"}]`)
 	a.must(t, 400, "", "PATCH", envs+"/staging", `[{"op":"replace","path":"/defaultTtl","value":61}]`)
 	a.must(t, 409, "", "POST", envs, `{"key":"staging","name":"Staging","color":"00ff00"}`).want(t, "code", `"conflict"`)
+	tag := a.must(t, 200, "", "GET", envs+"/staging", "").header.Get("ETag")
+	newer := a.must(t, 200, "", "PATCH", envs+"/staging", `{"name":"Once"}`, "If-Match", tag).header.Get("ETag")
+	a.must(t, 412, "", "PATCH", envs+"/staging", `{"name":"Twice"}`, "If-Match", tag).want(t, "code", `"precondition_failed"`)
+	a.must(t, 200, "", "PATCH", envs+"/staging", `{"name":"Twice"}`, "If-Match", newer)
 	a.must(t, 204, "", "DELETE", envs+"/staging", "")
 	a.must(t, 204, "", "DELETE", envs+"/test", "")
 	if got := a.call(t, "DELETE", envs+"/production", ""); got.status < 400 {

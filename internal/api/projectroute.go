@@ -108,7 +108,7 @@ func contextRoutes() []route {
 			id: "evaluateContextInstance", summary: "Tell what the flags of an environment serve to a context",
 			params: parameters{
 				{Name: "limit", In: "query", Type: integerType, Default: -1, Doc: "How many items; `-1` is all of them."},
-				offsetParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate"), sortBy(flagOrders),
+				offsetParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate"), sortBy(flagOrders("")),
 			},
 			takes: takes[map[string]any](), answers: gives[collection[evaluatedFlagJSON]](),
 		},

@@ -428,7 +428,8 @@ func checkMatch(r *http.Request, version int) error {
 
 func (s *server) deleteSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at := segmentPathOf(r)
-	if err := s.admin.DeleteSegment(r.Context(), who, at.project, at.env, at.key); err != nil {
+	err := s.admin.DeleteSegment(r.Context(), who, at.project, at.env, at.key, func(seg *catalog.Segment) error { return checkMatch(r, seg.Version) })
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

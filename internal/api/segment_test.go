@@ -95,6 +95,8 @@ func TestSegmentPatchConventions(t *testing.T) {
 	a.must(t, 412, "", "PATCH", vip, `{"name":"Newer"}`, "If-Match", tag).want(t, "code", `"precondition_failed"`)
 	a.must(t, 200, "", "POST", vip, `{"name":"Newest"}`, "X-HTTP-Method-Override", "PATCH").want(t, "name", `"Newest"`)
 	a.must(t, 200, "", "PATCH", vip+"/", `{"name":"Slash"}`)
+	a.must(t, 412, "", "DELETE", vip, "", "If-Match", tag)
+	a.must(t, 204, "", "DELETE", vip, "", "If-Match", `"1", `+a.must(t, 200, "", "GET", vip, "").header.Get("ETag"))
 }
 
 func TestSegmentList(t *testing.T) {

@@ -79,7 +79,9 @@ func TestAccountMembers(t *testing.T) {
 	a := newAccount(t)
 	id := a.must(t, 200, "Members", "GET", "/members?filter=role:admin", "").str("items.0._id")
 	a.must(t, 200, "Member", "GET", "/members/me", "").want(t, "_id", `"`+id+`"`, "role", `"owner"`, "mfa", `"disabled"`, "customRoles", `[]`)
-	a.must(t, 200, "Member", "GET", "/members/"+id, "")
+	a.must(t, 200, "Member", "GET", "/members/"+id, "").want(t, "roleAttributes", `null`)
+	a.must(t, 200, "Member", "GET", "/members/"+id+"?expand=customRoles,roleAttributes", "").want(t, "roleAttributes", `{}`, "customRoles", `[]`)
+	a.must(t, 200, "Members", "GET", "/members?expand=roleAttributes", "").want(t, "items.0.roleAttributes", `{}`)
 	a.must(t, 404, "", "GET", "/members/000000000000000000000000", "")
 	a.must(t, 200, "Members", "GET", "/members?filter=email:nobody@example.com", "").want(t, "totalCount", `0`)
 }

@@ -287,6 +287,15 @@ func (f *Flag) NamesSegment(env EnvKey, key segment.Key) bool {
 	return c != nil && slices.ContainsFunc(c.Rules, func(r FlagRule) bool { return namesSegment(r.Clauses, key) })
 }
 
+// TargetsKind reports whether the configuration targets contexts of a kind, one by one or by rules.
+func (c *FlagConfig) TargetsKind(kind segment.ContextKind) bool {
+	is := func(t Target) bool { return orUser(t.Kind) == kind && len(t.Values) > 0 }
+	return slices.ContainsFunc(c.Targets, is) || slices.ContainsFunc(c.ContextTargets, is) ||
+		slices.ContainsFunc(c.Rules, func(r FlagRule) bool {
+			return slices.ContainsFunc(r.Clauses, func(c Clause) bool { return c.Op != SegmentMatch && orUser(c.Kind) == kind })
+		})
+}
+
 // NewSalt returns a random salt for the rollouts of a flag or segment.
 func NewSalt() string {
 	var b [16]byte
