@@ -106,7 +106,7 @@ func (a *Admin) PutSDKData(ctx context.Context, who catalog.Caller, p catalog.Pr
 func parseSDKDocument(data []byte, env catalog.EnvKey) ([]*catalog.Flag, []*catalog.Segment, error) {
 	var all sdkDocument
 	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, nil, fault.Invalidf("SDK data must be an object with flags and segments: %v", err)
+		return nil, nil, fault.Invalidf("SDK data must be an object whose members flags and segments are objects").Because(err)
 	}
 	var flags []*catalog.Flag
 	for _, key := range slices.Sorted(maps.Keys(all.Flags)) {

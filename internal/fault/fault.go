@@ -8,6 +8,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // Kind says what a caller can do about an error.
@@ -78,8 +80,16 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// New returns an error of the given kind and code.
+// maxQuoted is how much of one text a message quotes: clients choose texts, and people read messages.
+const maxQuoted = 1000
+
+// New returns an error of the given kind and code. Texts among the arguments are shortened.
 func New(kind Kind, code Code, format string, args ...any) *Error {
+	for i, arg := range args {
+		if v := reflect.ValueOf(arg); v.Kind() == reflect.String && v.Len() > maxQuoted {
+			args[i] = strings.ToValidUTF8(v.String()[:maxQuoted], "") + "…"
+		}
+	}
 	return &Error{Kind: kind, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 

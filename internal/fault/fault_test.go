@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"muster/internal/fault"
 )
@@ -40,5 +41,15 @@ func TestBecauseLeavesTheOriginalAlone(t *testing.T) {
 	shared := fault.NotFoundf("no such segment")
 	if with := shared.Because(fs.ErrNotExist); with == shared || errors.Is(shared, fs.ErrNotExist) {
 		t.Error("an error shared by many got somebody's cause")
+	}
+}
+
+type key string
+
+func TestMessagesQuoteOnlySoMuch(t *testing.T) {
+	long := strings.Repeat("é", 3000)
+	e := fault.NotFoundf("%s and %q and %d", key("x"+long), long, 7)
+	if n := len(e.Message); n > 2500 || !utf8.ValidString(e.Message) || !strings.HasSuffix(e.Message, "…\" and 7") {
+		t.Errorf("%d bytes: %s", n, e.Message)
 	}
 }
