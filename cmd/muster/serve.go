@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,7 +28,9 @@ import (
 	"muster/internal/api"
 	"muster/internal/catalog"
 	"muster/internal/connector"
+	"muster/internal/connector/list"
 	"muster/internal/delivery"
+	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/inbound"
 	"muster/internal/ingest"
@@ -150,14 +153,13 @@ func (c *settings) Validate() error {
 	return nil
 }
 
-// limits are those of what the API itself does not know.
-func (c *settings) limits() []api.Limit {
+// limits are those of the settings.
+func (c *settings) limits() []fault.Limit {
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
-	return []api.Limit{
+	return []fault.Limit{
+		{Name: "maxHeaderBytes", Value: headerBytes},
 		{Name: "maxIngestBodyBytes", Value: int64(c.MaxBody), Setting: "--max-body"},
 		{Name: "bigListThreshold", Value: int64(c.BigListThreshold.limit(true).Targets), Setting: "--big-list-threshold"},
-		{Name: "maxCohortIdBytes", Value: connector.MaxCohortIDBytes},
-		{Name: "maxCohortsPerCall", Value: connector.MaxCohorts},
 		{Name: "keptRunsSeconds", Value: seconds(c.KeepRuns), Setting: "--keep-runs"},
 		{Name: "keptPoints", Value: int64(c.KeepPoints), Setting: "--keep-points"},
 		{Name: "keptPointsSeconds", Value: seconds(c.KeepPointsFor), Setting: "--keep-points-for"},
@@ -283,7 +285,10 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks}
-	options := api.Options{MaxImport: int64(s.settings.MaxImport), Limits: s.settings.limits()}
+	options := api.Options{
+		MaxImport: int64(s.settings.MaxImport),
+		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), resp.Limits()),
+	}
 	if s.seed != nil {
 		if err := s.seed.sow(ctx, api.New(managed, options, time.Now, s.log), first.AdminToken); err != nil {
 			return err

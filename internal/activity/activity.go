@@ -22,6 +22,11 @@ const (
 	maxNews = 1024
 )
 
+// Limits are those of watching.
+func Limits() []fault.Limit {
+	return []fault.Limit{{Name: "maxActivityStreams", Value: maxWatches}}
+}
+
 // Activity passes on what goes on. It is safe for concurrent use.
 type Activity struct {
 	store    store.Writer

@@ -53,7 +53,7 @@ type server struct {
 
 	maxImport int64
 	rates     rates
-	limits    []Limit
+	limits    []fault.Limit
 	document  func() (written, error) // of the API, made once
 }
 
@@ -61,7 +61,7 @@ type server struct {
 type Options struct {
 	MaxImport int64 // bytes that an import may have, decompressed
 	Rates     RateLimits
-	Limits    []Limit // those of other rooms, to be shown beside the API's own
+	Limits    []fault.Limit // those of other rooms, to be shown beside the API's own
 }
 
 // New returns the handler of everything under /api/v2.

@@ -207,7 +207,7 @@ func (p *patching) apply(s step) error {
 			return patchError(s.index, "there is nothing at %s to copy", pointer(s.from))
 		}
 		if p.copied += nodes(v); p.copied > maxCopiedNodes {
-			return patchError(s.index, "the patch copies too much")
+			return patchError(s.index, "the patch copies more than %d values; add them instead", maxCopiedNodes)
 		}
 		return p.put(s, deepCopy(v))
 	}

@@ -4,19 +4,15 @@ import (
 	"net/http"
 	"slices"
 
+	"muster/internal/activity"
+	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
 	"muster/internal/policy"
 	"muster/internal/segment"
 )
-
-// Limit is a bound on what clients may send or get.
-type Limit struct {
-	Name    string
-	Value   int64
-	Setting string // the flag that changes it, if there is one
-}
 
 type limitJSON struct {
 	Name    string `json:"name"`
@@ -24,53 +20,52 @@ type limitJSON struct {
 	Setting string `json:"setting,omitzero" doc:"The setting of the server that changes it"`
 }
 
-// ownLimits returns the limits of this room and of those behind it. Each value is the one that is
-// enforced; those of other rooms come with [New].
-func (s *server) ownLimits() []Limit {
-	own := []Limit{
-		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
-		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
-		{Name: "maxInstructionTargets", Value: catalog.MaxInstructionTargets},
-		{Name: "maxTargetsInDefinition", Value: catalog.MaxTargets},
-		{Name: "maxContextsBodyBytes", Value: maxContextsBytes},
+// ownLimits are those of this room. Each value is the one that is enforced.
+func (s *server) ownLimits() []fault.Limit {
+	own := []fault.Limit{
 		{Name: "maxBodyBytes", Value: maxBodyBytes},
+		{Name: "maxContextsBodyBytes", Value: maxContextsBytes},
 		{Name: "maxSdkDataBytes", Value: maxSDKDataBytes},
-		{Name: "maxImportBytes", Value: s.maxImport, Setting: "--max-import"},
-		{Name: "maxPatchOperations", Value: maxPatchOps},
-		{Name: "maxInstructions", Value: maxInstructions},
 		{Name: "maxJsonDepth", Value: maxDepth},
+		{Name: "maxImportBytes", Value: s.maxImport, Setting: "--max-import"},
+		{Name: "maxFormFileBeforeFieldsBytes", Value: maxAside},
+		{Name: "maxPatchOperations", Value: maxPatchOps},
+		{Name: "maxPatchPathParts", Value: maxPointer},
+		{Name: "maxPatchCopies", Value: maxCopiedNodes},
+		{Name: "maxInstructions", Value: maxInstructions},
 		{Name: "maxFilterBytes", Value: maxFilterBytes},
+		{Name: "maxFilterDepth", Value: maxConditionDepth},
+		{Name: "maxFilterConditions", Value: maxConditions},
+		{Name: "maxContextsOfAFilter", Value: maxNamedContexts},
 		{Name: "maxPageItems", Value: maxPage},
 		{Name: "maxAuditPageItems", Value: maxAuditLimit},
 		{Name: "maxMemberPageItems", Value: maxMemberLimit},
-		{Name: "maxIdempotencyKeyBytes", Value: segment.MaxMessageIDBytes},
-		{Name: "maxSkippedSamples", Value: segment.MaxSkipSamples},
-		{Name: "maxDiffSamples", Value: segment.MaxDiffSamples},
-		{Name: "maxTimelineItems", Value: history.MaxTimeline},
-		{Name: "keptExports", Value: history.KeptExports},
-		{Name: "maxKeyLength", Value: catalog.MaxKeyLength},
-		{Name: "maxNameLength", Value: catalog.MaxNameLength},
-		{Name: "maxDescriptionLength", Value: catalog.MaxDescriptionLength},
-		{Name: "maxTagLength", Value: catalog.MaxTagLength},
-		{Name: "maxTags", Value: catalog.MaxTags},
-		{Name: "maxWebhooks", Value: catalog.MaxWebhooks},
-		{Name: "maxWebhookUrlBytes", Value: catalog.MaxURLLength},
-		{Name: "keptWebhookDeliveries", Value: catalog.MaxDeliveries},
-		{Name: "maxPolicyStatements", Value: policy.MaxStatements},
-		{Name: "maxPolicyListEntries", Value: policy.MaxEntries},
-		{Name: "maxPolicyEntryBytes", Value: policy.MaxEntryBytes},
+		{Name: "maxContextPageItems", Value: maxContextLimit},
 	}
 	if n := s.rates.limits.All; n > 0 {
-		own = append(own, Limit{Name: "maxRequestsPerWindow", Value: int64(n), Setting: "--rate-limit"})
+		own = append(own, fault.Limit{Name: "maxRequestsPerWindow", Value: int64(n), Setting: "--rate-limit"})
 	}
 	if n := s.rates.limits.Route; n > 0 {
-		own = append(own, Limit{Name: "maxRequestsPerWindowOfOneRoute", Value: int64(n), Setting: "--route-rate-limit"})
+		own = append(own, fault.Limit{Name: "maxRequestsPerWindowOfOneRoute", Value: int64(n), Setting: "--route-rate-limit"})
 	}
 	return own
 }
 
+// membershipLimits are those of members and of runs.
+func membershipLimits() []fault.Limit {
+	return []fault.Limit{
+		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
+		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
+		{Name: "maxIdempotencyKeyBytes", Value: segment.MaxMessageIDBytes},
+		{Name: "maxSkippedSamples", Value: segment.MaxSkipSamples},
+		{Name: "maxDiffSamples", Value: segment.MaxDiffSamples},
+	}
+}
+
 func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {
-	limits := each(slices.Concat(s.ownLimits(), s.limits), func(l Limit) limitJSON { return limitJSON(l) })
+	all := slices.Concat(s.ownLimits(), membershipLimits(), segment.GuardLimits(), catalog.Limits(), admin.Limits(), policy.Limits(),
+		history.Limits(), activity.Limits(), s.limits)
+	limits := each(all, func(l fault.Limit) limitJSON { return limitJSON(l) })
 	return writeJSON(w, http.StatusOK, collection[limitJSON]{
 		Items: limits, TotalCount: len(limits), Links: links{"self": apiLink("/limits")},
 	})

@@ -21,6 +21,7 @@ import (
 	"muster/internal/admin"
 	"muster/internal/api"
 	"muster/internal/delivery"
+	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
 	"muster/internal/seal"
@@ -127,7 +128,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 	})
 	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks}
 	a.api = documented(t, api.New(a.rooms, api.Options{
-		MaxImport: maxImport, Limits: []api.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}},
+		MaxImport: maxImport, Limits: []fault.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}},
 	}, now, slog.New(slog.NewTextHandler(a.log, nil))))
 	return a
 }

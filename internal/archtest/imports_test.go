@@ -95,8 +95,20 @@ func TestImportsFollowTheRankTable(t *testing.T) {
 // importsOfTree returns what each package of the main module imports of muster, tests left out.
 func importsOfTree(t *testing.T) map[string][]string {
 	t.Helper()
-	root := filepath.Join("..", "..")
 	imports := map[string][]string{}
+	for pkg, files := range sources(t) {
+		for _, file := range files {
+			imports[pkg] = append(imports[pkg], importsOfFile(t, file)...)
+		}
+	}
+	return imports
+}
+
+// sources returns the files of each package of the main module, tests left out.
+func sources(t *testing.T) map[string][]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	files := map[string][]string{}
 	for _, top := range []string{"cmd", "internal", "web"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(file string, d fs.DirEntry, err error) error {
 			if err != nil {
@@ -113,14 +125,14 @@ func importsOfTree(t *testing.T) map[string][]string {
 				return err
 			}
 			pkg := filepath.ToSlash(rel)
-			imports[pkg] = append(imports[pkg], importsOfFile(t, file)...)
+			files[pkg] = append(files[pkg], file)
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return imports
+	return files
 }
 
 func importsOfFile(t *testing.T, file string) []string {

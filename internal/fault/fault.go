@@ -80,6 +80,13 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
+// Limit is a bound on what clients may send or get. A refusal names its value, and its setting.
+type Limit struct {
+	Name    string
+	Value   int64
+	Setting string // the flag that changes it, if there is one
+}
+
 // maxQuoted is how much of one text a message quotes: clients choose texts, and people read messages.
 const maxQuoted = 1000
 

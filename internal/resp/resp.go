@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"muster/internal/access"
+	"muster/internal/fault"
 	"muster/internal/segment"
 )
 
@@ -35,6 +36,11 @@ type Membership interface {
 
 // maxConnections bounds memory: an idle connection holds about 10 KiB.
 const maxConnections = 10_000
+
+// Limits are those of connections.
+func Limits() []fault.Limit {
+	return []fault.Limit{{Name: "maxRespConnections", Value: maxConnections}}
+}
 
 // Server answers Redis clients. One server serves any number of listeners.
 type Server struct {

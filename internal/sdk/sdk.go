@@ -49,6 +49,15 @@ func (o Options) filled() Options {
 	return o
 }
 
+// Limits are those of what SDKs send.
+func (h *Handler) Limits() []fault.Limit {
+	return []fault.Limit{
+		{Name: "maxContextInPathBytes", Value: int64(h.o.MaxContext)},
+		{Name: "maxContextBodyBytes", Value: h.o.MaxBody},
+		{Name: "maxEventsBytes", Value: h.o.MaxEvents},
+	}
+}
+
 // Handler is the SDK endpoints.
 type Handler struct {
 	delivery *delivery.Delivery

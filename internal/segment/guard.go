@@ -94,6 +94,14 @@ const (
 	maxWindow = time.Hour // as far back as is known what syncs did
 )
 
+// GuardLimits are the bounds of a guard's own limits.
+func GuardLimits() []fault.Limit {
+	return []fault.Limit{
+		{Name: "maxGuardGrowthPercent", Value: maxGrowth},
+		{Name: "maxGuardWindowSeconds", Value: int64(maxWindow / time.Second)},
+	}
+}
+
 // Validate returns a sentence about the first limit that can't be as it is.
 func (s *GuardSettings) Validate() error {
 	if s == nil {

@@ -20,6 +20,16 @@ const (
 	maxRatio  = 400
 )
 
+// Limits are those of one list or body.
+func Limits() []fault.Limit {
+	return []fault.Limit{
+		{Name: "maxRowBytes", Value: maxRow},
+		{Name: "maxColumn", Value: maxColumn},
+		{Name: "maxInflation", Value: maxRatio},
+		{Name: "maxZstdWindowBytes", Value: zstdWindow},
+	}
+}
+
 // Inflate undoes a content encoding: gzip, zstd or none. Memory is bounded whatever the content
 // inflates to, so the caller bounds only how much it reads. What the encoding can't hold is a fault
 // of kind Invalid, what inflates as no list does one of kind TooLarge; an error of r stays what it is. free must be called when the reader is not used

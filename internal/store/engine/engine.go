@@ -320,3 +320,8 @@ func (e *Engine) commitWide(scope store.Scope, started time.Time, fn func(store.
 	}
 	return s, s.commit()
 }
+
+// Limits are those of changes that wait to be written into files.
+func (e *Engine) Limits() []fault.Limit {
+	return []fault.Limit{{Name: "maxPendingChanges", Value: int64(e.o.MaxPending)}}
+}
