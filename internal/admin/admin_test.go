@@ -33,26 +33,33 @@ type house struct {
 
 func newHouse(t testing.TB) house {
 	t.Helper()
+	h, end := openHouse(t, vfs.NewMem(), func(err error) { t.Errorf("store failed: %v", err) })
+	t.Cleanup(end)
+	return h
+}
+
+// openHouse opens what is on a disk, or begins there. It has to be ended.
+func openHouse(t testing.TB, disk vfs.FS, fatal func(error)) (h house, end func()) {
+	t.Helper()
 	keys, err := seal.ParseKeys(seal.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	db, err := pebblestore.Open("data", vfs.NewMem(), log, func(err error) { t.Errorf("store failed: %v", err) })
+	db, err := pebblestore.Open("data", disk, log, fatal)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(t.Context(), db, db, engine.Options{})
+	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	return house{Admin: admin.New(e, keys, func() time.Time { return clock }), store: e}, func() {
 		e.Close()
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
-	})
-	return house{Admin: admin.New(e, keys, func() time.Time { return clock }), store: e}
+	}
 }
 
 var ann = &catalog.Member{ID: "64b0c9f2a1d3e4f506172801", Email: "ann@x.test", Role: catalog.RoleOwner}
@@ -85,6 +92,12 @@ var viewer = may(allow("view*", "*"))
 func furnished(t testing.TB) house {
 	t.Helper()
 	h := newHouse(t)
+	h.furnish(t)
+	return h
+}
+
+func (h house) furnish(t testing.TB) {
+	t.Helper()
 	_, err := h.store.Update(t.Context(), store.Account, func(tx store.Tx) error { tx.PutMember(ann); return nil })
 	must(t, err)
 	for _, key := range []catalog.ProjectKey{"web", "other"} {
@@ -108,7 +121,6 @@ func furnished(t testing.TB) house {
 		return nil
 	})
 	must(t, err)
-	return h
 }
 
 // deleteFlag deletes a flag whatever its version.
