@@ -57,6 +57,8 @@ var answers = map[string]answer{
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members":                                      {status: 200, free: "muster's own"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/members/{contextKey}/timeline":                {status: 200, free: "muster's own"},
 	"GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments": {status: 200, representation: "ContextSegments"},
+	"POST /projects/{projectKey}/environments/{environmentKey}/contexts/search":                             {status: 200, representation: "Contexts"},
+	"GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}":          {status: 200, representation: "Contexts"},
 
 	"GET /segments/{projectKey}/{environmentKey}":                                    {status: 200, representation: "Segments"},
 	"POST /segments/{projectKey}/{environmentKey}":                                   {status: 201, representation: "Segment"},

@@ -164,6 +164,12 @@ func driveLedger(t *testing.T, r *rest) {
 		in = append(in, item.(map[string]any)["segmentKey"])
 	}
 	same(t, "the segments of a/b", in, []any{"crowd", run["segmentKey"]})
+	one := from(r.ContextsApi.GetContexts(ctx, "default", "production", "user", "a/b").Execute()).ok(t)
+	same(t, "the context a/b", []any{one.GetTotalCount(), one.EnvironmentId, one.Items[0].Context}, []any{1, environmentID, map[string]any{"kind": "user", "key": "a/b"}})
+	search := ldapi.ContextSearch{Filter: new(`kindKeys contains ["user:a/b","user:nobody"]`), Sort: new("-ts"), Limit: new(int32(10))}
+	found := from(r.ContextsApi.SearchContexts(ctx, "default", "production").ContextSearch(search).Execute()).ok(t)
+	same(t, "the contexts found", found.Items, one.Items)
+	from(r.ContextsApi.SearchContexts(ctx, "default", "production").ContextSearch(search).Limit(5).Execute()).refused(t, 400, "invalid_request")
 	r.raw(t, 404, "GET", "/segments/default/production/nowhere/runs", "")
 	r.raw(t, 404, "GET", path+"/runs/64b0c9f2a1d3e4f506172800", "")
 	r.raw(t, 400, "GET", env+"/runs?after=yesterday", "")
