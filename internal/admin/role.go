@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -217,10 +218,16 @@ func (a *Admin) DeleteRole(ctx context.Context, who catalog.Caller, named string
 			}
 			return err
 		}
-		if tokens, members := roleUsers(tx, r.ID); len(tokens) > 0 {
-			return fault.Conflictf("the custom role %s is held by %s; give them another one first", r.Key, listed("the access tokens", tokens))
-		} else if len(members) > 0 {
-			return fault.Conflictf("the custom role %s is held by %s; give them another one first", r.Key, listed("the account members", members))
+		var holders []string
+		tokens, members := roleUsers(tx, r.ID)
+		if len(tokens) > 0 {
+			holders = append(holders, listed("the access tokens", tokens))
+		}
+		if len(members) > 0 {
+			holders = append(holders, listed("the account members", members))
+		}
+		if len(holders) > 0 {
+			return fault.Conflictf("the custom role %s is held by %s; give them another one first", r.Key, strings.Join(holders, " and "))
 		}
 		tx.DeleteRole(r.ID)
 		return a.audit(tx, who, es, roleDone("deleted the custom role", r, nil))

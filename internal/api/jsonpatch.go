@@ -19,6 +19,9 @@ const (
 	maxPatchOps    = 10_000
 	maxPointer     = 32        // reference tokens in a path
 	maxCopiedNodes = 1_000_000 // values that all "copy" operations may multiply
+	// maxShifted is by how many places elements of lists may be shifted, all operations together: this
+	// is done while nobody else can change the object.
+	maxShifted = 200_000_000
 )
 
 // patchOp is one operation. Value is nil when the member is absent.
@@ -115,8 +118,17 @@ func parsePointer(text string) ([]string, bool) {
 
 // patching is a document while operations are applied to it.
 type patching struct {
-	doc    any
-	copied int
+	doc     any
+	copied  int
+	shifted int
+}
+
+// shift takes into account that an operation shifts n elements.
+func (p *patching) shift(s step, n int) error {
+	if p.shifted += n; p.shifted > maxShifted {
+		return patchError(s.index, "the patch shifts elements of lists by more than %d places; replace the list instead", maxShifted)
+	}
+	return nil
 }
 
 // applyJSONPatch applies the operations to the document, which it changes. After an error the
@@ -269,6 +281,9 @@ func (p *patching) put(s step, v any) error {
 		if !ok {
 			return patchError(s.index, "there is no place at %s", pointer(s.path))
 		}
+		if err := p.shift(s, len(parent)-i); err != nil {
+			return err
+		}
 		p.set(s.path[:last], slices.Insert(parent, i, v))
 		return nil
 	}
@@ -286,6 +301,9 @@ func (p *patching) remove(s step, path []string) (any, error) {
 		delete(parent, path[last])
 	case []any:
 		i, _ := arrayIndex(path[last], len(parent))
+		if err := p.shift(s, len(parent)-i); err != nil {
+			return nil, err
+		}
 		p.set(path[:last], slices.Delete(parent, i, i+1))
 	}
 	return v, nil

@@ -7,6 +7,7 @@ import (
 	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
@@ -32,6 +33,7 @@ func (s *server) ownLimits() []fault.Limit {
 		{Name: "maxPatchOperations", Value: maxPatchOps},
 		{Name: "maxPatchPathParts", Value: maxPointer},
 		{Name: "maxPatchCopies", Value: maxCopiedNodes},
+		{Name: "maxPatchShifts", Value: maxShifted},
 		{Name: "maxInstructions", Value: maxInstructions},
 		{Name: "maxFilterBytes", Value: maxFilterBytes},
 		{Name: "maxFilterDepth", Value: maxConditionDepth},
@@ -64,7 +66,7 @@ func membershipLimits() []fault.Limit {
 
 func (s *server) getLimits(w http.ResponseWriter, _ *http.Request, _ catalog.Caller) error {
 	all := slices.Concat(s.ownLimits(), membershipLimits(), segment.GuardLimits(), catalog.Limits(), admin.Limits(), policy.Limits(),
-		history.Limits(), activity.Limits(), s.limits)
+		history.Limits(), activity.Limits(), delivery.Limits(), s.limits)
 	limits := each(all, func(l fault.Limit) limitJSON { return limitJSON(l) })
 	return writeJSON(w, http.StatusOK, collection[limitJSON]{
 		Items: limits, TotalCount: len(limits), Links: links{"self": apiLink("/limits")},

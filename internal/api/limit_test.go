@@ -36,6 +36,7 @@ var beyond = map[string]func(testing.TB, *account) string{
 	"maxPatchOperations":   refusal("PATCH", "/projects/default", listOf(10_001, `{"op":"test","path":"/name","value":"x"}`)),
 	"maxPatchPathParts":    refusal("PATCH", "/projects/default", `[{"op":"test","path":"`+strings.Repeat("/a", 33)+`","value":1}]`),
 	"maxPatchCopies":       refusal("PATCH", "/projects/default", numbered(60, `{"op":"copy","from":"","path":"/bomb%d"}`)),
+	"maxPatchShifts":       refusal("PATCH", "/flags/default/f", movesInAList),
 	"maxInstructions":      refusal("PATCH", "/flags/default/f", `{"instructions":`+listOf(1001, `{"kind":"turnFlagOn"}`)+`}`, "Content-Type", semantic),
 	"maxFilterBytes":       refusal("GET", "/projects?filter="+strings.Repeat("x", 8<<10+1), ""),
 	"maxFilterDepth":       refusal("GET", seg+"?filter="+strings.Repeat("(", 17), ""),
@@ -93,6 +94,7 @@ var beyond = map[string]func(testing.TB, *account) string{
 		return told(s.Validate())
 	},
 	"maxInstructionTargets": refusal("PATCH", seg+"/listed", `{"instructions":[{"kind":"addIncludedUsers","values":`+counted(1501)+`}]}`, "Content-Type", semantic),
+	"maxInstructionObjects": refusal("PATCH", "/flags/default/f", `{"environmentKey":"test","instructions":[{"kind":"replaceTargets","targets":`+listOf(1001, `{}`)+`}]}`, "Content-Type", semantic),
 	"maxSourceGuards": func(t testing.TB, a *account) string { // a thousand requests here, too
 		e, ok := a.store.Environment(clientSideID)
 		if !ok {
@@ -155,6 +157,8 @@ var beyond = map[string]func(testing.TB, *account) string{
 		return refusal("GET", env+"/activity", "")(t, a)
 	},
 
+	"maxKindsOfAContext": refusal("POST", env+"/flags/evaluate", `{"kind":"multi",`+strings.Trim(numbered(1001, `"k%d":{"key":"a"}`), "[]")+`}`),
+
 	"maxRowBytes": refusal("POST", listPath+"/imports", "a\n"+strings.Repeat("x", 1<<20+1)+"\n", "Content-Type", "text/csv"),
 	"maxColumn":   refusal("POST", listPath+"/imports?column=1000", "a\n", "Content-Type", "text/csv"),
 	"maxZstdWindowBytes": func(t testing.TB, a *account) string {
@@ -174,6 +178,9 @@ var beyond = map[string]func(testing.TB, *account) string{
 	"maxRequestsPerWindow":           rated(api.RateLimits{All: 7}),
 	"maxRequestsPerWindowOfOneRoute": rated(api.RateLimits{Route: 7}),
 }
+
+// movesInAList moves the first of many tags to their end, again and again.
+var movesInAList = `[{"op":"replace","path":"/tags","value":` + counted(150_000) + `},` + strings.TrimPrefix(listOf(9999, `{"op":"move","from":"/tags/0","path":"/tags/-"}`), "[")
 
 // refuseNobody are limits that shorten answers, or say how long things are kept.
 var refuseNobody = []string{

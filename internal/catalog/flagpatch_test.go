@@ -140,7 +140,8 @@ func TestFlagInstructRemovesAVariationEverywhere(t *testing.T) {
 
 func TestFlagInstructRefuses(t *testing.T) {
 	tests := []struct{ name, in, want string }{
-		{"an unknown kind", `[{"kind":"dance"}]`, "no such instruction"},
+		{"an unknown kind", `[{"kind":"Dance"}]`, "instruction Dance: there is no such instruction"},
+		{"a parameter in two cases", `[{"kind":"addTags","values":["a"],"Values":["b"]}]`, "values is there twice"},
 		{"a variation that isn't there", `[{"kind":"updateOffVariation","variationId":"x"}]`, `"x" is not a variation`},
 		{"a weight for a variation that isn't there", `[{"kind":"updateFallthroughVariationOrRollout","rolloutWeights":{"x":100000}}]`, "that flag checkout lacks"},
 		{"a second variation for a target", `[{"kind":"addTargets","variationId":"vb","values":["u1"]}]`, `"u1" is already a target of variation 0`},

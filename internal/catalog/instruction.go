@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"muster/internal/fault"
@@ -15,6 +16,9 @@ import (
 
 // MaxInstructionTargets is how many context keys one semantic patch of a segment may name.
 const MaxInstructionTargets = 1500
+
+// maxInstructionObjects is how many rules, clauses, targets or prerequisites one instruction may hold.
+const maxInstructionObjects = 1000
 
 // Instruction is one step of a semantic patch. Params is the instruction as decoded JSON: texts,
 // numbers as float64 or int, booleans, []any, map[string]any. Names are matched whatever their
@@ -28,21 +32,26 @@ type Instruction struct {
 // ends up in err; what is read after it is zero.
 type arguments struct {
 	kind string // in lower case
+	sent string // as it was sent
 	by   map[string]any
 	err  error
 }
 
 func newArguments(kind string, params map[string]any) *arguments {
-	a := &arguments{kind: strings.ToLower(kind), by: make(map[string]any, len(params))}
+	a := &arguments{kind: strings.ToLower(kind), sent: kind, by: make(map[string]any, len(params))}
 	for name, v := range params {
-		a.by[strings.ToLower(name)] = v
+		lower := strings.ToLower(name)
+		if _, twice := a.by[lower]; twice {
+			a.fail("%s is there twice, in upper and in lower case", clip(lower))
+		}
+		a.by[lower] = v
 	}
 	return a
 }
 
 func (a *arguments) fail(format string, args ...any) {
 	if a.err == nil {
-		a.err = fault.Invalidf("instruction %s: %s", clip(a.kind), fmt.Sprintf(format, args...))
+		a.err = fault.Invalidf("instruction %s: %s", clip(a.sent), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -150,13 +159,18 @@ func (a *arguments) values(name string) []ldvalue.Value {
 // call join with each when it was read.
 func (a *arguments) objects(name string) []*arguments {
 	var objects []*arguments
-	for _, v := range a.list(name) {
+	list := a.list(name)
+	if len(list) > maxInstructionObjects {
+		a.fail("%s has %d elements; at most %d are allowed", name, len(list), maxInstructionObjects)
+		return nil
+	}
+	for _, v := range list {
 		m, ok := v.(map[string]any)
 		if !ok {
 			a.fail("%s must hold objects only", name)
 			return nil
 		}
-		objects = append(objects, newArguments(a.kind, m))
+		objects = append(objects, newArguments(a.sent, m))
 	}
 	return objects
 }
@@ -167,7 +181,7 @@ func (a *arguments) object(name string) *arguments {
 	if v != nil && !ok {
 		a.fail("%s must be an object", name)
 	}
-	return newArguments(a.kind, m)
+	return newArguments(a.sent, m)
 }
 
 func (a *arguments) join(part *arguments) {
@@ -205,9 +219,11 @@ func (a *arguments) editClauses(cs *[]Clause) {
 	case "addclauses":
 		*cs = append(*cs, a.clauses("clauses")...)
 	case "removeclauses":
+		gone := make(map[string]bool)
 		for _, id := range a.texts("clauseIds") {
-			*cs = slices.DeleteFunc(*cs, func(c Clause) bool { return c.ID == id })
+			gone[id] = true
 		}
+		*cs = slices.DeleteFunc(*cs, func(c Clause) bool { return gone[c.ID] })
 	case "updateclause":
 		if c := a.clauseOf(*cs); c != nil {
 			part := a.object("clause")
@@ -218,18 +234,37 @@ func (a *arguments) editClauses(cs *[]Clause) {
 		}
 	case "addvaluestoclause":
 		if c := a.clauseOf(*cs); c != nil {
+			held := valueSet(c.Values)
 			for _, v := range a.values("values") {
-				if !slices.ContainsFunc(c.Values, v.Equal) {
+				if key := valueKey(v); !held[key] {
+					held[key] = true
 					c.Values = append(c.Values, v)
 				}
 			}
 		}
 	case "removevaluesfromclause":
 		if c := a.clauseOf(*cs); c != nil {
-			gone := a.values("values")
-			c.Values = slices.DeleteFunc(c.Values, func(v ldvalue.Value) bool { return slices.ContainsFunc(gone, v.Equal) })
+			gone := valueSet(a.values("values"))
+			c.Values = slices.DeleteFunc(c.Values, func(v ldvalue.Value) bool { return gone[valueKey(v)] })
 		}
 	}
+}
+
+// valueKey is the same for values that are equal, and for no others.
+func valueKey(v ldvalue.Value) string {
+	text := jsontext.Value(v.JSONString())
+	if k := text.Kind(); k == '{' || k == '[' {
+		_ = text.Canonicalize() // of members in any order; what was read as JSON can be
+	}
+	return string(text)
+}
+
+func valueSet(values []ldvalue.Value) map[string]bool {
+	set := make(map[string]bool, len(values))
+	for _, v := range values {
+		set[valueKey(v)] = true
+	}
+	return set
 }
 
 func (a *arguments) clauseOf(cs []Clause) *Clause {
@@ -273,8 +308,7 @@ func (a *arguments) editTags(tags *[]string) bool {
 	case "addtags":
 		*tags = sortedTags(append(*tags, a.texts("values")...))
 	case "removetags":
-		gone := a.texts("values")
-		*tags = slices.DeleteFunc(*tags, func(t string) bool { return slices.Contains(gone, t) })
+		*tags = without(*tags, a.texts("values"))
 	default:
 		return false
 	}
@@ -290,15 +324,28 @@ func without(list, gone []string) []string {
 	return slices.DeleteFunc(list, func(s string) bool { return drop[s] })
 }
 
-// with returns the list with those of the given values added that it lacks.
+// with returns the list with those of the given values added that it lacks. A patch may add a thousand
+// times to a long list, so a few values are looked for without hashing all of it.
 func with(list, more []string) []string {
-	held := make(map[string]bool, len(list))
+	const few = 8
+	if len(more) <= few {
+		for _, m := range more {
+			if !slices.Contains(list, m) {
+				list = append(list, m)
+			}
+		}
+		return list
+	}
+	lacks := make(map[string]bool, len(more))
+	for _, m := range more {
+		lacks[m] = true
+	}
 	for _, s := range list {
-		held[s] = true
+		delete(lacks, s)
 	}
 	for _, m := range more {
-		if !held[m] {
-			held[m] = true
+		if lacks[m] {
+			delete(lacks, m)
 			list = append(list, m)
 		}
 	}

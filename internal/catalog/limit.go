@@ -25,6 +25,7 @@ func Limits() []fault.Limit {
 		{Name: "maxFlagTargets", Value: maxFlagTargets},
 		{Name: "maxTargetsInDefinition", Value: MaxTargets},
 		{Name: "maxInstructionTargets", Value: MaxInstructionTargets},
+		{Name: "maxInstructionObjects", Value: maxInstructionObjects},
 		{Name: "maxSourceGuards", Value: maxSourceGuards},
 		{Name: "maxWebhooks", Value: MaxWebhooks},
 		{Name: "maxWebhookUrlBytes", Value: MaxURLLength},

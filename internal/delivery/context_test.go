@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,6 +24,8 @@ func TestContextsThatAreRefused(t *testing.T) {
 		"a kind with a blank":            `{"kind":"a b","key":"u1"}`,
 		"several kinds but none":         `{"kind":"multi"}`,
 		"several kinds, one without key": `{"kind":"multi","user":{"key":"u1"},"org":{}}`,
+		"a thousand kinds and one":       `{"kind":"multi"` + manyKinds(1001) + `}`,
+		"a thousand kinds, disguised":    `{"kind":"\u006dulti"` + manyKinds(1001) + `}`,
 		"endless nesting":                `{"kind":"user","key":"u1","a":` + strings.Repeat("[", 500_000),
 		"deep nesting":                   `{"kind":"user","key":"u1","a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
 	}
@@ -36,5 +39,25 @@ func TestContextsThatAreRefused(t *testing.T) {
 				t.Errorf("message has %d bytes", len(fault.From(err).Message))
 			}
 		})
+	}
+}
+
+// manyKinds are the members of a context of n kinds.
+func manyKinds(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"k%d":{"key":"a"}`, i)
+	}
+	return b.String()
+}
+
+func TestContextsMayBeLarge(t *testing.T) {
+	for name, raw := range map[string]string{
+		"a thousand kinds":          `{"kind":"multi"` + manyKinds(1000) + `}`,
+		"more attributes than that": `{"kind":"user","key":"u1"` + manyKinds(3000) + `}`,
+	} {
+		if _, err := ParseContext([]byte(raw)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
