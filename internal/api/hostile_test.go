@@ -162,7 +162,9 @@ func TestNoRequestBreaksARoute(t *testing.T) {
 					}
 				}
 				for what, odd := range oddBodies {
-					a.hostile(t, what, method, path, odd, "Content-Type", kind)
+					if d.body != "" || len(odd) < 1000 { // other routes read none
+						a.hostile(t, what, method, path, odd, "Content-Type", kind)
+					}
 				}
 			}
 			for _, query := range oddQueries {

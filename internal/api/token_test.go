@@ -70,7 +70,7 @@ func TestCredentials(t *testing.T) {
 	a.as("sdk-nope").must(t, 401, "", "GET", "/caller-identity", "")
 	a.must(t, 200, "", "HEAD", "/account", "")
 	a.as("").must(t, 401, "", "HEAD", "/account", "")
-	a.must(t, 200, "", "GET", "/limits", "").want(t, "items.0", `{"name":"maxMemberKeyBytes","value":2048}`)
+	a.must(t, 200, "", "GET", "/limits", "").want(t, "items.0", `{"name":"maxBodyBytes","value":2097152}`)
 	a.must(t, 400, "", "GET", "/versions", "", "LD-API-Version", "19990101")
 	a.must(t, 200, "Versions", "GET", "/versions", "", "LD-API-Version", "beta").want(t, "beta", `true`, "latestVersion", `20240415`)
 }
