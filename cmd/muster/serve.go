@@ -287,7 +287,7 @@ func (s *server) open(ctx context.Context) error {
 	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks}
 	options := api.Options{
 		MaxImport: int64(s.settings.MaxImport),
-		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), resp.Limits()),
+		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), ofrep.Limits(), resp.Limits()),
 	}
 	if s.seed != nil {
 		if err := s.seed.sow(ctx, api.New(managed, options, time.Now, s.log), first.AdminToken); err != nil {

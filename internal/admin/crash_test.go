@@ -146,9 +146,9 @@ func (h house) everything(t testing.TB) string {
 		for _, env := range h.store.Environments(p.Key) {
 			for entry, err := range h.store.Entries(t.Context(), env.ID, 0) {
 				must(t, err)
-				text, err := json.Marshal(entry)
+				text, err := json.Marshal(entry.Definitions)
 				must(t, err)
-				fmt.Fprintf(&b, "\nlog %s %s", env.ID, text)
+				fmt.Fprintf(&b, "\nlog %s %d %s %t %d %s", env.ID, entry.Revision, entry.At, entry.Environment, len(entry.Members), text)
 			}
 		}
 	}

@@ -72,7 +72,7 @@ var beyond = map[string]func(testing.TB, *account) string{
 	"maxRules":                refusal("PATCH", seg+"/listed", `{"rules":`+listOf(1001, `{"clauses":[{"attribute":"a","op":"in","values":[1]}]}`)+`}`),
 	"maxClauses":              refusal("PATCH", seg+"/listed", `{"rules":[{"clauses":`+listOf(1001, `{"attribute":"a","op":"in","values":[1]}`)+`}]}`),
 	"maxRolloutWeight":        refusal("PATCH", seg+"/listed", `{"rules":[{"weight":100001,"clauses":[{"attribute":"a","op":"in","values":[1]}]}]}`),
-	"maxFlagTargets": func(t testing.TB, _ *account) string { // more than one body can hold
+	"maxFlagTargets": func(_ testing.TB, _ *account) string { // more than one body can hold
 		f := &catalog.Flag{
 			Key: "f", Project: "p", Name: "F", Environments: map[catalog.EnvKey]*catalog.FlagConfig{},
 			Variations: []catalog.Variation{{ID: "a", Value: ldvalue.Bool(true)}, {ID: "b", Value: ldvalue.Bool(false)}},
@@ -86,7 +86,7 @@ var beyond = map[string]func(testing.TB, *account) string{
 		f.Normalize()
 		return told(f.Validate())
 	},
-	"maxTargetsInDefinition": func(t testing.TB, _ *account) string { // the smaller limit of lists comes first in an account
+	"maxTargetsInDefinition": func(_ testing.TB, _ *account) string { // the smaller limit of lists comes first in an account
 		s := &catalog.Segment{Key: "s", Name: "S"}
 		for i := range 50_001 {
 			s.Included = append(s.Included, strconv.Itoa(i))
@@ -107,7 +107,7 @@ var beyond = map[string]func(testing.TB, *account) string{
 		}
 		return told(e.Validate())
 	},
-	"maxSdkDataDepth": func(t testing.TB, _ *account) string { // the depth of a body comes first in the API
+	"maxSdkDataDepth": func(_ testing.TB, _ *account) string { // the depth of a body comes first in the API
 		_, err := catalog.ParseSDKFlag([]byte(nested(101)), "production")
 		return told(err)
 	},

@@ -27,6 +27,11 @@ const Prefix = "/ofrep/"
 // maxBody is how many bytes a request may have.
 const maxBody = 1 << 20
 
+// Limits are those of a request.
+func Limits() []fault.Limit {
+	return []fault.Limit{{Name: "maxOfrepBodyBytes", Value: maxBody}}
+}
+
 // Handler is the endpoints of the protocol.
 type Handler struct {
 	delivery *delivery.Delivery
