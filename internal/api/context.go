@@ -24,9 +24,9 @@ const (
 
 // contextRecordJSON is a context that muster knows of. When it was last seen nobody has told.
 type contextRecordJSON struct {
-	Context contextNameJSON      `json:"context"`
-	Links   links                `json:"_links"`
-	Muster  contextMembershipOut `json:"_muster"`
+	Context contextNameJSON   `json:"context"`
+	Links   links             `json:"_links"`
+	Muster  contextMusterJSON `json:"_muster"`
 }
 
 type contextNameJSON struct {
@@ -34,8 +34,8 @@ type contextNameJSON struct {
 	Key  string `json:"key"`
 }
 
-// contextMembershipOut is what muster knows of a context.
-type contextMembershipOut struct {
+// contextMusterJSON is what muster knows of a context.
+type contextMusterJSON struct {
 	Segments   []contextSegmentJSON    `json:"segments"`
 	Unreadable []unreadableSegmentJSON `json:"unreadable,omitempty"`
 }
@@ -223,7 +223,7 @@ func contextRecordOf(env *catalog.Environment, c history.KnownContext) contextRe
 	return contextRecordJSON{
 		Context: contextNameJSON{string(c.Kind), c.Key},
 		Links:   links{"self": apiLink(self), "parent": apiLink(parent), "segments": apiLink(self + "/segments")},
-		Muster: contextMembershipOut{
+		Muster: contextMusterJSON{
 			Segments: each(c.Segments, func(seg *catalog.Segment) contextSegmentJSON {
 				j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Links: linksOf(seg.Key)}
 				if seg.Source != nil {
