@@ -96,7 +96,11 @@ func (s *server) searchContexts(w http.ResponseWriter, r *http.Request, who cata
 	if err != nil {
 		return err
 	}
-	return s.answerContexts(w, r, who, search, names)
+	env, known, err := s.findContexts(r, who, search.filter, names)
+	if err != nil {
+		return err
+	}
+	return writeContexts(w, r, env, search, known)
 }
 
 // getContext answers with one context, if it is a member of anything.
@@ -109,8 +113,19 @@ func (s *server) getContext(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	names := []history.ContextName{{Kind: segment.ContextKind(r.PathValue("contextKind")), Key: r.PathValue("contextKey")}}
-	return s.answerContexts(w, r, who, search, names)
+	project, err := s.admin.Project(r.Context(), who, projectKey(r))
+	if err != nil {
+		return err
+	}
+	name := history.ContextName{Kind: segment.ContextKind(r.PathValue("contextKind")), Key: r.PathValue("contextKey")}
+	env, known, err := s.findContexts(r, who, search.filter, []history.ContextName{name})
+	if err != nil {
+		return err
+	}
+	if _, ok := project.ContextKind(name.Kind); !ok && len(known) == 0 {
+		return fault.NotFoundf("there is no context kind %q in project %s", clip(string(name.Kind)), project.Key)
+	}
+	return writeContexts(w, r, env, search, known)
 }
 
 func contextQueryOf(query url.Values) (contextQuery, error) {
@@ -167,18 +182,18 @@ func parseContextToken(text string) (*history.ContextName, error) {
 	return &history.ContextName{Kind: segment.ContextKind(kind), Key: key}, nil
 }
 
-// answerContexts answers with a page of those of the named contexts that are known and pass the filter.
-func (s *server) answerContexts(w http.ResponseWriter, r *http.Request, who catalog.Caller, search contextSearch, names []history.ContextName) error {
+// findContexts returns those of the named contexts that pass the filter and are members of something.
+func (s *server) findContexts(r *http.Request, who catalog.Caller, filter *condition, names []history.ContextName) (*catalog.Environment, []history.KnownContext, error) {
 	env, err := s.admin.Environment(r.Context(), who, projectKey(r), environmentKey(r))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if search.filter != nil {
+	if filter != nil {
 		var kept []history.ContextName
 		for _, n := range names {
-			ok, err := search.filter.holds(func(c *condition) (bool, error) { return contextMatches(n, c) })
+			ok, err := filter.holds(func(c *condition) (bool, error) { return contextMatches(n, c) })
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			if ok {
 				kept = append(kept, n)
@@ -187,9 +202,11 @@ func (s *server) answerContexts(w http.ResponseWriter, r *http.Request, who cata
 		names = kept
 	}
 	known, err := s.history.Contexts(who, env.Project, env.Key, names)
-	if err != nil {
-		return err
-	}
+	return env, known, err
+}
+
+// writeContexts answers with a page of the contexts that were found.
+func writeContexts(w http.ResponseWriter, r *http.Request, env *catalog.Environment, search contextSearch, known []history.KnownContext) error {
 	total := len(known)
 	if search.after != nil {
 		known = slices.DeleteFunc(known, func(c history.KnownContext) bool { return compareContexts(c.ContextName, *search.after) <= 0 })

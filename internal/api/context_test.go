@@ -44,7 +44,7 @@ func TestAContextIsKnownByItsSegments(t *testing.T) {
 	a.must(t, 200, "", "GET", strings.TrimPrefix(self, "/api/v2"), "").want(t, "items.0.context.key", `"ann"`)
 	for path, want := range map[string]string{
 		"user/a%2Fb": "user:a/b", "user/a/b": "user:a/b", "org/ann": "org:ann", "device/d1": "device:d1", "user/lea": "user:lea",
-		"user/eve": "", "user/dan": "", "user/nobody": "", "planet/ann": "", "device/ann": "", "user/ann?filter=applicationId:x": "",
+		"user/eve": "", "user/dan": "", "user/nobody": "", "user/ann?filter=applicationId:x": "",
 	} {
 		if got := contextKeys(a.must(t, 200, "Contexts", "GET", environment+"/contexts/"+path, "")); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
@@ -52,6 +52,9 @@ func TestAContextIsKnownByItsSegments(t *testing.T) {
 	}
 	a.must(t, 404, "", "GET", "/projects/default/environments/nope/contexts/user/ann", "")
 	a.must(t, 404, "", "GET", environment+"/contexts/user/", "")
+	a.must(t, 404, "", "GET", environment+"/contexts/planet/ann", "")
+	a.must(t, 404, "", "GET", environment+"/contexts/%2E%2E/ann", "")
+	a.must(t, 404, "", "GET", environment+"/contexts/a%2Fb/ann", "")
 	a.must(t, 400, "", "GET", environment+"/contexts/user/ann?limit=x", "")
 	a.must(t, 400, "", "GET", environment+"/contexts/user/ann?includeTotalCount=perhaps", "")
 }
