@@ -107,6 +107,13 @@ var beyond = map[string]func(testing.TB, *account) string{
 		}
 		return told(e.Validate())
 	},
+	"maxWebhooks": func(t testing.TB, a *account) string {
+		for range 100 {
+			a.must(t, 200, "", "POST", "/webhooks", `{"url":"https://hooks.example/x","sign":false,"on":false}`)
+		}
+		return refusal("POST", "/webhooks", `{"url":"https://hooks.example/x","sign":false,"on":false}`)(t, a)
+	},
+	"maxWebhookUrlBytes": refusal("POST", "/webhooks", `{"sign":false,"on":false,"url":"https://hooks.example/`+strings.Repeat("x", 2048)+`"}`),
 	"maxSdkDataDepth": func(_ testing.TB, _ *account) string { // the depth of a body comes first in the API
 		_, err := catalog.ParseSDKFlag([]byte(nested(101)), "production")
 		return told(err)
@@ -184,7 +191,7 @@ var movesInAList = `[{"op":"replace","path":"/tags","value":` + counted(150_000)
 
 // refuseNobody are limits that shorten answers, or say how long things are kept.
 var refuseNobody = []string{
-	"maxPageItems", "maxAuditPageItems", "maxContextPageItems", "maxSkippedSamples", "maxDiffSamples", "maxTimelineItems", "keptExports",
+	"maxPageItems", "maxAuditPageItems", "maxContextPageItems", "maxSkippedSamples", "maxDiffSamples", "maxTimelineItems", "keptExports", "keptWebhookDeliveries",
 }
 
 // elsewhere are limits that no request of this test goes beyond: 32 exports would have to be at work at
