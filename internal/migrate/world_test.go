@@ -66,7 +66,7 @@ func newServer(t testing.TB, token string) *server {
 	feed, watch := delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
 	who := access.New(e, time.Now)
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api.New(api.Rooms{Admin: rooms, Ingest: in, History: past, Delivery: feed, Activity: watch, Access: who}, api.Options{MaxImport: 1<<20}, time.Now, silent))
+	mux.Handle("/api/", api.New(api.Rooms{Admin: rooms, Ingest: in, History: past, Delivery: feed, Activity: watch, Access: who}, api.Options{MaxImport: 1 << 20}, time.Now, silent))
 	mux.Handle("/", sdk.New(feed, who, silent, sdk.Options{}))
 	s := httptest.NewServer(mux)
 	t.Cleanup(func() {
