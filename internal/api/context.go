@@ -59,10 +59,10 @@ type contextSearch struct {
 
 // contextQuery is a search as it arrives: in the body or in the query.
 type contextQuery struct {
-	Filter string `json:"filter"`
-	Sort   string `json:"sort"`
-	Limit  int64  `json:"limit"`
-	Token  string `json:"continuationToken"`
+	Filter string `json:"filter,omitzero"`
+	Sort   string `json:"sort,omitzero"`
+	Limit  int64  `json:"limit,omitzero"`
+	Token  string `json:"continuationToken,omitzero"`
 }
 
 // searchContexts answers with those of the contexts that the filter names by their keys that are

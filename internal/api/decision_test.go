@@ -179,12 +179,12 @@ var decisions = []decision{
 		body: `{"shrinkPercent":5}`, needs: []string{"updateGuard" + onEnv + ":segment/*"},
 	},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/runs", path: env + "/runs", needs: []string{view}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
 	{
 		call: "POST /projects/{projectKey}/environments/{environmentKey}/contexts/search", path: env + "/contexts/search", body: `{"filter":"kindKeys contains user:a"}`,
 		needs: []string{view, "viewMembers" + onBig},
 	},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}", path: env + "/contexts/user/a", needs: []string{view, "viewMembers" + onBig}},
-	{call: "GET /projects/{projectKey}/environments/{environmentKey}/contexts/{contextKind}/{contextKey}/segments", path: env + "/contexts/user/a/segments", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/flags/evaluate", path: env + "/flags/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/segments/evaluate", path: env + "/segments/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/followers", path: env + "/followers", needs: []string{view}},

@@ -29,7 +29,7 @@ type spec struct {
 
 var theSpec = sync.OnceValues(func() (*spec, error) {
 	w := httptest.NewRecorder()
-	api.New(api.Rooms{}, 0, nil, time.Now, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/api/v2/openapi.json", http.NoBody))
+	api.New(api.Rooms{}, api.Options{}, time.Now, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/api/v2/openapi.json", http.NoBody))
 	open, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.Body.Bytes()))
 	if err != nil {
 		return nil, err
