@@ -75,7 +75,7 @@ func memberRoutes() []route {
 		{
 			method: "GET", path: "/members", actions: needs(policy.ViewMember), serve: (*server).listMembers,
 			id: "getMembers", summary: "List account members",
-			params:  pages(20, filterBy("query", "role", "id", "email", "lastSeen"), sortBy(new(server).memberOrders())),
+			params:  pages(20, filterBy("query", "role", "id", "email", "lastSeen"), sortBy(new(server).memberOrders()), expandMemberParam),
 			answers: gives[collection[memberJSON]](),
 		},
 		{
@@ -84,7 +84,7 @@ func memberRoutes() []route {
 		},
 		{
 			method: "GET", path: "/members/{memberId}", actions: needs(policy.ViewMember), note: "oneself needs nothing; `me` is the caller", serve: (*server).getMember,
-			id: "getMember", summary: "Get an account member", answers: gives[memberJSON](),
+			id: "getMember", summary: "Get an account member", params: parameters{expandMemberParam}, answers: gives[memberJSON](),
 		},
 		{
 			method: "PATCH", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.UpdateRole, policy.UpdateCustomRole), note: covered + "; never the owner",

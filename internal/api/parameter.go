@@ -39,6 +39,8 @@ var (
 	expiryParam = &openapi.Parameter{
 		Name: "expiry", In: "query", Type: integerType, Shared: "expiry", Doc: "Until when what is replaced still works; Unix milliseconds. Without it, it ends at once.",
 	}
+	expandMemberParam = &openapi.Parameter{Name: "expand", In: "query", Shared: "expandMembers", Doc: "A comma list of `customRoles` and `roleAttributes`. Custom roles are always there."}
+
 	expandParam = &openapi.Parameter{
 		Name: "expand", In: "query", Shared: "expandEnvironments", Enum: []any{"environments"}, Doc: "What to show beside the project itself.",
 	}

@@ -45,18 +45,18 @@ func environmentRoutes() []route {
 		{
 			method: "POST", path: atProject + "/environments", actions: needs(policy.CreateEnvironment), note: "`viewProject` too with a `source`",
 			serve: (*server).createEnvironment,
-			id:    "postEnvironment", summary: "Create an environment", takes: takes[newEnvironmentJSON](), answers: creates[environmentJSON](),
+			id:    "postEnvironment", summary: "Create an environment", takes: takes[newEnvironmentJSON](), answers: creates[environmentJSON]("ETag"),
 		},
 		{
 			method: "GET", path: atEnvironment, actions: needs(policy.ViewProject), note: keysShown, serve: (*server).getEnvironment,
-			id: "getEnvironment", summary: "Get an environment", answers: gives[environmentJSON](),
+			id: "getEnvironment", summary: "Get an environment", answers: gives[environmentJSON]("ETag"),
 		},
 		{
 			method: "PATCH", path: atEnvironment,
 			actions: needs(policy.UpdateName, policy.UpdateColor, policy.UpdateTTL, policy.UpdateSecureMode, policy.UpdateDefaultTrackEvents,
 				policy.UpdateRequireComments, policy.UpdateConfirmChanges, policy.UpdateCritical, policy.UpdateTags),
 			serve: (*server).patchEnvironment,
-			id:    "patchEnvironment", summary: "Change an environment", takes: openapi.Patches(), answers: gives[environmentJSON](),
+			id:    "patchEnvironment", summary: "Change an environment", params: parameters{ifMatchParam}, takes: openapi.Patches(), answers: gives[environmentJSON]("ETag"),
 		},
 		{
 			method: "DELETE", path: atEnvironment, actions: needs(policy.DeleteEnvironment), serve: (*server).deleteEnvironment,
@@ -64,11 +64,11 @@ func environmentRoutes() []route {
 		},
 		{
 			method: "POST", path: atEnvironment + "/apiKey", actions: needs(policy.UpdateAPIKey), note: keysShown, serve: (*server).rotateSDKKey,
-			id: "resetEnvironmentSDKKey", summary: "Give an environment a new SDK key", params: parameters{expiryParam}, answers: gives[environmentJSON](),
+			id: "resetEnvironmentSDKKey", summary: "Give an environment a new SDK key", params: parameters{expiryParam}, answers: gives[environmentJSON]("ETag"),
 		},
 		{
 			method: "POST", path: atEnvironment + "/mobileKey", actions: needs(policy.UpdateMobileKey), note: keysShown, serve: (*server).rotateMobileKey,
-			id: "resetEnvironmentMobileKey", summary: "Give an environment a new mobile key", details: "The one before ends at once.", answers: gives[environmentJSON](),
+			id: "resetEnvironmentMobileKey", summary: "Give an environment a new mobile key", details: "The one before ends at once.", answers: gives[environmentJSON]("ETag"),
 		},
 		{
 			method: "GET", path: atEnvironment + "/sdk-data", note: "administrators", serve: (*server).getSDKData,

@@ -33,7 +33,7 @@ func segmentRoutes() []route {
 		},
 		{
 			method: "DELETE", path: atSegment, actions: needs(policy.DeleteSegment), serve: (*server).deleteSegment,
-			id: "deleteSegment", summary: "Delete a segment that no rule names", answers: givesNothing(),
+			id: "deleteSegment", summary: "Delete a segment that no rule names", params: parameters{ifMatchParam}, answers: givesNothing(),
 		},
 		{
 			method: "POST", path: atSegment + "/contexts", actions: needs(policy.UpdateIncluded, policy.UpdateExcluded), serve: (*server).editContexts,
