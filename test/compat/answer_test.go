@@ -20,6 +20,7 @@ type answer struct {
 // answers has a line for every endpoint of docs/policies.md.
 var answers = map[string]answer{
 	"GET /":                {status: 200, representation: "Root"},
+	"GET /openapi.json":    {status: 200, free: "the document itself"},
 	"GET /versions":        {status: 200, representation: "Versions"},
 	"GET /caller-identity": {status: 200, free: "every member is optional"},
 	"GET /openapi.json":    {status: 200, free: "the description itself"},
