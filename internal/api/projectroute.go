@@ -118,7 +118,8 @@ func contextRoutes() []route {
 // contextParams are those of both ways to find contexts.
 func contextParams() parameters {
 	return parameters{
-		{Name: "filter", In: "query", Doc: "Conditions such as `kindKeys contains [\"user:ann\"]`."}, {Name: "sort", In: "query", Doc: "`ts` or `-ts`."},
+		{Name: "filter", In: "query", Doc: "Conditions such as `kindKeys contains [\"user:ann\"]`."},
+		{Name: "sort", In: "query", Doc: "`ts` or `-ts`."},
 		{Name: "limit", In: "query", Type: integerType, Default: defaultContextLimit, Doc: "How many items, at most 50."},
 		{Name: "continuationToken", In: "query", Doc: "Where the page before ended."},
 		{Name: "includeTotalCount", In: "query", Type: boolType, Default: true, Doc: "Whether to count."},
