@@ -9,6 +9,9 @@ func Limits() []fault.Limit {
 		{Name: "maxContextKinds", Value: maxContextKinds},
 		{Name: "maxRoles", Value: maxRoles},
 		{Name: "maxAccountMembers", Value: maxAccountMembers},
+		{Name: "maxRelayConfigs", Value: maxRelayConfigs},
+		{Name: "maxPersistentStores", Value: maxSinks},
+		{Name: "maxStorePasswordBytes", Value: maxPasswordBytes},
 		{Name: "maxNewMembersPerCall", Value: MaxNewMembers},
 	}
 }

@@ -195,8 +195,11 @@ var refuseNobody = []string{
 }
 
 // elsewhere are limits that no request of this test goes beyond: 32 exports would have to be at work at
-// one moment, and 64 MiB to come out of a body, which the tests of lists do.
-var elsewhere = []string{"maxExportsWaiting", "maxInflation"}
+// one moment, and 64 MiB to come out of a body, which the tests of lists do. Those of relays and stores
+// need what this account lacks.
+var elsewhere = []string{
+	"maxExportsWaiting", "maxInflation", "maxRelayConfigs", "maxPersistentStores", "maxStorePasswordBytes", "maxRedisDatabase", "maxPort",
+}
 
 // unitOf says how a refusal writes a value, where it is not in the limit's own unit.
 var unitOf = map[string]string{"maxFormFileBeforeFieldsBytes": "4 MiB", "maxRowBytes": "1 MiB", "maxZstdWindowBytes": "8 MiB"}

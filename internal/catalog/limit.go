@@ -30,6 +30,8 @@ func Limits() []fault.Limit {
 		{Name: "maxWebhooks", Value: MaxWebhooks},
 		{Name: "maxWebhookUrlBytes", Value: MaxURLLength},
 		{Name: "keptWebhookDeliveries", Value: MaxDeliveries},
+		{Name: "maxRedisDatabase", Value: maxRedisDB},
+		{Name: "maxPort", Value: maxPort},
 		{Name: "maxSdkDataDepth", Value: maxSDKDepth},
 	}
 }
