@@ -46,12 +46,13 @@ var rooms = map[string]room{
 	"internal/history":         {rank: 3, never: []string{"internal/connector"}},
 	"internal/delivery":        {rank: 3, never: []string{"internal/connector"}},
 	"internal/activity":        {rank: 3, never: []string{"internal/connector"}},
+	"internal/usage":           {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/segment"}},
 	"internal/webhook":         {rank: 3, imports: []string{"internal/store", "internal/catalog"}},
 
 	"internal/store/pebblestore": {rank: 4, imports: []string{"internal/store", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},
 
-	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/webhook", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy", "internal/openapi"}},
-	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/usage", "internal/webhook", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy", "internal/openapi"}},
+	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/usage", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/activity", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},
 	"internal/ofrep":   {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault"}},
