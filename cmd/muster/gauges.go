@@ -6,6 +6,7 @@ import (
 	"muster/internal/delivery"
 	"muster/internal/sdk"
 	"muster/internal/store"
+	"muster/internal/usage"
 	"muster/internal/webhook"
 )
 
@@ -15,23 +16,25 @@ type gauges struct {
 	store    store.Store
 	delivery *delivery.Delivery
 	sdk      *sdk.Handler
+	usage    *usage.Usage
 	webhooks *webhook.Sender
 
-	free, size, reserve                                                   *prometheus.Desc
-	damaged                                                               *prometheus.Desc
-	head, members, segments                                               *prometheus.Desc
-	connections, evaluations, events, updates, slow, unservable, received *prometheus.Desc
-	told, untold, failed, lagEntries, lagSeconds                          *prometheus.Desc
+	free, size, reserve                                         *prometheus.Desc
+	damaged                                                     *prometheus.Desc
+	head, members, segments                                     *prometheus.Desc
+	connections, evaluations, events, updates, slow, unservable *prometheus.Desc
+	received, lost, served, unknown                             *prometheus.Desc
+	told, untold, failed, lagEntries, lagSeconds                *prometheus.Desc
 }
 
-func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler, w *webhook.Sender) *gauges {
+func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler, u *usage.Usage, w *webhook.Sender) *gauges {
 	environment := []string{"environment_id", "project", "environment"}
 	hook := []string{"webhook_id"} // of which there are [catalog.MaxWebhooks] at most
 	desc := func(name, help string, labels []string) *prometheus.Desc {
 		return prometheus.NewDesc("muster_"+name, help, labels, nil)
 	}
 	return &gauges{
-		store: s, delivery: d, sdk: h, webhooks: w,
+		store: s, delivery: d, sdk: h, usage: u, webhooks: w,
 		free:        desc("disk_free_bytes", "What is left of the disk that the store lies on.", nil),
 		size:        desc("disk_size_bytes", "Size of the disk that the store lies on.", nil),
 		reserve:     desc("disk_reserve_bytes", "What is kept free of the disk; below it pushes are answered 429.", nil),
@@ -45,6 +48,9 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler, w *webhook.S
 		updates:     desc("stream_updates_total", "Messages made for client-side streams.", nil),
 		slow:        desc("stream_slow_total", "Streams ended because their reader was too slow.", nil),
 		received:    desc("event_requests_total", "Requests with SDK events received.", nil),
+		lost:        desc("event_requests_uncounted_total", "Requests with SDK events that were not counted, by reason.", []string{"reason"}),
+		served:      desc("reported_evaluations_total", "Evaluations of the environment's flags that SDKs reported.", environment),
+		unknown:     desc("reported_evaluations_unknown_total", "Evaluations that SDKs reported of flags that the project does not have.", environment),
 		unservable:  desc("definitions_withheld_total", "Definitions withheld from SDKs because the SDK data model can't express them.", nil),
 		told:        desc("webhook_delivered_total", "Audit entries that the webhook took.", hook),
 		untold:      desc("webhook_given_up_total", "Audit entries that the webhook did not take until muster gave up.", hook),
@@ -56,7 +62,7 @@ func newGauges(s store.Store, d *delivery.Delivery, h *sdk.Handler, w *webhook.S
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.free, g.size, g.reserve, g.damaged, g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received} {
+	for _, d := range []*prometheus.Desc{g.free, g.size, g.reserve, g.damaged, g.head, g.segments, g.members, g.connections, g.evaluations, g.events, g.updates, g.slow, g.unservable, g.received, g.lost, g.served, g.unknown} {
 		ch <- d
 	}
 }
@@ -89,6 +95,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(g.head, float64(view.Revision()), labels...)
 			gauge(g.segments, float64(segments), labels...)
 			gauge(g.members, float64(members), labels...)
+			known, unknown := g.usage.Totals(e.ID)
+			counter(g.served, known, labels...)
+			counter(g.unknown, unknown, labels...)
 		}
 	}
 	if room, err := g.store.Room(); err == nil {
@@ -102,7 +111,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(g.connections, float64(streams.ClientStreams), "client")
 	gauge(g.connections, float64(streams.PingStreams), "ping")
 	gauge(g.connections, float64(streams.RelayStreams), "relay")
-	counter(g.received, streams.Events)
+	reports := g.usage.Stats()
+	counter(g.received, reports.Received)
+	counter(g.lost, reports.Dropped, "dropped")
+	counter(g.lost, reports.Repeated, "repeated")
+	counter(g.lost, reports.Unreadable, "unreadable")
 	counter(g.evaluations, stats.Evaluations)
 	counter(g.events, stats.Events)
 	counter(g.updates, stats.Updates)

@@ -40,6 +40,7 @@ import (
 	"muster/internal/segment"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/usage"
 	"muster/internal/webhook"
 )
 
@@ -191,8 +192,9 @@ type server struct {
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
 	webhooks *webhook.Sender
-	stopUses func()
-	stopRESP func() // nil when there is no RESP endpoint
+	usage    *usage.Usage
+	keepers  []func() // stop what is written down now and then, once it is written a last time
+	stopRESP func()   // nil when there is no RESP endpoint
 }
 
 const (
@@ -276,7 +278,11 @@ func (s *server) open(ctx context.Context) error {
 	s.inbound = inbound.New(s.members, keys, tools, s.activity, s.log, inbound.Options{
 		MaxBody: int64(s.settings.MaxBody), SpoolDir: s.spool, Now: time.Now,
 	})
-	s.sdk = sdk.New(s.delivery, keys, s.log, sdk.Options{})
+	s.usage, err = usage.New(ctx, s.engine, time.Now, s.log)
+	if err != nil {
+		return err
+	}
+	s.sdk = sdk.New(s.delivery, keys, s.usage, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
 	s.webhooks, err = webhook.New(ctx, s.engine, api.AuditRenderer(people), webhook.Options{
 		Log: s.log, UserAgent: "muster/" + version(), PublicOnly: s.settings.PublicWebhooks,
@@ -284,7 +290,7 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Access: keys, Webhooks: s.webhooks}
+	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Usage: s.usage, Access: keys, Webhooks: s.webhooks}
 	options := api.Options{
 		MaxImport: int64(s.settings.MaxImport),
 		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), ofrep.Limits(), resp.Limits()),
@@ -298,11 +304,12 @@ func (s *server) open(ctx context.Context) error {
 	management := api.New(managed, options, time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.webhooks))
+		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.usage, s.webhooks))
 	if err := s.serveRESP(ctx, keys); err != nil {
 		return err
 	}
-	s.keepUses(ctx, keys)
+	s.keep(ctx, usesKept, "times of use", func(ctx context.Context) error { return keys.KeepUses(ctx, s.engine) })
+	s.keep(ctx, usageKept, "what SDKs report", s.usage.Keep)
 	s.origin.open(rooms{
 		inbound: s.inbound, api: management, sdk: s.sdk, ofrep: ofrep.New(s.delivery, keys, s.log),
 		metrics: registry, status: newStatus(s.engine, s.delivery, s.webhooks),
@@ -389,21 +396,25 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 	return nil
 }
 
-// usesKept is how far behind the kept times of use may be after a crash.
-const usesKept = 5 * time.Minute
+// usesKept is how far behind the kept times of use may be after a crash, usageKept the same for what
+// SDKs report.
+const (
+	usesKept  = 5 * time.Minute
+	usageKept = time.Minute
+)
 
-// keepUses writes down, now and then and at the end, when access tokens were used.
-func (s *server) keepUses(ctx context.Context, keys *access.Access) {
+// keep writes something down now and then and at the end.
+func (s *server) keep(ctx context.Context, every time.Duration, what string, write func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	keep := func(ctx context.Context) {
-		if err := keys.KeepUses(ctx, s.engine); err != nil {
-			s.log.WarnContext(ctx, "times of use are not kept", "err", err)
+		if err := write(ctx); err != nil {
+			s.log.WarnContext(ctx, "something is not kept; it will be tried again", "what", what, "err", err)
 		}
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(usesKept)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
@@ -417,7 +428,7 @@ func (s *server) keepUses(ctx context.Context, keys *access.Access) {
 			}
 		}
 	}()
-	s.stopUses = func() { cancel(); <-done }
+	s.keepers = append(s.keepers, func() { cancel(); <-done })
 }
 
 // drain stops in the order in which clients notice least: no new work, then streams, then what
@@ -497,8 +508,11 @@ func (s *server) abandon() {
 }
 
 func (s *server) closeStore() error {
-	if s.stopUses != nil {
-		s.stopUses()
+	if s.usage != nil {
+		s.usage.Close()
+	}
+	for _, stop := range s.keepers {
+		stop()
 	}
 	if s.past != nil {
 		s.past.Close()

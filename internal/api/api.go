@@ -23,6 +23,7 @@ import (
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
+	"muster/internal/usage"
 	"muster/internal/webhook"
 )
 
@@ -35,6 +36,7 @@ type Rooms struct {
 	History  *history.History
 	Delivery *delivery.Delivery
 	Activity *activity.Activity
+	Usage    *usage.Usage
 	Access   *access.Access
 	Webhooks *webhook.Sender
 }
@@ -45,6 +47,7 @@ type server struct {
 	history  *history.History
 	delivery *delivery.Delivery
 	activity *activity.Activity
+	usage    *usage.Usage
 	access   *access.Access
 	webhooks *webhook.Sender
 	now      func() time.Time
@@ -67,7 +70,7 @@ type Options struct {
 // New returns the handler of everything under /api/v2.
 func New(rooms Rooms, o Options, now func() time.Time, log *slog.Logger) http.Handler {
 	s := &server{
-		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity,
+		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity, usage: rooms.Usage,
 		access: rooms.Access, webhooks: rooms.Webhooks, maxImport: o.MaxImport, rates: rates{limits: o.Rates, now: now}, limits: o.Limits, now: now, log: log,
 		mux: http.NewServeMux(), document: sync.OnceValues(writeDocument),
 	}

@@ -142,6 +142,7 @@ var decisions = []decision{
 	{call: "GET /flag-statuses/{projectKey}/{environmentKey}", path: "/flag-statuses/default/production", needs: []string{view}},
 	{call: "GET /flag-statuses/{projectKey}/{environmentKey}/{flagKey}", path: "/flag-statuses/default/production/f", needs: []string{view}},
 	{call: "GET /flag-status/{projectKey}/{flagKey}", path: "/flag-status/default/f", needs: []string{view}},
+	{call: "GET /usage/evaluations/{projectKey}/{environmentKey}/{flagKey}", path: "/usage/evaluations/default/production/f", beta: true, needs: []string{view}},
 
 	{call: "GET /projects", path: "/projects", anybody: true},
 	{call: "POST /projects", path: "/projects", body: `{"key":"new","name":"New","tags":["t"]}`, needs: []string{"createProject proj/new;t"}},
@@ -188,6 +189,7 @@ var decisions = []decision{
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/flags/evaluate", path: env + "/flags/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "POST /projects/{projectKey}/environments/{environmentKey}/segments/evaluate", path: env + "/segments/evaluate", body: `{"kind":"user","key":"a"}`, needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/followers", path: env + "/followers", needs: []string{view}},
+	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sdks", path: env + "/sdks", needs: []string{view}},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/activity", path: env + "/activity", needs: []string{view}, endless: true},
 	{call: "GET /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", nobody: true},
 	{call: "PUT /projects/{projectKey}/environments/{environmentKey}/sdk-data", path: env + "/sdk-data", body: `{"flags":{},"segments":{}}`, nobody: true},

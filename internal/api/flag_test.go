@@ -215,12 +215,32 @@ func TestDependentFlags(t *testing.T) {
 func TestFlagStatuses(t *testing.T) {
 	now := time.Now()
 	a := newAccountAt(t, func() time.Time { return now })
+	status := func(name, last string) {
+		t.Helper()
+		a.must(t, 200, "FlagStatus", "GET", "/flag-statuses/default/production/f", "").want(t, "name", name, "lastRequested", last)
+	}
 	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
 	a.must(t, 200, "FlagStatuses", "GET", "/flag-statuses/default/production", "").want(t, "items.0.name", `"new"`, "items.0._links.parent.href", `"/api/v2/flags/default/f"`)
 	now = now.Add(8 * 24 * time.Hour)
-	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"replace","path":"/environments/test/on","value":true}]`)
-	a.must(t, 200, "FlagStatus", "GET", "/flag-statuses/default/production/f", "").want(t, "name", `"inactive"`, "lastRequested", `null`)
-	a.must(t, 200, "FlagStatusEverywhere", "GET", "/flag-status/default/f", "").want(t, "environments.production.name", `"inactive"`, "environments.test.name", `"new"`, "key", `"f"`)
+	status(`"inactive"`, `null`)
+	a.reportEvaluations(t, 3)
+	last := `"` + now.UTC().Format(time.RFC3339) + `"`
+	status(`"active"`, last) // it is off
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"replace","path":"/environments/production/on","value":true}]`)
+	status(`"active"`, last) // it was changed
+	now = now.Add(6 * 24 * time.Hour)
+	status(`"active"`, last)
+	a.must(t, 200, "FlagStatusEverywhere", "GET", "/flag-status/default/f", "").want(t, "environments.production.name", `"active"`,
+		"environments.production.lastRequested", last, "environments.production.default", `"fallback"`, "environments.test.name", `"inactive"`, "key", `"f"`)
+	now = now.Add(2 * 24 * time.Hour)
+	status(`"inactive"`, last)
+	a.reportEvaluations(t, 4)
+	last = `"` + now.UTC().Format(time.RFC3339) + `"`
+	status(`"launched"`, last)
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"add","path":"/environments/production/targets/-","value":{"variation":1,"values":["ann"]}}]`)
+	now = now.Add(8 * 24 * time.Hour)
+	a.reportEvaluations(t, 5)
+	status(`"active"`, `"`+now.UTC().Format(time.RFC3339)+`"`) // somebody gets something else
 	a.must(t, 404, "", "GET", "/flag-statuses/default/nope", "")
 	a.must(t, 404, "", "GET", "/flag-statuses/default/nope/f", "")
 	a.must(t, 404, "", "GET", "/flag-status/default/nope", "")

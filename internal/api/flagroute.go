@@ -58,15 +58,15 @@ func flagRoutes() []route {
 		},
 		{
 			method: "GET", path: "/flag-statuses/{projectKey}/{environmentKey}", actions: needs(policy.ViewProject), serve: (*server).listFlagStatuses,
-			id: "getFeatureFlagStatuses", summary: "List how recently the flags of an environment changed", answers: gives[flagStatusesJSON](),
+			id: "getFeatureFlagStatuses", summary: "List how far the flags of an environment have come", answers: gives[flagStatusesJSON](),
 		},
 		{
 			method: "GET", path: "/flag-statuses/{projectKey}/{environmentKey}/{flagKey}", actions: needs(policy.ViewProject), serve: (*server).getFlagStatus,
-			id: "getFeatureFlagStatus", summary: "Tell how recently a flag changed in an environment", answers: gives[flagStatusJSON](),
+			id: "getFeatureFlagStatus", summary: "Tell how far a flag has come in an environment", answers: gives[flagStatusJSON](),
 		},
 		{
 			method: "GET", path: "/flag-status/{projectKey}/{flagKey}", actions: needs(policy.ViewProject), serve: (*server).getFlagStatusEverywhere,
-			id: "getFeatureFlagStatusAcrossEnvironments", summary: "Tell how recently a flag changed in each environment", answers: gives[flagStatusEverywhereJSON](),
+			id: "getFeatureFlagStatusAcrossEnvironments", summary: "Tell how far a flag has come in each environment", answers: gives[flagStatusEverywhereJSON](),
 		},
 	}
 }

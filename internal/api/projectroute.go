@@ -133,6 +133,21 @@ func activityRoutes() []route {
 			id: "getFollowers", summary: "List who follows an environment at this moment", params: pages(maxPage), answers: gives[collection[followerJSON]](),
 		},
 		{
+			method: "GET", path: atEnvironment + "/sdks", actions: needs(policy.ViewProject), serve: (*server).listSDKs,
+			id: "getReportingSDKs", summary: "List the SDKs that sent events", params: pages(maxPage), answers: gives[collection[sdkJSON]](),
+		},
+		{
+			method: "GET", path: "/usage/evaluations/{projectKey}/{environmentKey}/{flagKey}", actions: needs(policy.ViewProject), note: "beta", beta: true,
+			serve: (*server).listEvaluations, id: "getEvaluationsUsage", summary: "Tell how often each variation of a flag was served",
+			details: "By the hour if `from` is within the last 48 hours, else by the day. Counts are kept for seven days.",
+			params: parameters{
+				{Name: "from", In: "query", Type: integerType, Doc: "Where the series begins, in Unix milliseconds; 30 days ago without it."},
+				{Name: "to", In: "query", Type: integerType, Doc: "Where it ends, in Unix milliseconds; now without it."},
+				queryParam("tz", "The time zone whose days are meant, such as `Europe/Berlin`; UTC without it."),
+			},
+			answers: gives[seriesJSON](),
+		},
+		{
 			method: "GET", path: atEnvironment + "/activity", actions: needs(policy.ViewProject), serve: (*server).watchActivity,
 			id: "watchActivity", summary: "Watch what goes on in an environment",
 			details: "Events: `run`, `segment`, `follower`, `call`, `catalog`, `head`. `id` counts up by one from 1. Nothing is replayed.",

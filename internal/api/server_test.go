@@ -29,6 +29,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/usage"
 	"muster/internal/webhook"
 )
 
@@ -50,6 +51,7 @@ type account struct {
 	delivery *delivery.Delivery
 	activity *activity.Activity
 	ingest   *ingest.Ingest
+	usage    *usage.Usage
 	access   *access.Access
 	keys     *seal.Keys
 	log      *bytes.Buffer
@@ -109,12 +111,16 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 	past := history.New(e, now, silent)
 	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
 	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	if a.usage, err = usage.New(t.Context(), e, now, silent); err != nil {
+		t.Fatal(err)
+	}
 	hooks, err := webhook.New(t.Context(), e, api.AuditRenderer(rooms), webhook.Options{Log: silent, UserAgent: "muster"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.close = sync.OnceValue(func() error {
 		hooks.Close(context.Background())
+		a.usage.Close()
 		a.activity.Close()
 		a.delivery.Close()
 		a.ingest.Close()
@@ -126,7 +132,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 			t.Error(err)
 		}
 	})
-	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Access: a.access, Webhooks: hooks}
+	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Usage: a.usage, Access: a.access, Webhooks: hooks}
 	a.api = documented(t, api.New(a.rooms, api.Options{
 		MaxImport: maxImport, Limits: []fault.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}},
 	}, now, slog.New(slog.NewTextHandler(a.log, nil))))

@@ -31,6 +31,7 @@ import (
 	"muster/internal/seal"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/usage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,9 +66,13 @@ func newServer(t testing.TB, token string) *server {
 	past, in := history.New(e, time.Now, silent), ingest.New(e, time.Now, silent)
 	feed, watch := delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
 	who := access.New(e, time.Now)
+	reports, err := usage.New(t.Context(), e, time.Now, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api.New(api.Rooms{Admin: rooms, Ingest: in, History: past, Delivery: feed, Activity: watch, Access: who}, api.Options{MaxImport: 1 << 20}, time.Now, silent))
-	mux.Handle("/", sdk.New(feed, who, silent, sdk.Options{}))
+	mux.Handle("/api/", api.New(api.Rooms{Admin: rooms, Ingest: in, History: past, Delivery: feed, Activity: watch, Usage: reports, Access: who}, api.Options{MaxImport: 1 << 20}, time.Now, silent))
+	mux.Handle("/", sdk.New(feed, who, reports, silent, sdk.Options{}))
 	s := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
@@ -76,6 +81,7 @@ func newServer(t testing.TB, token string) *server {
 		feed.Close()
 		in.Close()
 		past.Close()
+		reports.Close()
 		if err := errors.Join(e.Close(), db.Close()); err != nil {
 			t.Error(err)
 		}

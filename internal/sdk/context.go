@@ -52,17 +52,21 @@ func (c *call) reportedContext() ([]byte, error) {
 	return raw, nil
 }
 
-// decodeContext reads a context from a path: base64 of either alphabet, padded or not.
+// decodeContext reads a context from a path.
 func decodeContext(text string, maxBytes int) ([]byte, error) {
 	if len(text) > maxBytes {
 		return nil, fault.TooLargef("the context is longer than %d characters; use REPORT", maxBytes)
 	}
-	text = standardAlphabet.Replace(strings.TrimRight(text, "="))
-	raw, err := base64.RawStdEncoding.DecodeString(text)
+	raw, err := plainBase64(text)
 	if err != nil {
 		return nil, fault.Invalidf("the context in the path is not base64").Because(err)
 	}
 	return raw, nil
+}
+
+// plainBase64 decodes base64 of either alphabet, padded or not.
+func plainBase64(text string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(standardAlphabet.Replace(strings.TrimRight(text, "=")))
 }
 
 var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")

@@ -96,7 +96,7 @@ func TestSecureModeHash(t *testing.T) {
 }
 
 func TestPathsAreMatchedAsTheyWereSent(t *testing.T) {
-	h := New(nil, nil, nil, Options{})
+	h := New(nil, nil, nil, nil, Options{})
 	tests := []struct{ method, path, route, context string }{
 		{"GET", "/all", "all", ""},
 		{"GET", "/sdk/evalx/abc/contexts/e30", "sdk/evalx/{env}/contexts/{context...}", "e30"},

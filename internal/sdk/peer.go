@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"net"
 	"strings"
 	"unicode/utf8"
@@ -11,12 +12,14 @@ import (
 // maxPeerName is how many bytes of an SDK's name are kept.
 const maxPeerName = 128
 
-// peer returns who reads a stream. SDKs in browsers can't set User-Agent and use a header of their own.
+// agent returns what an SDK calls itself. SDKs in browsers can't set User-Agent and use a header of
+// their own.
+func (c *call) agent() string {
+	return cmp.Or(c.r.Header.Get("X-LaunchDarkly-User-Agent"), c.r.UserAgent())
+}
+
+// peer returns who reads a stream.
 func (c *call) peer(kind int) delivery.Peer {
-	agent := c.r.Header.Get("X-LaunchDarkly-User-Agent")
-	if agent == "" {
-		agent = c.r.UserAgent()
-	}
 	p := delivery.Peer{Side: delivery.ClientSide, Address: c.r.RemoteAddr}
 	if kind == serverStream || kind == transferStream {
 		p.Side = delivery.ServerSide
@@ -24,7 +27,7 @@ func (c *call) peer(kind int) delivery.Peer {
 	if host, _, err := net.SplitHostPort(p.Address); err == nil {
 		p.Address = host
 	}
-	p.Name, p.Version = product(agent)
+	p.Name, p.Version = product(c.agent())
 	return p
 }
 

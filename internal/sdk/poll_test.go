@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -337,56 +336,5 @@ func TestCORS(t *testing.T) {
 	}
 	if res, _ := w.ask("OPTIONS", "/sdk/latest-all", ""); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a server path answered %s, %v", res.Status, res.Header)
-	}
-}
-
-func TestEvents(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{MaxEvents: 1000})
-	const id = string(envID)
-	const body = `[{"kind":"custom","key":"k"}]`
-	tests := []struct {
-		name, path, key, body string
-		gzip                  bool
-		status                int
-	}{
-		{"of a server", "/bulk", sdkKey, body, false, 202},
-		{"of a server, compressed", "/bulk", sdkKey, body, true, 202},
-		{"diagnostics of a server", "/diagnostic", sdkKey, body, false, 202},
-		{"of an app", "/mobile", mobKey, body, false, 202},
-		{"of an app, newer", "/mobile/events", mobKey, body, false, 202},
-		{"of an app, newest", "/mobile/events/bulk", mobKey, body, false, 202},
-		{"diagnostics of an app", "/mobile/events/diagnostic", mobKey, body, false, 202},
-		{"of a browser", "/events/bulk/" + id, "", body, false, 202},
-		{"diagnostics of a browser", "/events/diagnostic/" + id, "", body, false, 202},
-		{"with a wrong key", "/bulk", "sdk-x", body, false, 401},
-		{"of an unknown browser", "/events/bulk/nope", "", body, false, 404},
-		{"empty", "/bulk", sdkKey, "", false, 400},
-		{"too large", "/bulk", sdkKey, strings.Repeat("x", 1001), false, 413},
-		{"too large once decompressed", "/bulk", sdkKey, strings.Repeat("x", 1001), true, 413},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			header, sent := []string{"Authorization", tt.key}, tt.body
-			if tt.gzip {
-				header, sent = append(header, "Content-Encoding", "gzip"), gzipped(t, tt.body)
-			}
-			res, got := w.ask("POST", tt.path, sent, header...)
-			if res.StatusCode != tt.status {
-				t.Errorf("answered %s: %s", res.Status, got)
-			}
-			if _, err := time.Parse(http.TimeFormat, res.Header.Get("Date")); err != nil || tt.status == 202 && got != "" {
-				t.Errorf("date %v, body %q", err, got)
-			}
-		})
-	}
-	if res, _ := w.ask("POST", "/bulk", "no gzip", "Authorization", sdkKey, "Content-Encoding", "gzip"); res.StatusCode != http.StatusBadRequest {
-		t.Errorf("false compression answered %s", res.Status)
-	}
-	if s := w.handler.Stats(); s.Events != 9 || s.EventBytes != 9*uint64(len(body)) {
-		t.Errorf("counted %+v", s)
-	}
-	res, image := w.ask("GET", "/a/"+id+".gif?d=W10", "")
-	if res.StatusCode != http.StatusOK || !strings.HasPrefix(image, "GIF89a") {
-		t.Errorf("the image is %q, %s", image, res.Status)
 	}
 }

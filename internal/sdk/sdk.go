@@ -21,18 +21,20 @@ import (
 	"muster/internal/access"
 	"muster/internal/delivery"
 	"muster/internal/fault"
+	"muster/internal/usage"
 )
 
 // Options adjusts a Handler; zero fields mean the default.
 type Options struct {
-	Heartbeat    time.Duration // between comments on an idle stream; default 30 s
-	WriteTimeout time.Duration // for 64 KiB of a stream; default 10 s
-	DrainJitter  time.Duration // over which streams end after Drain; default 5 s
-	PingPause    time.Duration // least average time between two pings of a stream; default 1 s
-	MaxContext   int           // bytes of a context in a URL, before decoding; default 64 KiB
-	MaxBody      int64         // bytes of a context in a body; default 1 MiB
-	MaxEvents    int64         // bytes of an event body, decompressed; default 10 MiB
-	Now          func() time.Time
+	Heartbeat     time.Duration // between comments on an idle stream; default 30 s
+	WriteTimeout  time.Duration // for 64 KiB of a stream; default 10 s
+	DrainJitter   time.Duration // over which streams end after Drain; default 5 s
+	PingPause     time.Duration // least average time between two pings of a stream; default 1 s
+	MaxContext    int           // bytes of a context in a URL, before decoding; default 64 KiB
+	MaxBody       int64         // bytes of a context in a body; default 1 MiB
+	MaxEvents     int64         // bytes of an event body, decompressed; default 10 MiB
+	EventsTimeout time.Duration // for an event body to arrive; default 30 s
+	Now           func() time.Time
 }
 
 func (o Options) filled() Options {
@@ -43,6 +45,7 @@ func (o Options) filled() Options {
 	o.MaxContext = cmp.Or(o.MaxContext, 64<<10)
 	o.MaxBody = cmp.Or(o.MaxBody, 1<<20)
 	o.MaxEvents = cmp.Or(o.MaxEvents, 10<<20)
+	o.EventsTimeout = cmp.Or(o.EventsTimeout, 30*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -62,6 +65,7 @@ func (h *Handler) Limits() []fault.Limit {
 type Handler struct {
 	delivery *delivery.Delivery
 	access   *access.Access
+	usage    *usage.Usage
 	log      *slog.Logger
 	o        Options
 	routes   map[string][]route // by first path element
@@ -69,15 +73,13 @@ type Handler struct {
 	drain    chan struct{}
 	draining sync.Once
 
-	streams     [streamKinds]atomic.Int64
-	events      atomic.Uint64
-	eventsBytes atomic.Uint64
+	streams [streamKinds]atomic.Int64
 }
 
 // New returns the SDK endpoints. They answer every path; unknown ones with 404.
-func New(d *delivery.Delivery, a *access.Access, log *slog.Logger, o Options) *Handler {
+func New(d *delivery.Delivery, a *access.Access, u *usage.Usage, log *slog.Logger, o Options) *Handler {
 	h := &Handler{
-		delivery: d, access: a, log: log, o: o.filled(),
+		delivery: d, access: a, usage: u, log: log, o: o.filled(),
 		routes: map[string][]route{}, drain: make(chan struct{}),
 	}
 	for _, r := range h.table() {
@@ -90,14 +92,12 @@ func New(d *delivery.Delivery, a *access.Access, log *slog.Logger, o Options) *H
 // Drain makes all streams end within the jitter, also those that open later.
 func (h *Handler) Drain() { h.draining.Do(func() { close(h.drain) }) }
 
-// Stats is what the endpoints do and have done.
+// Stats is what the endpoints do.
 type Stats struct {
 	ServerStreams int64 // open now
 	ClientStreams int64
 	PingStreams   int64
 	RelayStreams  int64
-	Events        uint64 // requests with events received
-	EventBytes    uint64 // their size, decompressed
 }
 
 // Stats returns the counters as of now.
@@ -105,7 +105,6 @@ func (h *Handler) Stats() Stats {
 	return Stats{
 		ServerStreams: h.streams[serverStream].Load() + h.streams[transferStream].Load(), ClientStreams: h.streams[clientStream].Load(),
 		PingStreams: h.streams[pingStream].Load(), RelayStreams: h.streams[relayStream].Load(),
-		Events: h.events.Load(), EventBytes: h.eventsBytes.Load(),
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
+	"muster/internal/usage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,6 +46,7 @@ type world struct {
 	t        testing.TB
 	store    *engine.Engine
 	delivery *delivery.Delivery
+	usage    *usage.Usage
 	handler  *sdk.Handler
 	url      string
 }
@@ -62,7 +64,11 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	}
 	do.Log = log
 	d := delivery.New(s, do)
-	w := &world{t: t, store: s, delivery: d, handler: sdk.New(d, access.New(s, time.Now), log, so)}
+	u, err := usage.New(t.Context(), s, time.Now, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, delivery: d, usage: u, handler: sdk.New(d, access.New(s, time.Now), u, log, so)}
 	server := httptest.NewUnstartedServer(w.handler)
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if err := c.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil { // so that slow readers show soon
@@ -76,6 +82,7 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 		d.Close()
 		server.CloseClientConnections()
 		server.Close()
+		u.Close()
 		if err := errors.Join(s.Close(), files.Close()); err != nil {
 			t.Error(err)
 		}
