@@ -86,6 +86,10 @@ func driveFlags(t *testing.T, r *rest) {
 	if got := from(flags.GetFeatureFlagStatusAcrossEnvironments(ctx, "default", "clone").Execute()).ok(t); len(got.Environments) != 2 {
 		t.Errorf("the statuses are %+v", got.Environments)
 	}
+	from(r.AccountUsageBetaApi.GetEvaluationsUsage(ctx, "default", "test", "clone").Execute()).refused(t, 403, "forbidden")
+	if got := from(b.AccountUsageBetaApi.GetEvaluationsUsage(ctx, "default", "test", "clone").From("0").Tz("Europe/Berlin").Execute()).ok(t); len(got.Metadata) != 2 || len(got.Series) != 0 {
+		t.Errorf("a flag of this minute was evaluated: %+v", got)
+	}
 	emptied(flags.DeleteFeatureFlag(ctx, "default", "clone").Execute()).ok(t)
 	emptied(r.SegmentsApi.DeleteSegment(ctx, "default", "production", "crowd").Execute()).refused(t, 409, "conflict")
 	used := from(r.SegmentsApi.GetSegment(ctx, "default", "production", "crowd").Execute()).ok(t)

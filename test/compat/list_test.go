@@ -93,6 +93,7 @@ func driveWholeLists(t *testing.T, r *rest) {
 	same(t, "a limit of a source", r.raw(t, 200, "GET", source, "")["windowSeconds"], 200)
 	// LaunchDarkly has the followers of flags at this path; to its client ours are of flags without a key.
 	from(r.FollowFlagsApi.GetFollowersByProjEnv(r.auth(t), "default", "production").Execute()).ok(t)
+	r.raw(t, 200, "GET", "/projects/default/environments/production/sdks", "")
 	held := load("replace", "ann\n")
 	same(t, "a list that shrinks too much", held["status"], "held")
 	r.raw(t, 200, "GET", path+"/runs/"+held["runId"].(string)+"/diff", "")
