@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	_ "time/tzdata" // a container may have none, and days of usage are those of a time zone
 
 	"github.com/alecthomas/kong"
 )
