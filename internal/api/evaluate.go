@@ -78,7 +78,7 @@ func (s *server) evaluateFlags(w http.ResponseWriter, r *http.Request, who catal
 	if query.Get("limit") == "-1" { // clients know it as the default, which is all
 		query.Del("limit")
 	}
-	p, served, err := narrowed(query, max(1, len(served)), served, flagView{s, env.Key}.matches, flagOrders(env.Key))
+	p, served, err := narrowed(query, max(1, len(served)), served, flagView{s, env}.matches, flagOrders(env.Key))
 	if err != nil {
 		return err
 	}

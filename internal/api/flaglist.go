@@ -25,12 +25,14 @@ func (s *server) listFlags(w http.ResponseWriter, r *http.Request, who catalog.C
 	}
 	view := flagView{server: s}
 	for _, t := range terms {
-		if t.field == "filterEnv" {
-			view.env = catalog.EnvKey(t.value)
+		if t.field != "filterEnv" {
+			continue
 		}
+		// One that the caller may not view is none.
+		view.env, _ = s.admin.Environment(r.Context(), who, projectKey(r), catalog.EnvKey(t.value))
 	}
-	if len(query["env"]) == 0 && view.env != "" {
-		query["env"] = []string{string(view.env)}
+	if len(query["env"]) == 0 && view.env != nil {
+		query["env"] = []string{string(view.env.Key)}
 	}
 	if tag := query.Get("tag"); tag != "" {
 		all = selected(all, []term{{field: "tags", value: tag}}, view.matches)
@@ -78,14 +80,14 @@ func targetingModified(f *catalog.Flag, env catalog.EnvKey) time.Time {
 	return last
 }
 
-// flagView is what a filter of flags looks at: the flags, and one environment of theirs, "" for none.
+// flagView is what a filter of flags looks at: the flags, and one environment of theirs, nil for none.
 type flagView struct {
 	*server
-	env catalog.EnvKey
+	env *catalog.Environment
 }
 
 // matches reports whether a flag passes a term. Terms about an environment need one; muster knows
-// nothing of evaluations and experiments.
+// nothing of experiments.
 func (v flagView) matches(f *catalog.Flag, t term) bool {
 	switch t.field {
 	case "query":
@@ -110,10 +112,10 @@ func (v flagView) matches(f *catalog.Flag, t term) bool {
 	case "creationDate":
 		return createdWithin(f, t.value)
 	}
-	if c := f.Environments[v.env]; c != nil {
-		return v.matchesIn(f, c, t)
+	if v.env == nil || f.Environments[v.env.Key] == nil {
+		return true
 	}
-	return true
+	return v.matchesIn(f, f.Environments[v.env.Key], t)
 }
 
 // matchesIn reports whether a flag passes a term about its configuration.
@@ -124,7 +126,7 @@ func (v flagView) matchesIn(f *catalog.Flag, c *catalog.FlagConfig, t term) bool
 	case "targeting":
 		return c.On == (t.value == "on")
 	case "segmentTargeted":
-		return slices.ContainsFunc(anyOf(t.value), func(key string) bool { return f.NamesSegment(v.env, segment.Key(key)) })
+		return slices.ContainsFunc(anyOf(t.value), func(key string) bool { return f.NamesSegment(v.env.Key, segment.Key(key)) })
 	case "contextKindTargeted":
 		return slices.ContainsFunc(anyOf(t.value), func(kind string) bool { return c.TargetsKind(segment.ContextKind(kind)) })
 	}

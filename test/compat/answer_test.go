@@ -23,7 +23,6 @@ var answers = map[string]answer{
 	"GET /openapi.json":    {status: 200, free: "the document itself"},
 	"GET /versions":        {status: 200, representation: "Versions"},
 	"GET /caller-identity": {status: 200, free: "every member is optional"},
-	"GET /openapi.json":    {status: 200, free: "the description itself"},
 	"GET /account":         {status: 200, free: "no generated client knows it"},
 	"GET /limits":          {status: 200, free: "muster's own"},
 	"GET /tags":            {status: 200, representation: "Tags"},
