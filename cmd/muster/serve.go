@@ -249,7 +249,8 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	people := admin.New(s.engine, s.secretKeys.load(ctx, s.log, admin.SealedSecrets(s.engine)), time.Now)
+	secrets := s.secretKeys.load(ctx, s.log, admin.SealedSecrets(s.engine))
+	people := admin.New(s.engine, secrets, time.Now)
 	s.reseal(ctx, people)
 	lists := s.settings.BigListThreshold.limit(s.respListen != "")
 	people.LimitLists(lists)
@@ -284,7 +285,7 @@ func (s *server) open(ctx context.Context) error {
 	}
 	s.sdk = sdk.New(s.delivery, keys, s.usage, s.log, sdk.Options{})
 	s.past = history.New(s.engine, time.Now, s.log)
-	s.webhooks, err = webhook.New(ctx, s.engine, api.AuditRenderer(people), webhook.Options{
+	s.webhooks, err = webhook.New(ctx, s.engine, secrets, api.AuditRenderer(people), webhook.Options{
 		Log: s.log, UserAgent: "muster/" + version(), PublicOnly: s.settings.PublicWebhooks,
 	})
 	if err != nil {

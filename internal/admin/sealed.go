@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"muster/internal/fault"
 	"muster/internal/seal"
 	"muster/internal/store"
 )
@@ -32,7 +33,28 @@ func SealedSecrets(from store.Catalog) []SealedSecret {
 			})
 		}
 	}
+	for _, w := range from.Webhooks() {
+		if len(w.Secret) > 0 {
+			all = append(all, SealedSecret{
+				Of: "secret of the webhook " + string(w.ID), Place: w.SecretPlace(), Sealed: w.Secret,
+				put: func(tx store.Tx, sealed seal.Sealed) {
+					c := w.Clone()
+					c.Secret = sealed
+					tx.PutWebhook(c)
+				},
+			})
+		}
+	}
 	return all
+}
+
+// sealed seals a secret that somebody gave. What it is begins the sentence of a refusal.
+func (a *Admin) sealed(what, secret, place string) (seal.Sealed, error) {
+	sealed, err := a.keys.Seal(secret, place)
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.CodeConflict, "the %s can't be kept: %s", what, err)
+	}
+	return sealed, nil
 }
 
 // Reseal seals with the newest key whatever is sealed with an older one that is still there, and

@@ -173,9 +173,9 @@ func (a *Admin) setPassword(s *catalog.Sink, password string) error {
 		}
 		return nil
 	}
-	sealed, err := a.keys.Seal(password, s.PasswordPlace())
+	sealed, err := a.sealed("password", password, s.PasswordPlace())
 	if err != nil {
-		return fault.New(fault.Refused, fault.CodeConflict, "the password can't be kept: %s", err)
+		return err
 	}
 	s.Redis.Password = sealed
 	return nil

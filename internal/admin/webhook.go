@@ -11,12 +11,23 @@ import (
 	"muster/internal/store"
 )
 
+// Webhook is a webhook as a caller sees and changes it.
+type Webhook struct {
+	*catalog.Webhook
+	// Secret is shown to those who may set it: whoever could set it needs to read it back, as Terraform's
+	// provider does. To others, and where it can't be opened, it is "********", which keeps the secret when
+	// it is sent back. Any other text that a caller puts here is the new secret, "" for none.
+	Secret string
+	// Problem says why nothing can be sent whatever the receiver does: the secret can't be opened. "" if it can.
+	Problem string
+}
+
 // NewWebhook is what a caller gives to create a webhook.
 type NewWebhook struct {
 	URL        string
 	Name       string
 	On         bool
-	Secret     string // "": what is sent is not signed
+	Secret     string // in the clear, kept sealed; "": what is sent is not signed
 	Statements []policy.Statement
 	Tags       []string
 }
@@ -25,24 +36,61 @@ func seesWebhook(who catalog.Caller, w *catalog.Webhook) bool {
 	return who.Administers || who.Principal.Allows(policy.ViewWebhook, w.Resource())
 }
 
+// shownWebhook returns the webhook with as much of its secret as the caller may see.
+func (a *Admin) shownWebhook(who catalog.Caller, w *catalog.Webhook) *Webhook {
+	v := maskedWebhook(w)
+	secret, err := a.keys.Open(w.Secret, w.SecretPlace())
+	if err != nil {
+		v.Problem = "the secret can't be used, and nothing is sent: " + err.Error()
+	} else if who.Principal.Allows(policy.UpdateSecret, w.Resource()) {
+		v.Secret = secret
+	}
+	return v
+}
+
+// maskedWebhook returns the webhook as everybody may see it.
+func maskedWebhook(w *catalog.Webhook) *Webhook {
+	if w == nil {
+		return nil
+	}
+	v := &Webhook{Webhook: w}
+	if len(w.Secret) > 0 {
+		v.Secret = hidden
+	}
+	return v
+}
+
+// setSecret seals a secret that somebody gave.
+func (a *Admin) setSecret(w *catalog.Webhook, secret string) error {
+	if secret == hidden {
+		return fault.Invalidf("secret is a masked text, and no secret is kept that it could stand for; send the secret itself")
+	}
+	if err := catalog.CheckWebhookSecret(secret); err != nil {
+		return err
+	}
+	var err error
+	w.Secret, err = a.sealed("secret", secret, w.SecretPlace())
+	return err
+}
+
 // Webhooks returns the webhooks that the caller may view, oldest first.
-func (a *Admin) Webhooks(_ context.Context, who catalog.Caller) ([]*catalog.Webhook, error) {
-	var visible []*catalog.Webhook
+func (a *Admin) Webhooks(_ context.Context, who catalog.Caller) ([]*Webhook, error) {
+	var visible []*Webhook
 	for _, w := range a.store.Webhooks() {
 		if seesWebhook(who, w) {
-			visible = append(visible, w)
+			visible = append(visible, a.shownWebhook(who, w))
 		}
 	}
 	return visible, nil
 }
 
 // Webhook returns one webhook.
-func (a *Admin) Webhook(_ context.Context, who catalog.Caller, id catalog.ID) (*catalog.Webhook, error) {
+func (a *Admin) Webhook(_ context.Context, who catalog.Caller, id catalog.ID) (*Webhook, error) {
 	w, ok := a.store.Webhook(id)
 	if !ok || !seesWebhook(who, w) {
 		return nil, noWebhook(id)
 	}
-	return w, nil
+	return a.shownWebhook(who, w), nil
 }
 
 func noWebhook(id catalog.ID) error {
@@ -69,33 +117,25 @@ func checkDestination(who catalog.Caller, w *catalog.Webhook) error {
 func webhookDone(verb string, before, after *catalog.Webhook) done {
 	w := cmp.Or(after, before)
 	return done{
-		kind: "webhook", name: cmp.Or(w.Name, string(w.ID)), verb: verb, on: w.Resource(), before: withoutSecret(before), after: withoutSecret(after),
+		kind: "webhook", name: cmp.Or(w.Name, string(w.ID)), verb: verb, on: w.Resource(), before: maskedWebhook(before), after: maskedWebhook(after),
 	}
 }
 
-// MaskedSecret stands for the secret of a webhook where that is not shown.
-const MaskedSecret = "********"
-
-func withoutSecret(w *catalog.Webhook) *catalog.Webhook {
-	if w == nil || w.Secret == "" {
-		return w
-	}
-	c := *w
-	c.Secret = MaskedSecret
-	return &c
-}
-
-// CreateWebhook creates a webhook, which is told of what is written after it.
-func (a *Admin) CreateWebhook(ctx context.Context, who catalog.Caller, n NewWebhook) (*catalog.Webhook, error) {
+// CreateWebhook creates a webhook, which is told of what is written after it. Its secret is shown:
+// whoever makes it knows it.
+func (a *Admin) CreateWebhook(ctx context.Context, who catalog.Caller, n NewWebhook) (*Webhook, error) {
 	now := a.now()
 	w := &catalog.Webhook{
-		ID: catalog.NewID(), URL: n.URL, Name: n.Name, On: n.On, Secret: n.Secret, Statements: n.Statements, Tags: n.Tags,
+		ID: catalog.NewID(), URL: n.URL, Name: n.Name, On: n.On, Statements: n.Statements, Tags: n.Tags,
 		Account: who.Administers, CreatedAt: now, ModifiedAt: now,
 	}
 	w.Normalize()
 	unnamed := catalog.Webhook{Tags: w.Tags}
 	es := effects{{policy.CreateWebhook, unnamed.Resource()}}
 	if err := es.authorise(who); err != nil {
+		return nil, err
+	}
+	if err := a.setSecret(w, n.Secret); err != nil {
 		return nil, err
 	}
 	if err := w.Validate(); err != nil {
@@ -117,44 +157,52 @@ func (a *Admin) CreateWebhook(ctx context.Context, who catalog.Caller, n NewWebh
 	if err != nil {
 		return nil, err
 	}
-	return w, nil
+	return &Webhook{Webhook: w, Secret: n.Secret}, nil
 }
 
-func webhookEffects(before, after *catalog.Webhook) effects {
+func webhookEffects(before, after *catalog.Webhook, newSecret bool) effects {
 	var es effects
 	was, is := before.Resource(), after.Resource()
 	es.when(before.Name != after.Name, policy.UpdateName, was)
 	es.when(before.URL != after.URL, policy.UpdateURL, was)
-	es.when(before.Secret != after.Secret, policy.UpdateSecret, was)
+	es.when(newSecret, policy.UpdateSecret, was)
 	es.when(!slices.EqualFunc(before.Statements, after.Statements, policy.Statement.Equal), policy.UpdateStatements, was)
 	es.when(before.On != after.On, policy.UpdateOn, was)
 	es.when(!slices.Equal(before.Tags, after.Tags), policy.UpdateTags, was, is)
 	return es
 }
 
-// ChangeWebhook runs change on a clone of the webhook; the caller needs the action of every difference
-// it makes. One that is turned on is told of what is written from then on. change may run more than once.
-func (a *Admin) ChangeWebhook(ctx context.Context, who catalog.Caller, id catalog.ID, how Change, change func(*catalog.Webhook) error) (*catalog.Webhook, error) {
-	var result *catalog.Webhook
+// ChangeWebhook runs change on a copy of the webhook as the caller sees it; the caller needs the action of
+// every difference it makes. A masked secret stands for the one that is kept. One that is turned on is told of what is written from then on. change may run more than once.
+func (a *Admin) ChangeWebhook(ctx context.Context, who catalog.Caller, id catalog.ID, how Change, change func(*Webhook) error) (*Webhook, error) {
+	var result *Webhook
 	err := a.update(ctx, store.Account, how, func(tx store.Tx) error {
 		before, ok := tx.Webhook(id)
 		if !ok {
 			return noWebhook(id)
 		}
-		after := before.Clone()
-		err := change(after)
+		result = a.shownWebhook(who, before)
+		edited := a.shownWebhook(who, before.Clone())
+		err := change(edited)
+		after := edited.Webhook
 		after.Normalize()
+		// Who may not see the secret learns nothing by guessing: every text but the masked one is a change.
+		newSecret := edited.Secret != result.Secret && (edited.Secret != hidden || len(before.Secret) == 0)
 		var es effects
 		if err == nil {
-			es = webhookEffects(before, after)
+			es = webhookEffects(before, after, newSecret)
 			err = es.authorise(who)
 		}
 		if (err != nil || len(es) == 0) && !seesWebhook(who, before) {
 			return noWebhook(id)
 		}
-		result = before
 		if err != nil || len(es) == 0 {
 			return err
+		}
+		if newSecret {
+			if err := a.setSecret(after, edited.Secret); err != nil {
+				return err
+			}
 		}
 		if err := after.Validate(); err != nil {
 			return err
@@ -169,7 +217,7 @@ func (a *Admin) ChangeWebhook(ctx context.Context, who catalog.Caller, id catalo
 		}
 		after.ModifiedAt = a.now()
 		tx.PutWebhook(after)
-		result = after
+		result = a.shownWebhook(who, after)
 		d := webhookDone("updated the webhook", before, after)
 		d.how.Comment = how.Comment // the patch itself may hold the secret
 		return a.audit(tx, who, es, d)
@@ -211,7 +259,7 @@ func (a *Admin) TestOfWebhook(ctx context.Context, who catalog.Caller, id catalo
 	}
 	const verb = "tested the webhook"
 	name := cmp.Or(w.Name, string(w.ID))
-	return w, catalog.AuditEntry{
+	return w.Webhook, catalog.AuditEntry{
 		ID: catalog.NewID(), At: a.now(), Kind: "webhook", Name: name,
 		Description: "A test. Nothing was changed.", Short: verb + " " + name, Actor: who.Actor, TitleVerb: verb, Target: w.Resource().String(),
 	}, nil

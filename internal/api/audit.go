@@ -297,7 +297,7 @@ func auditedVersion(kind string, value []byte) any {
 	case "member":
 		return represented(value, memberOf)
 	case "webhook":
-		return represented(value, webhookOf)
+		return represented(value, webhookOf) // an admin.Webhook, its secret masked
 	case "token":
 		return represented(value, func(t *catalog.Token) tokenJSON { return tokenOf(t, nil) })
 	case "relay-proxy-config":

@@ -114,7 +114,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 	if a.usage, err = usage.New(t.Context(), e, now, silent); err != nil {
 		t.Fatal(err)
 	}
-	hooks, err := webhook.New(t.Context(), e, api.AuditRenderer(rooms), webhook.Options{Log: silent, UserAgent: "muster"})
+	hooks, err := webhook.New(t.Context(), e, keys, api.AuditRenderer(rooms), webhook.Options{Log: silent, UserAgent: "muster"})
 	if err != nil {
 		t.Fatal(err)
 	}

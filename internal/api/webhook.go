@@ -7,7 +7,6 @@ import (
 
 	"muster/internal/admin"
 	"muster/internal/catalog"
-	"muster/internal/policy"
 )
 
 type webhookJSON struct {
@@ -19,36 +18,25 @@ type webhookJSON struct {
 	Statements []statementJSON `json:"statements,omitempty"`
 	On         bool            `json:"on"`
 	Tags       []string        `json:"tags"`
+	Problem    string          `json:"problem,omitzero" doc:"Why nothing can be sent: the secret can't be opened"`
 }
 
-func webhookOf(w *catalog.Webhook) webhookJSON {
+func webhookOf(w *admin.Webhook) webhookJSON {
 	return webhookJSON{
 		Links: links{"self": apiLink("/webhooks/" + string(w.ID)), "parent": apiLink("/webhooks")},
-		ID:    string(w.ID), Name: w.Name, URL: w.URL, Secret: w.Secret, Statements: each(w.Statements, statementOf), On: w.On, Tags: w.Tags,
-	}
-}
-
-// shownWebhook is a webhook for somebody who may view it. Terraform's provider reads the secret back, so
-// whoever could set it sees it.
-func shownWebhook(who catalog.Caller) func(*catalog.Webhook) webhookJSON {
-	return func(w *catalog.Webhook) webhookJSON {
-		j := webhookOf(w)
-		if j.Secret != "" && !who.Principal.Allows(policy.UpdateSecret, w.Resource()) {
-			j.Secret = admin.MaskedSecret
-		}
-		return j
+		ID:    string(w.ID), Name: w.Name, URL: w.URL, Secret: w.Secret, Statements: each(w.Statements, statementOf), On: w.On, Tags: w.Tags, Problem: w.Problem,
 	}
 }
 
 func webhookID(r *http.Request) catalog.ID { return catalog.ID(r.PathValue("webhookId")) }
 
-var webhookFields = fields[*catalog.Webhook]{
-	"url":    field(func(w *catalog.Webhook) *string { return &w.URL }),
-	"name":   field(func(w *catalog.Webhook) *string { return &w.Name }),
-	"secret": field(func(w *catalog.Webhook) *string { return &w.Secret }),
-	"on":     field(func(w *catalog.Webhook) *bool { return &w.On }),
-	"tags":   field(func(w *catalog.Webhook) *[]string { return &w.Tags }),
-	"statements": asField(func(w *catalog.Webhook, v []statementJSON) {
+var webhookFields = fields[*admin.Webhook]{
+	"url":    field(func(w *admin.Webhook) *string { return &w.URL }),
+	"name":   field(func(w *admin.Webhook) *string { return &w.Name }),
+	"secret": field(func(w *admin.Webhook) *string { return &w.Secret }),
+	"on":     field(func(w *admin.Webhook) *bool { return &w.On }),
+	"tags":   field(func(w *admin.Webhook) *[]string { return &w.Tags }),
+	"statements": asField(func(w *admin.Webhook, v []statementJSON) {
 		w.Statements = each(v, statementJSON.statement)
 	}),
 }
@@ -62,7 +50,7 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, all, shownWebhook(who)))
+	return writeJSON(w, http.StatusOK, paged(r, p, all, webhookOf))
 }
 
 type newWebhookJSON struct {
@@ -93,9 +81,8 @@ func (s *server) createWebhook(w http.ResponseWriter, r *http.Request, who catal
 	if err != nil {
 		return err
 	}
-	j := webhookOf(made) // whoever makes a webhook knows its secret
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, j)
+	return writeJSON(w, http.StatusOK, webhookOf(made))
 }
 
 func (s *server) getWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -103,7 +90,7 @@ func (s *server) getWebhook(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, shownWebhook(who)(found))
+	return writeJSON(w, http.StatusOK, webhookOf(found))
 }
 
 func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -111,9 +98,8 @@ func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	show := shownWebhook(who)
-	changed, err := s.admin.ChangeWebhook(r.Context(), who, webhookID(r), p.how(), func(w *catalog.Webhook) error {
-		before, after, err := p.edited(show(w))
+	changed, err := s.admin.ChangeWebhook(r.Context(), who, webhookID(r), p.how(), func(w *admin.Webhook) error {
+		before, after, err := p.edited(webhookOf(w))
 		if err != nil {
 			return err
 		}
@@ -122,7 +108,7 @@ func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, show(changed))
+	return writeJSON(w, http.StatusOK, webhookOf(changed))
 }
 
 func (s *server) deleteWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

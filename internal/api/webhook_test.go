@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"muster/internal/catalog"
+	"muster/internal/seal"
+	"muster/internal/store"
 )
 
 // posted is a request that a webhook sent.
@@ -165,9 +168,14 @@ func TestTheSecretOfAWebhookIsShownToWhoMaySetIt(t *testing.T) {
 	renamer.must(t, 200, "Webhook", "GET", path, "").want(t, "secret", `"********"`)
 	renamer.must(t, 200, "Webhook", "PATCH", path, `[{"op":"replace","path":"/secret","value":"********"},{"op":"replace","path":"/name","value":"Other"}]`).
 		want(t, "secret", `"********"`, "name", `"Other"`)
-	renamer.must(t, 403, "", "PATCH", path, `[{"op":"replace","path":"/secret","value":"x"}]`)
+	for _, guess := range []string{"x", "third-hidden", ""} {
+		renamer.must(t, 403, "", "PATCH", path, `[{"op":"replace","path":"/secret","value":"`+guess+`"}]`)
+	}
 	renamer.must(t, 400, "", "PATCH", path, `[{"op":"test","path":"/secret","value":"third-hidden"}]`)
+	a.must(t, 200, "", "PATCH", path, `[{"op":"replace","path":"/secret","value":"********"}]`).want(t, "secret", `"third-hidden"`)
+	a.must(t, 200, "", "PATCH", path, `[{"op":"replace","path":"/secret","value":"third-hidden"}]`).want(t, "secret", `"third-hidden"`)
 	a.must(t, 200, "", "GET", path, "").want(t, "secret", `"third-hidden"`, "name", `"Other"`)
+	a.must(t, 400, "", "PATCH", path, `[{"op":"replace","path":"/secret","value":"`+strings.Repeat("hidden", 50)+`"}]`)
 	a.must(t, 204, "", "DELETE", path, "")
 
 	entries, n := a.must(t, 200, "", "GET", "/auditlog?limit=20", ""), 0
@@ -250,4 +258,116 @@ func TestAnAccountHasSoManyWebhooks(t *testing.T) {
 		t.Errorf("the answer is %s", got.text)
 	}
 	a.must(t, 200, "", "GET", "/webhooks?limit=10&offset=95", "").want(t, "totalCount", `100`, "items.5", `null`)
+}
+
+func TestAMaskOfNoSecretIsRefused(t *testing.T) {
+	a := newAccount(t)
+	plain := "/webhooks/" + a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"https://example.com/"}`).str("_id")
+	for _, got := range []reply{
+		a.must(t, 400, "", "PATCH", plain, `[{"op":"add","path":"/secret","value":"********"}]`),
+		a.must(t, 400, "", "POST", "/webhooks", `{"url":"https://example.com/","secret":"********"}`),
+	} {
+		if !strings.Contains(got.str("message"), "masked text") {
+			t.Errorf("a mask of nothing: %s", got.text)
+		}
+	}
+	a.must(t, 200, "", "GET", plain, "").want(t, "secret", `null`, "problem", `null`)
+}
+
+// TestWebhooksWithoutTheirKey: with another key, and without one, everything is served, the webhook says
+// what is wrong, nothing is sent unsigned, and nothing that is kept is lost.
+func TestWebhooksWithoutTheirKey(t *testing.T) {
+	db, keys := newDatabase(t), newKeys(t)
+	a := openAccount(t, db, db, keys, time.Now)
+	url, sent := hooked(t)
+	path := "/webhooks/" + a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"`+url+`","secret":"first-hidden"}`).str("_id")
+	reopen := func(keys *seal.Keys) {
+		t.Helper()
+		if err := a.close(); err != nil {
+			t.Fatal(err)
+		}
+		a = openAccount(t, db, db, keys, time.Now)
+	}
+	for name, tt := range map[string]struct {
+		keys   *seal.Keys
+		says   string
+		sealed int // the answer to a new secret
+	}{
+		"another key": {newKeys(t), "which this server was not given", 200},
+		"no key":      {seal.Without("there is no key"), "there is no key", 409},
+	} {
+		reopen(tt.keys)
+		got := a.must(t, 200, "Webhook", "GET", path, "")
+		got.want(t, "secret", `"********"`, "url", `"`+url+`"`)
+		if !strings.Contains(got.str("problem"), tt.says) {
+			t.Errorf("%s: %s", name, got.text)
+		}
+		a.must(t, 200, "Webhook", "PATCH", path, fmt.Sprintf(`[{"op":"replace","path":"/name","value":%q},{"op":"replace","path":"/secret","value":"********"}]`, name))
+		a.must(t, 400, "", "PATCH", path, `[{"op":"replace","path":"/problem","value":"none"}]`)
+		tested := a.must(t, 200, "", "POST", path+"/test", "")
+		tested.want(t, "state", `"givenUp"`, "status", `null`)
+		if !strings.Contains(tested.str("error"), tt.says) {
+			t.Errorf("%s: the test came to %s", name, tested.text)
+		}
+		made := a.must(t, tt.sealed, "", "POST", "/webhooks", `{"url":"https://example.com/","secret":"new"}`)
+		if tt.sealed == 200 {
+			a.must(t, 204, "", "DELETE", "/webhooks/"+made.str("_id"), "")
+		}
+		plain := a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"`+url+`"}`)
+		a.must(t, 200, "", "POST", "/webhooks/"+plain.str("_id")+"/test", "").want(t, "state", `"delivered"`)
+		if p := next(t, sent); p.signature != "" {
+			t.Errorf("%s: a webhook without a secret signs: %+v", name, p)
+		}
+	}
+	reopen(keys)
+	a.must(t, 200, "Webhook", "GET", path, "").want(t, "secret", `"first-hidden"`, "problem", `null`)
+	a.must(t, 200, "", "POST", path+"/test", "").want(t, "state", `"delivered"`)
+	if p := next(t, sent); p.signature == "" {
+		t.Errorf("sent unsigned: %+v", p)
+	}
+}
+
+// TestASecretThatIsKeptInTheClearIsAProblem: it stops no start, is not used, and can be given anew.
+func TestASecretThatIsKeptInTheClearIsAProblem(t *testing.T) {
+	for _, clear := range []string{"in the clear!", "SuperSecret1"} {
+		db, keys := newDatabase(t), newKeys(t)
+		a := openAccount(t, db, db, keys, time.Now)
+		path := "/webhooks/" + a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"https://example.com/","secret":"s"}`).str("_id")
+		if err := a.close(); err != nil {
+			t.Fatal(err)
+		}
+		keepClearSecret(t, db, clear)
+		a = openAccount(t, db, db, keys, time.Now)
+		got := a.must(t, 200, "Webhook", "GET", path, "")
+		got.want(t, "secret", `"********"`)
+		if !strings.Contains(got.str("problem"), "can't be read") || strings.Contains(string(got.text), clear) {
+			t.Errorf("the webhook is %s", got.text)
+		}
+		a.must(t, 200, "Webhook", "PATCH", path, `[{"op":"replace","path":"/secret","value":"anew"}]`).want(t, "secret", `"anew"`, "problem", `null`)
+	}
+}
+
+// keepClearSecret writes the secret of every webhook as the first version did.
+func keepClearSecret(t testing.TB, db store.Log, secret string) {
+	t.Helper()
+	const webhooks store.Table = 33
+	var rows []store.Row
+	for row, err := range db.Rows(t.Context(), webhooks, nil, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var object map[string]any
+		if err := json.Unmarshal(row.Value, &object); err != nil {
+			t.Fatal(err)
+		}
+		object["Secret"] = secret
+		text, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, store.Row{Table: webhooks, Key: slices.Clone(row.Key), Value: text})
+	}
+	if err := db.Write(t.Context(), nil, rows); err != nil || len(rows) == 0 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
 }

@@ -47,7 +47,7 @@ var rooms = map[string]room{
 	"internal/delivery":        {rank: 3, never: []string{"internal/connector"}},
 	"internal/activity":        {rank: 3, never: []string{"internal/connector"}},
 	"internal/usage":           {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/segment"}},
-	"internal/webhook":         {rank: 3, imports: []string{"internal/store", "internal/catalog"}},
+	"internal/webhook":         {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/seal"}},
 
 	"internal/store/pebblestore": {rank: 4, imports: []string{"internal/store", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},
 

@@ -12,6 +12,7 @@ import (
 
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/seal"
 )
 
 // MaxWebhooks is how many webhooks an account can have.
@@ -26,8 +27,8 @@ type Webhook struct {
 	URL  string
 	Name string
 	On   bool
-	// Secret signs what is sent; "" for no signature. It has to be kept as it is.
-	Secret string
+	// Secret signs what is sent, nothing for no signature.
+	Secret seal.Sealed
 	// Statements select the entries that are told; none select all.
 	Statements []policy.Statement
 	Tags       []string
@@ -42,10 +43,17 @@ type Webhook struct {
 // Clone returns a copy that shares nothing changeable with w.
 func (w *Webhook) Clone() *Webhook {
 	c := *w
+	c.Secret = slices.Clone(w.Secret)
 	c.Statements = cloneEach(w.Statements, policy.Statement.Clone)
 	c.Tags = slices.Clone(w.Tags)
 	return &c
 }
+
+// SecretPlace is where the secret is sealed for.
+func (w *Webhook) SecretPlace() string { return "webhook/" + string(w.ID) + "/secret" }
+
+// CheckWebhookSecret says what is wrong with a secret that is to sign what is sent.
+func CheckWebhookSecret(secret string) error { return checkText("secret", secret, maxSecretLength) }
 
 // Normalize brings the webhook into the form that is kept.
 func (w *Webhook) Normalize() { w.Tags = sortedTags(w.Tags) }
@@ -56,9 +64,6 @@ func (w *Webhook) Validate() error {
 		return err
 	}
 	if err := checkText("name", w.Name, MaxNameLength); err != nil {
-		return err
-	}
-	if err := checkText("secret", w.Secret, maxSecretLength); err != nil {
 		return err
 	}
 	if err := checkTags(w.Tags); err != nil {

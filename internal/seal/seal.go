@@ -27,11 +27,24 @@ import (
 // encrypted, with its tag (16). Without a secret it is empty. It may be logged and copied.
 type Sealed []byte
 
+// UnmarshalText reads the base64 that is kept of a secret. Any other text reads as a secret that no key
+// opens: what is wrong with a secret must not be in the way of the object that has it.
+func (s *Sealed) UnmarshalText(text []byte) error {
+	sealed, err := base64.StdEncoding.DecodeString(string(text))
+	if err != nil {
+		sealed = []byte{unreadable}
+	}
+	*s = sealed
+	return nil
+}
+
 const (
-	format   = 1
-	keySize  = 32
-	idSize   = 8
-	tagStart = 1 + idSize
+	format = 1
+	// unreadable is the format of what was never sealed, of which nothing is kept.
+	unreadable = 0
+	keySize    = 32
+	idSize     = 8
+	tagStart   = 1 + idSize
 	// maxKeys is how many keys one text can hold.
 	maxKeys = 100
 )

@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -146,5 +147,38 @@ func TestWithoutKeys(t *testing.T) {
 	}
 	if got, err := none.Open(nil, "a"); err != nil || got != "" {
 		t.Errorf("nothing needs a key: %q, %v", got, err)
+	}
+}
+
+func TestWhatIsKeptOfASecretIsBase64InJSON(t *testing.T) {
+	keys := parse(t, seal.NewKey())
+	kept, err := json.Marshal(sealed(t, keys, "secret", "place"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{string(kept): "secret", `""`: "", `null`: ""} {
+		var s seal.Sealed
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := keys.Open(s, "place"); err != nil || got != want {
+			t.Errorf("%s opens to %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+// TestATextThatWasNeverSealedOpensNowhere: it can be read, and nothing of it is kept.
+func TestATextThatWasNeverSealedOpensNowhere(t *testing.T) {
+	for _, text := range []string{`"in the clear!"`, `"SuperSecret1"`, `"AQ=="`, `"\u0001\u0001"`} {
+		var s seal.Sealed
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Errorf("%s can't be read: %v", text, err)
+		}
+		if got, err := parse(t, seal.NewKey()).Open(s, "place"); err == nil || !strings.Contains(err.Error(), "can't be read") {
+			t.Errorf("%s opens to %q, %v", text, got, err)
+		}
+		if strings.Contains(string(s), "clear") {
+			t.Errorf("%s is kept", text)
+		}
 	}
 }

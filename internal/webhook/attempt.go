@@ -45,6 +45,7 @@ const SignatureHeader = "X-LD-Signature"
 type answer struct {
 	delivery   catalog.Delivery
 	retryAfter time.Duration // that the receiver asked for
+	held       bool          // nothing was sent, and not for the receiver's sake
 }
 
 // attempts returns how often an entry may be sent that was answered like this; any number if the
@@ -62,7 +63,11 @@ func (s *Sender) send(ctx context.Context, w *catalog.Webhook, body []byte) answ
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	began := time.Now()
-	status, retryAfter, err := s.post(ctx, w, body)
+	secret, err := s.keys.Open(w.Secret, w.SecretPlace())
+	if err != nil {
+		return answer{delivery: catalog.Delivery{At: began, Error: reason(fmt.Errorf("nothing was sent: %w", err))}, held: true}
+	}
+	status, retryAfter, err := s.post(ctx, w.URL, secret, body)
 	a := answer{delivery: catalog.Delivery{At: began, Status: status, Took: time.Since(began)}, retryAfter: retryAfter}
 	if err != nil {
 		a.delivery.Error = reason(err)
@@ -70,15 +75,15 @@ func (s *Sender) send(ctx context.Context, w *catalog.Webhook, body []byte) answ
 	return a
 }
 
-func (s *Sender) post(ctx context.Context, w *catalog.Webhook, body []byte) (status int, retryAfter time.Duration, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+func (s *Sender) post(ctx context.Context, to, secret string, body []byte) (status int, retryAfter time.Duration, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return 0, 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", s.agent)
-	if w.Secret != "" {
-		req.Header.Set(SignatureHeader, sign(w.Secret, body))
+	if secret != "" {
+		req.Header.Set(SignatureHeader, sign(secret, body))
 	}
 	res, err := s.client.Do(req)
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"muster/internal/catalog"
 )
 
 func TestAReasonIsSafeToShow(t *testing.T) {
@@ -26,7 +24,7 @@ func TestAReasonIsSafeToShow(t *testing.T) {
 			rw.WriteHeader(500)
 			_, _ = io.WriteString(rw, text)
 		}))
-		_, _, err := s.post(t.Context(), &catalog.Webhook{URL: server.URL + "/secret-path"}, nil)
+		_, _, err := s.post(t.Context(), server.URL+"/secret-path", "", nil)
 		server.Close()
 		if got := reason(err); got != strings.TrimSuffix("answered 500: "+want, ": ") {
 			t.Errorf("%.20q: %q", text, got)
@@ -35,11 +33,11 @@ func TestAReasonIsSafeToShow(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	_, _, err := s.post(t.Context(), &catalog.Webhook{URL: server.URL + "/secret-path"}, nil)
+	_, _, err := s.post(t.Context(), server.URL+"/secret-path", "", nil)
 	if got := reason(err); strings.Contains(got, "secret-path") || !strings.Contains(got, "certificate") {
 		t.Errorf("the reason is %q", got)
 	}
-	_, _, err = s.post(t.Context(), &catalog.Webhook{URL: "http://127.0.0.1:1/secret-path"}, nil)
+	_, _, err = s.post(t.Context(), "http://127.0.0.1:1/secret-path", "", nil)
 	if got := reason(err); strings.Contains(got, "secret-path") || !strings.Contains(got, "refused") {
 		t.Errorf("the reason is %q", got)
 	}

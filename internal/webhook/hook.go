@@ -122,7 +122,7 @@ func (h *hook) deliver(e store.Audited) {
 		return
 	}
 	h.expect(e.Entry.At)
-	began := time.Now()
+	began := time.Now() // to try the receiver
 	for attempt := 1; !h.ended(); attempt++ {
 		w, ok := h.s.store.Webhook(h.id)
 		if !ok || !w.On || w.Since >= e.Position || !w.Selects(e.Entry) {
@@ -131,6 +131,9 @@ func (h *hook) deliver(e store.Audited) {
 		a := h.s.send(h.ctx, w, body)
 		if h.ctx.Err() != nil {
 			return // nobody knows what came of it
+		}
+		if a.held {
+			began = time.Now()
 		}
 		wait := h.count(a)
 		d := a.delivery

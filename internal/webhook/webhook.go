@@ -8,6 +8,8 @@
 //     in the order of the log, over a crash too: then what was delivered in the last second is sent again.
 //   - An entry that the receiver doesn't take is sent again, with growing pauses, until it is given up.
 //     The next one waits for it.
+//   - Nothing is sent without the signature that it should have: a webhook whose secret can't be opened
+//     stays where it is, and gives up nothing.
 //   - Nothing begins to be sent to a webhook once the write that turned it off or deleted it is visible.
 //
 // The package knows no representation of entries; it is given a function that renders them.
@@ -24,6 +26,7 @@ import (
 	"time"
 
 	"muster/internal/catalog"
+	"muster/internal/seal"
 	"muster/internal/store"
 )
 
@@ -52,6 +55,7 @@ type Options struct {
 // Sender delivers entries to all webhooks. Its methods may be called by any number of goroutines.
 type Sender struct {
 	store  Store
+	keys   *seal.Keys
 	render func(catalog.AuditEntry) ([]byte, error)
 	log    *slog.Logger
 	agent  string
@@ -69,11 +73,11 @@ type Sender struct {
 	hooks  map[catalog.ID]*hook
 }
 
-// New begins to deliver. Render returns an entry as receivers get it. No webhook may be created or
+// New begins to deliver. The keys open the secrets that sign. Render returns an entry as receivers get it. No webhook may be created or
 // deleted before it returns.
-func New(ctx context.Context, from Store, render func(catalog.AuditEntry) ([]byte, error), o Options) (*Sender, error) {
+func New(ctx context.Context, from Store, keys *seal.Keys, render func(catalog.AuditEntry) ([]byte, error), o Options) (*Sender, error) {
 	s := &Sender{
-		store: from, render: render, log: o.Log, agent: o.UserAgent, client: newClient(o),
+		store: from, keys: keys, render: render, log: o.Log, agent: o.UserAgent, client: newClient(o),
 		unkept: make(chan struct{}, 1), stopping: make(chan struct{}), hooks: make(map[catalog.ID]*hook),
 	}
 	s.ctx, s.abort = context.WithCancel(context.WithoutCancel(ctx))

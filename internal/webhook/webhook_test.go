@@ -15,6 +15,7 @@ import (
 
 	"muster/internal/catalog"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/store"
 )
 
@@ -47,7 +48,7 @@ func TestWhatIsSentIsSignedWithTheSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		signed, plain := w.receiver("signed.test:80", nil), w.receiver("plain.test:80", nil)
-		w.hook("http://signed.test/", func(h *catalog.Webhook) { h.Secret = "s3cret ü" })
+		w.hook("http://signed.test/", w.secret("s3cret ü"))
 		w.hook("http://plain.test/")
 		w.entries("one")
 		synctest.Wait()
@@ -365,6 +366,78 @@ func TestATestIsSentOnce(t *testing.T) {
 		r.want(t, "test", "test")
 		if n := len(w.sender.Deliveries(id)); n != 2 {
 			t.Errorf("%d deliveries are shown", n)
+		}
+	})
+}
+
+// TestNothingIsSentUnsignedThatShouldBeSigned: without its key a webhook stays where it is, however long
+// that takes, and loses nothing.
+func TestNothingIsSentUnsignedThatShouldBeSigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.receiver("hooks.test:80", nil)
+		id := w.hook(url, w.secret("s3cret"))
+		right := w.keys
+		for _, wrong := range []*seal.Keys{newKeys(t), seal.Without("this server has no secret key")} {
+			w.close(t.Context())
+			w.keys = wrong
+			w.open()
+			w.entries("one", "two")
+			time.Sleep(3 * time.Hour)
+			r.want(t)
+			d := w.sender.Deliveries(id)[0]
+			if !strings.Contains(d.Error, "nothing was sent: ") || !strings.Contains(d.Error, "key") || d.GivenUp || d.Status != 0 || d.Attempt < 10 {
+				t.Errorf("the newest attempt is %+v", d)
+			}
+			if st := w.status(id); !st.Failing || st.GivenUp != 0 || st.LagEntries == 0 || st.Lag < 3*time.Hour {
+				t.Errorf("status %+v", st)
+			}
+			h, _ := w.store.Webhook(id)
+			if d, err := w.sender.Test(t.Context(), h, catalog.AuditEntry{ID: catalog.NewID()}); err != nil || !strings.Contains(d.Error, "nothing was sent: ") {
+				t.Errorf("a test came to %+v, %v", d, err)
+			}
+		}
+		w.close(t.Context())
+		w.keys = right
+		w.open()
+		synctest.Wait()
+		r.want(t, "one", "two", "one", "two")
+		if strings.Contains(w.log.String(), "s3cret") {
+			t.Errorf("the log: %s", &w.log)
+		}
+	})
+}
+
+// TestANewSecretEndsTheWait: and the receiver gets its whole hour.
+func TestANewSecretEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var down atomic.Bool
+		down.Store(true)
+		r := w.receiver("hooks.test:80", func(n int, rw http.ResponseWriter, req *http.Request) {
+			if down.Load() {
+				status(503, "down")(n, rw, req)
+			}
+		})
+		id := w.hook(url, func(h *catalog.Webhook) { h.Secret = seal.Sealed("in the clear") })
+		w.entries("one")
+		time.Sleep(3 * time.Hour)
+		r.want(t)
+		w.change(id, w.secret("new"))
+		synctest.Wait()
+		r.want(t, "one")
+		if d := w.sender.Deliveries(id)[0]; d.GivenUp || d.Status != 503 {
+			t.Errorf("the newest attempt is %+v", d)
+		}
+		down.Store(false)
+		time.Sleep(time.Hour)
+		if st := w.status(id); st.Delivered != 1 || st.GivenUp != 0 {
+			t.Errorf("status %+v", st)
+		}
+		for _, got := range r.got() {
+			if got.header.Get("X-LD-Signature") == "" {
+				t.Error("something was sent unsigned")
+			}
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 
 	"muster/internal/catalog"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	t      *testing.T
 	disk   *vfs.MemFS
+	keys   *seal.Keys
 	db     *pebblestore.Store
 	store  *engine.Engine
 	sender *webhook.Sender
@@ -43,7 +45,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, disk: vfs.NewCrashableMem(), receivers: map[string]*receiver{}}
+	w := &world{t: t, disk: vfs.NewCrashableMem(), keys: newKeys(t), receivers: map[string]*receiver{}}
 	w.open()
 	t.Cleanup(func() {
 		w.close(t.Context())
@@ -52,6 +54,25 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	return w
+}
+
+func newKeys(t testing.TB) *seal.Keys {
+	t.Helper()
+	keys, err := seal.ParseKeys(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// secret returns a change that gives a webhook a secret.
+func (w *world) secret(text string) func(*catalog.Webhook) {
+	return func(h *catalog.Webhook) {
+		var err error
+		if h.Secret, err = w.keys.Seal(text, h.SecretPlace()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // open opens store and sender, the first time or again.
@@ -65,7 +86,7 @@ func (w *world) open() {
 	if w.store, err = engine.Open(w.t.Context(), w.db, w.db, engine.Options{Logger: silent}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.sender, err = webhook.New(w.t.Context(), w.store, render, webhook.Options{
+	if w.sender, err = webhook.New(w.t.Context(), w.store, w.keys, render, webhook.Options{
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)), UserAgent: "muster/test", Dial: w.dial,
 	}); err != nil {
 		w.t.Fatal(err)

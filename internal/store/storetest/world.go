@@ -215,7 +215,7 @@ func newRole(n int) *catalog.Role {
 }
 
 func newWebhook(n int) *catalog.Webhook {
-	return &catalog.Webhook{ID: catalog.ID(idOf(n)), URL: fmt.Sprint("https://example.com/", n), On: true, Secret: "s", CreatedAt: at(n)}
+	return &catalog.Webhook{ID: catalog.ID(idOf(n)), URL: fmt.Sprint("https://example.com/", n), On: true, Secret: seal.Sealed{1, 2, 3}, CreatedAt: at(n)}
 }
 
 func newRelayConfig(n int) *catalog.RelayConfig {
