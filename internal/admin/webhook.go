@@ -173,7 +173,8 @@ func webhookEffects(before, after *catalog.Webhook, newSecret bool) effects {
 }
 
 // ChangeWebhook runs change on a copy of the webhook as the caller sees it; the caller needs the action of
-// every difference it makes. A masked secret stands for the one that is kept. One that is turned on is told of what is written from then on. change may run more than once.
+// every difference it makes. A masked secret stands for the one that is kept. A webhook that is turned on
+// is told of what is written from then on. change may run more than once.
 func (a *Admin) ChangeWebhook(ctx context.Context, who catalog.Caller, id catalog.ID, how Change, change func(*Webhook) error) (*Webhook, error) {
 	var result *Webhook
 	err := a.update(ctx, store.Account, how, func(tx store.Tx) error {

@@ -45,7 +45,7 @@ const SignatureHeader = "X-LD-Signature"
 type answer struct {
 	delivery   catalog.Delivery
 	retryAfter time.Duration // that the receiver asked for
-	held       bool          // nothing was sent, and not for the receiver's sake
+	held       bool          // nothing was sent, through no fault of the receiver's
 }
 
 // attempts returns how often an entry may be sent that was answered like this; any number if the

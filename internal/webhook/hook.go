@@ -122,7 +122,7 @@ func (h *hook) deliver(e store.Audited) {
 		return
 	}
 	h.expect(e.Entry.At)
-	began := time.Now() // to try the receiver
+	began := time.Now()
 	for attempt := 1; !h.ended(); attempt++ {
 		w, ok := h.s.store.Webhook(h.id)
 		if !ok || !w.On || w.Since >= e.Position || !w.Selects(e.Entry) {
@@ -133,7 +133,7 @@ func (h *hook) deliver(e store.Audited) {
 			return // nobody knows what came of it
 		}
 		if a.held {
-			began = time.Now()
+			began = time.Now() // its time begins when something can be sent
 		}
 		wait := h.count(a)
 		d := a.delivery
