@@ -79,7 +79,7 @@ func (b *bench) lookups(l load, address, password string, key func(worker, i int
 		if err != nil {
 			return err
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		conns[i] = c
 	}
 	var found atomic.Int64
@@ -125,7 +125,7 @@ func (b *bench) redisLookups(name string, n, members int, key func(worker, i int
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	answered := make(chan error, 1)
 	go func() {
 		_, err := conn.in.Discard(n * members * len(":1\r\n"))

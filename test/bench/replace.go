@@ -82,7 +82,7 @@ func (b *bench) lookUpDuring(do func() (time.Duration, error)) (time.Duration, [
 	if err != nil {
 		return 0, nil, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	done := make(chan struct{})
 	type asked struct {
 		took []time.Duration
@@ -261,7 +261,7 @@ func (b *bench) redis(list rows) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	members := list.to - list.from
 	began := time.Now()
 	answered := make(chan error, 1)
@@ -273,7 +273,7 @@ func (b *bench) redis(list rows) error {
 	out := bufio.NewWriterSize(conn, 1<<20)
 	for i := list.from; i < list.to; i++ {
 		h := sha256.Sum256(fmt.Appendf(nil, "user-%015d", i))
-		fmt.Fprintf(out, "*3\r\n$4\r\nSADD\r\n$64\r\nbig_segment_include:%s\r\n$11\r\nreplaced.g1\r\n", base64.StdEncoding.EncodeToString(h[:]))
+		_, _ = fmt.Fprintf(out, "*3\r\n$4\r\nSADD\r\n$64\r\nbig_segment_include:%s\r\n$11\r\nreplaced.g1\r\n", base64.StdEncoding.EncodeToString(h[:]))
 	}
 	if err := errors.Join(out.Flush(), <-answered); err != nil {
 		return err

@@ -26,7 +26,7 @@ func dialRESP(ctx context.Context, address, password string) (*respConn, error) 
 	}
 	c := &respConn{conn, bufio.NewReader(conn)}
 	if password != "" {
-		fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(password), password)
+		_, _ = fmt.Fprintf(c, "*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n", len(password), password)
 		if line, err := c.line(); err != nil || line != "+OK" {
 			return nil, fmt.Errorf("AUTH answered %q: %w", line, err)
 		}

@@ -182,10 +182,10 @@ func (e *Engine) reported(m *membership, what string, err error) bool {
 	case e.ctx.Err() != nil:
 		return false
 	case errors.Is(err, store.ErrCorrupt): // concerns this segment, and is not tried again
-		e.o.Logger.Error(what+" a segment is not possible", "environment", m.env, "ref", m.ref.String(), "error", err)
+		e.o.Logger.Error("a segment can't be written anew", "doing", what, "environment", m.env, "ref", m.ref.String(), "error", err)
 		return true
 	default:
-		e.o.Logger.Error(what+" stops for now", "environment", m.env, "ref", m.ref.String(), "error", err)
+		e.o.Logger.Error("segments are not written anew for now", "doing", what, "environment", m.env, "ref", m.ref.String(), "error", err)
 		return false
 	}
 }
