@@ -184,14 +184,18 @@ func (a *Admin) setPassword(s *catalog.Sink, password string) error {
 const maxPasswordBytes = 4096
 
 // editPassword decides what becomes of the password of a sink that was edited. One that is kept goes
-// only where it went before: whoever may change the host need not be who may know the password.
-func (a *Admin) editPassword(before, edited *Sink) error {
+// only where it went before: whoever may change the host need not be who may know the password. Who may
+// not change the configuration learns nothing by guessing: every text but the masked one is a change.
+func (a *Admin) editPassword(who catalog.Caller, before, edited *Sink) error {
 	was, is := before.Redis, edited.Redis
 	if is == nil {
 		return a.setPassword(edited.Sink, edited.Password)
 	}
 	kept := edited.Password == before.Password || before.Problem != "" && looksMasked(edited.Password)
 	if !kept {
+		if err := who.Check(policy.UpdateConfiguration, sinkResource(before.Sink)); err != nil {
+			return err
+		}
 		plain, err := a.keys.Open(was.Password, before.PasswordPlace())
 		if err != nil || plain != edited.Password {
 			return a.setPassword(edited.Sink, edited.Password)
@@ -240,7 +244,7 @@ func (a *Admin) ChangeSink(ctx context.Context, who catalog.Caller, at SinkPath,
 		after := edited.Sink
 		after.Normalize()
 		result = a.shownSink(before, e)
-		if err := a.editPassword(result, edited); err != nil {
+		if err := a.editPassword(who, result, edited); err != nil {
 			return err
 		}
 		es := sinkEffects(before, after)

@@ -301,3 +301,15 @@ func TestPasswordsOfSinksAreToldToNobody(t *testing.T) {
 		}
 	}
 }
+
+// Who may not change the configuration learns nothing of a password by sending guesses.
+func TestPasswordsOfSinksCannotBeGuessed(t *testing.T) {
+	a := newAccount(t)
+	path := a.redisSink(t, `{"host":"redis","username":"u","password":"`+password+`","tlsEnabled":true}`)
+	renamer := a.holder(t, []string{"viewProject proj/*", "updateName integration/*"})
+	renamer.sink(t, 200, "PATCH", path, `[{"op":"replace","path":"/name","value":"Other"},{"op":"replace","path":"/config/password","value":"`+maskedWord+`"}]`).
+		want(t, "name", `"Other"`)
+	for _, guess := range []string{"wrong", password, maskedWord[:3] + "********xyz"} {
+		renamer.sink(t, 403, "PATCH", path, `[{"op":"replace","path":"/config/password","value":"`+guess+`"}]`)
+	}
+}
