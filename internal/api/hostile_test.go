@@ -307,18 +307,19 @@ func TestNothingThatFitsIntoABodyTakesLong(t *testing.T) {
 func FuzzRoutes(f *testing.F) {
 	a, names := furnished(f)
 	a = a.undocumented()
-	for i, d := range decisions {
-		f.Add(uint16(i), "", "limit=1", []byte(names.Replace(d.body)), false) //nolint:gosec // there are fewer
+	var fuzzed []decision
+	for _, d := range decisions {
+		if !d.endless && !strings.HasPrefix(d.call, "DELETE /projects/") {
+			f.Add(uint16(len(fuzzed)), "", "limit=1", []byte(names.Replace(d.body)), false) //nolint:gosec // there are fewer
+			fuzzed = append(fuzzed, d)
+		}
 	}
 	for _, odd := range oddNames {
 		f.Add(uint16(2), odd, "filter=query:x", []byte(oddBodies["a list of anything"]), true)
 	}
 	f.Fuzz(func(t *testing.T, route uint16, name, query string, body []byte, instructions bool) {
-		d := decisions[int(route)%len(decisions)]
+		d := fuzzed[int(route)%len(fuzzed)]
 		method, pattern, _ := strings.Cut(d.call, " ")
-		if d.endless || method == "DELETE" && strings.HasPrefix(pattern, "/projects/") {
-			t.Skip("nothing is left, or no end is in sight")
-		}
 		path := names.Replace(d.path)
 		if name != "" {
 			path = placeholder.ReplaceAllLiteralString(pattern, url.PathEscape(name))

@@ -17,7 +17,7 @@ import (
 type merging struct {
 	files []*file // newest first
 	size  int64   // of all of them
-	last  bool    // they are all there is below
+	whole bool    // they are all that the row names, so that nothing lies below and none is left to a fold
 	empty bool    // nothing is left of them
 }
 
@@ -95,12 +95,12 @@ func (m *membership) mergeable() *merging {
 	if n < 2 {
 		return nil
 	}
-	mg := &merging{last: n == len(m.row.rosters)}
+	mg := &merging{whole: n == len(m.row.rosters)}
 	for i, l := range named[:n] {
 		mg.files = append(mg.files, l.file)
 		mg.size += sizes[i]
 	}
-	mg.empty = mg.last && m.row.counts == (segment.Counts{})
+	mg.empty = mg.whole && m.row.counts == (segment.Counts{})
 	return mg
 }
 
@@ -144,7 +144,7 @@ func (e *Engine) writeMerged(ctx context.Context, mg *merging) (*file, error) {
 	for _, f := range mg.files {
 		sources = append(sources, f.all())
 	}
-	return e.putFile(ctx, kindOf(mg.last), until(ctx, roster.Merge(mg.last, sources...)))
+	return e.putFile(ctx, kindOf(mg.whole), until(ctx, roster.Merge(mg.whole, sources...)))
 }
 
 // replaceRosters makes a merge durable and then visible.
