@@ -1,9 +1,10 @@
-// Package access turns a credential into who is asking: an access token into a caller with its
-// rights, an SDK key, mobile key or client-side ID into an environment.
+// Package access turns a credential into who is asking: an access token, a session or a password into
+// a caller with its rights, an SDK key, mobile key or client-side ID into an environment.
 //
-// It is the one place that compares secrets. Access tokens are known by their hash only, and a
-// credential is refused from memory, without touching storage. The package knows no HTTP beyond
-// the text of an Authorization header.
+// It is the one place that compares secrets. Access tokens and sessions are known by their hash only,
+// passwords by a slow one, and a credential is refused from memory, without touching storage. Who may
+// try to sign in, and how often, is decided here. The package knows no HTTP beyond the text of an
+// Authorization header.
 package access
 
 import (
@@ -20,14 +21,20 @@ import (
 
 // Access knows every credential of the account. It is safe for concurrent use.
 type Access struct {
-	catalog store.Catalog
-	now     func() time.Time
-	uses    uses
+	catalog   store.Catalog
+	now       func() time.Time
+	uses      uses
+	tries     tries
+	passwords passwords
+	setupCode string
 }
 
 // New returns the access to what is in the catalog; now tells when rotated keys have expired.
 func New(c store.Catalog, now func() time.Time) *Access {
-	return &Access{catalog: c, now: now}
+	return &Access{
+		catalog: c, now: now, tries: tries{now: now, full: make(map[string]time.Time)}, passwords: newPasswords(),
+		setupCode: catalog.NewSessionSecret(),
+	}
 }
 
 // Caller returns who holds an access token. Every other kind of credential is Unauthenticated.
@@ -35,24 +42,33 @@ func New(c store.Catalog, now func() time.Time) *Access {
 func (a *Access) Caller(credential string) (catalog.Caller, error) {
 	hash := catalog.HashSecret(credential)
 	t, ok := a.catalog.TokenByHash(hash)
-	if !ok || !opens(&t.HashedSecret, hash, a.now()) {
+	if !ok {
+		return catalog.Caller{}, unknownToken(credential)
+	}
+	now := a.now()
+	if ended, over := t.End(hash); over && !now.Before(ended) {
+		return catalog.Caller{}, unauthenticated("this access token expired on %s", ended.UTC().Format("2 January 2006"))
+	}
+	if !opens(&t.HashedSecret, hash, now) {
 		return catalog.Caller{}, unknownToken(credential)
 	}
 	owner, owned := a.catalog.Member(t.Owner)
 	if !owned && !t.Service {
 		return catalog.Caller{}, unauthenticated("the account member behind this access token no longer exists")
 	}
-	a.uses.note(t.ID, a.now())
-	if !t.Service {
-		a.uses.note(owner.ID, a.now())
-	}
+	a.used(t, owner, now)
+	return a.tokenCaller(t, owner), nil
+}
+
+// tokenCaller is the holder of a token.
+func (a *Access) tokenCaller(t *catalog.Token, owner *catalog.Member) catalog.Caller {
 	return catalog.Caller{
 		Principal:   a.principal(t, owner),
 		Actor:       segment.Actor{Kind: "token", ID: string(t.ID), Name: t.Name},
 		Token:       t,
 		Member:      owner,
 		Administers: t.Administers() && (t.Service || owner.Administers()),
-	}, nil
+	}
 }
 
 // opens reports whether the hash is that of the secret, or of one before it that has not expired.
@@ -82,6 +98,25 @@ func (a *Access) SDKKey(credential string) (*catalog.Environment, error) {
 		}
 	}
 	return nil, unauthenticated("this SDK key is not known, or has expired")
+}
+
+// RelaySDKKey returns the environment of a server-side SDK key that a relay uses: also of a rotated one
+// that has expired by itself, for a time of grace. Then expired is when it did.
+func (a *Access) RelaySDKKey(credential string, grace time.Duration) (e *catalog.Environment, expired time.Time, err error) {
+	e, err = a.SDKKey(credential)
+	if err == nil || grace <= 0 {
+		return e, time.Time{}, err
+	}
+	e, ok := a.catalog.EnvironmentBySDKKey(credential)
+	if !ok {
+		return nil, time.Time{}, err
+	}
+	for _, old := range e.ExpiringSDKKeys {
+		if sameSecret(old.Key, credential) && a.now().Before(old.Expiry.Add(grace)) {
+			return e, old.Expiry, nil
+		}
+	}
+	return nil, time.Time{}, err
 }
 
 // MobileKey returns the environment of a mobile key.
@@ -115,6 +150,15 @@ func (a *Access) ClientSideID(id string) (*catalog.Environment, error) {
 // Project returns the project of an environment that a credential led to.
 func (a *Access) Project(e *catalog.Environment) (*catalog.Project, bool) {
 	return a.catalog.Project(e.Project)
+}
+
+// TokenPrincipal returns what the holder of a token may do at this moment.
+func (a *Access) TokenPrincipal(t *catalog.Token) policy.Principal {
+	owner, ok := a.catalog.Member(t.Owner)
+	if !ok && !t.Service {
+		return policy.Principal{}
+	}
+	return a.principal(t, owner)
 }
 
 func (a *Access) principal(t *catalog.Token, owner *catalog.Member) policy.Principal {

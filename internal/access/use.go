@@ -11,7 +11,7 @@ import (
 	"muster/internal/store"
 )
 
-// uses remembers when tokens were used, and account members seen, since the start.
+// uses remembers when tokens and sessions were used, and account members seen, since the start.
 type uses struct {
 	at sync.Map // catalog.ID to *atomic.Int64, Unix milliseconds
 }
@@ -37,11 +37,13 @@ func (u *uses) since(id catalog.ID, kept time.Time) time.Time {
 // LastUsed returns when the token was last used; zero if never.
 func (a *Access) LastUsed(t *catalog.Token) time.Time { return a.uses.since(t.ID, t.UsedAt) }
 
-// LastSeen returns when a personal token of the account member was last used; zero if never.
+// LastSeen returns when the account member was last seen, by password or personal token; zero if never.
 func (a *Access) LastSeen(m *catalog.Member) time.Time { return a.uses.since(m.ID, m.SeenAt) }
 
-// KeepUses writes down what was used since the last time. It costs one write however much that is.
+// KeepUses writes down what was used since the last time, and drops sessions that are over. It costs
+// one write however much that is.
 func (a *Access) KeepUses(ctx context.Context, w store.Writer) error {
+	a.uses.forget(a.catalog)
 	if !a.unkept(a.catalog, func(*catalog.Token) {}, func(*catalog.Member) {}) {
 		return nil
 	}
@@ -55,24 +57,69 @@ func (a *Access) KeepUses(ctx context.Context, w store.Writer) error {
 	return nil
 }
 
-// unkept yields clones of what was used since it was last kept, and reports whether there was any.
+// unkept yields clones of what was used since it was last kept, or has sessions that are over, and
+// reports whether there was any.
 func (a *Access) unkept(from store.Catalog, token func(*catalog.Token), member func(*catalog.Member)) bool {
 	found := false
 	for _, t := range from.Tokens() {
-		if at := a.LastUsed(t); at.After(t.UsedAt) {
+		used := a.LastUsed(t)
+		signIns, changed := a.presentSignIns(t.SignIns)
+		if changed || used.After(t.UsedAt) {
 			t = t.Clone()
-			t.UsedAt = at
+			t.UsedAt, t.SignIns = used, signIns
 			token(t)
 			found = true
 		}
 	}
 	for _, m := range from.Members() {
-		if at := a.LastSeen(m); at.After(m.SeenAt) {
+		seen := a.LastSeen(m)
+		signIns, changed := a.presentSignIns(m.SignIns)
+		if changed || seen.After(m.SeenAt) {
 			m = m.Clone()
-			m.SeenAt = at
+			m.SeenAt, m.SignIns = seen, signIns
 			member(m)
 			found = true
 		}
 	}
 	return found
+}
+
+// presentSignIns returns the sessions that are not over, with when they were last used, and reports
+// whether that is another list.
+func (a *Access) presentSignIns(all []catalog.SignIn) (present []catalog.SignIn, changed bool) {
+	now := a.now()
+	for _, s := range all {
+		used := a.uses.since(s.ID, s.UsedAt)
+		if s.Ended(now, used) {
+			changed = true
+			continue
+		}
+		changed = changed || used.After(s.UsedAt)
+		s.UsedAt = used
+		present = append(present, s)
+	}
+	return present, changed
+}
+
+// forget drops what is remembered of what does not exist any more.
+func (u *uses) forget(c store.Catalog) {
+	known := make(map[catalog.ID]bool)
+	add := func(id catalog.ID, all []catalog.SignIn) {
+		known[id] = true
+		for i := range all {
+			known[all[i].ID] = true
+		}
+	}
+	for _, t := range c.Tokens() {
+		add(t.ID, t.SignIns)
+	}
+	for _, m := range c.Members() {
+		add(m.ID, m.SignIns)
+	}
+	u.at.Range(func(id, _ any) bool {
+		if !known[id.(catalog.ID)] {
+			u.at.Delete(id)
+		}
+		return true
+	})
 }

@@ -14,6 +14,8 @@ type Caller struct {
 	Token *Token
 	// Member is the account member behind the call; nil for muster itself.
 	Member *Member
+	// Session is set when the call came by one. Then Token may be nil: the account member gave a password.
+	Session *SignIn
 	// Administers is true when the caller acts with the admin or owner role, uncapped.
 	Administers bool
 }
@@ -28,7 +30,7 @@ func (c Caller) Check(action policy.Action, on policy.Resource) error {
 	if action == policy.ViewProject || c.Principal.Hides(on) {
 		return fault.NotFoundf("%s does not exist, or this credential lacks the action %s on its project", on, policy.ViewProject)
 	}
-	return fault.Forbiddenf("this credential lacks the action %s on %s; an administrator can add it to the token's role", action, on)
+	return fault.Forbiddenf("this credential lacks the action %s on %s; an administrator can add it to the token's role", action, on).Lacking(string(action), on.String())
 }
 
 // ProjectResource is the resource of a project.

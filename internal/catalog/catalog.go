@@ -8,6 +8,7 @@
 package catalog
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
@@ -37,6 +38,8 @@ type Project struct {
 	DefaultAvailability Availability
 	CreatedAt           time.Time
 	ContextKinds        []ContextKind
+	// Filters are in the order of their creation.
+	Filters []*PayloadFilter `json:",omitempty"`
 }
 
 // ContextKind is a type of context that a project knows.
@@ -71,16 +74,21 @@ type Environment struct {
 	RequireComments    bool
 	ConfirmChanges     bool
 	Critical           bool
+	RecordContexts     bool // which contexts SDKs send in events is remembered
 	Tags               []string
 	SDKKey             string
 	MobileKey          string
 	ExpiringSDKKeys    []ExpiringKey
 	CreatedAt          time.Time
 	Version            int // grows with every change
+	// Resyncs is how often those who keep the members elsewhere were asked to take everything once more.
+	Resyncs int
 	// Guard holds the limits that were set for the segments of the environment.
 	Guard *segment.GuardSettings
 	// SourceGuards holds those that were set for the segments of a source, by integration key.
 	SourceGuards map[string]*segment.GuardSettings
+	// Sources holds what people say of the sources, by integration key.
+	Sources map[string]SourceDetails
 }
 
 // ExpiringKey is a rotated SDK key that still works until Expiry.
@@ -101,7 +109,11 @@ type Segment struct {
 	ModifiedAt  time.Time
 	Version     int // grows with settings and rules, not with big membership
 	Generation  segment.Generation
-	Salt        string
+	// Origin is the generation with which the engine began to keep the members; 0: it still is Generation.
+	Origin segment.Generation `json:",omitempty"`
+	// Turn is set while the segment moves from one generation to the next.
+	Turn *Turn `json:",omitempty"`
+	Salt string
 
 	// Unbounded segments keep their members in the membership engine; the lists below are empty.
 	Unbounded bool
@@ -121,6 +133,9 @@ type Segment struct {
 	// neither.
 	Guard *segment.GuardSettings
 	Hold  *Hold
+	// ExpiresAt is when the segment is deleted, unless a rule names it: a test sync made it, and its tool has
+	// synced it at no other time. Zero: never.
+	ExpiresAt time.Time
 }
 
 // Move says how far the targets of a list have moved into the membership engine. Until the segment
@@ -133,6 +148,52 @@ type Move struct {
 	Filled  time.Time
 	Version int
 }
+
+// Turn is the move of a segment from one generation to the next. While it lasts all members are
+// members of both, so that SDKs find them under whichever they ask for.
+type Turn struct {
+	From, To segment.Generation
+	Begun    time.Time
+	// Taken is when every follower that was waited for had all members under To; zero: not yet. LeftOut
+	// are those that were not waited for any longer.
+	Taken   time.Time
+	LeftOut []string
+	// Switched is when To was published to SDKs; zero: they still ask for From.
+	Switched time.Time
+	Reason   TurnReason
+}
+
+// TurnState says how far a segment has come on its way to another generation.
+type TurnState string
+
+// How far segments have come: followers take all members under the next generation; they have, and SDKs are told
+// soon; SDKs ask for it, and the one before is still there.
+const (
+	TurnFilling  TurnState = "filling"
+	TurnWaiting  TurnState = "waiting"
+	TurnSwitched TurnState = "switched"
+)
+
+// State returns how far the segment has come.
+func (t *Turn) State() TurnState {
+	switch {
+	case !t.Switched.IsZero():
+		return TurnSwitched
+	case !t.Taken.IsZero():
+		return TurnWaiting
+	default:
+		return TurnFilling
+	}
+}
+
+// TurnReason says why a segment moves to another generation.
+type TurnReason string
+
+// Why segments move: somebody asked for it, or more contexts are remembered to have left than are members.
+const (
+	TurnRequested TurnReason = "request"
+	TurnGraves    TurnReason = "graves"
+)
 
 // Hold says which run of a segment is held.
 type Hold struct {
@@ -148,6 +209,21 @@ func (s *Segment) Ref() segment.Ref {
 	return segment.Ref{Key: s.Key, Generation: s.Generation}
 }
 
+// Home returns the ref under which the engine keeps the segment's members. It stays the same when the
+// segment moves to another generation.
+func (s *Segment) Home() segment.Ref {
+	return segment.Ref{Key: s.Key, Generation: cmp.Or(s.Origin, s.Generation)}
+}
+
+// Refs returns the refs under which all members are told to followers, in order: one, and two while the
+// segment moves from one generation to the next.
+func (s *Segment) Refs() []segment.Ref {
+	if t := s.Turn; t != nil {
+		return []segment.Ref{{Key: s.Key, Generation: t.From}, {Key: s.Key, Generation: t.To}}
+	}
+	return []segment.Ref{s.Ref()}
+}
+
 // InEngine reports whether the membership engine keeps members under the segment's ref: of an
 // unbounded segment, and of one whose targets are moving there.
 func (s *Segment) InEngine() bool { return s.Unbounded || s.Move != nil }
@@ -157,15 +233,27 @@ type Source struct {
 	Tool         string // integration key
 	ExternalID   string
 	ExternalName string // the tool's latest name, also after a manual edit
-	URL          string // link to the cohort in the tool
+	// ExternalDescription is the same for the description; empty if the tool never sent one.
+	ExternalDescription string
+	URL                 string // link to the cohort in the tool
 	// The details that a person edited: no sync changes them any more.
 	NameEdited        bool
 	DescriptionEdited bool
 	TagsEdited        bool
+	// Who edited them last; nil if that is not known.
+	NameEdit        *Edit
+	DescriptionEdit *Edit
+	TagsEdit        *Edit
 	// Drifted marks a membership that somebody else than the tool changed.
 	Drifted bool
 	// Partial marks a segment recreated by a delta: it lacks the members that the tool sent before.
 	Partial bool
+}
+
+// Edit says who edited something by hand, and when. It never changes.
+type Edit struct {
+	By segment.Actor
+	At time.Time
 }
 
 // ContextTargets is a list of context keys of one kind.
@@ -242,6 +330,7 @@ type FlagConfig struct {
 	Sel                    string
 	Version                int // what SDKs see; grows with every change SDKs can see
 	ModifiedAt             time.Time
+	ModifiedBy             segment.Actor // zero: not known
 	Targets                []Target
 	ContextTargets         []Target
 	Rules                  []FlagRule
@@ -334,6 +423,8 @@ type Token struct {
 	CreatedAt         time.Time
 	ModifiedAt        time.Time
 	UsedAt            time.Time // a while behind
+	Expiry            time.Time // zero: it works until it is deleted
+	SignIns           []SignIn
 }
 
 // Member is an account member: a person.
@@ -346,6 +437,9 @@ type Member struct {
 	CustomRoles []ID
 	CreatedAt   time.Time
 	SeenAt      time.Time // a while behind
+	// Password is what is kept of the password: its salted hash, with how it was made. Empty: none.
+	Password string
+	SignIns  []SignIn // those by password
 }
 
 // AuditEntry records one change and who made it.

@@ -40,7 +40,9 @@ func (c Clause) Segments() []segment.Key {
 }
 
 func namesSegment(clauses []Clause, key segment.Key) bool {
-	return slices.ContainsFunc(clauses, func(c Clause) bool { return slices.Contains(c.Segments(), key) })
+	return slices.ContainsFunc(clauses, func(c Clause) bool { // asked of every flag, so nothing is allocated
+		return c.Op == SegmentMatch && slices.ContainsFunc(c.Values, func(v ldvalue.Value) bool { return v.IsString() && v.StringValue() == string(key) })
+	})
 }
 
 func normalizeClauses(cs []Clause) {

@@ -12,6 +12,7 @@ func (p *Project) Clone() *Project {
 	c := *p
 	c.Tags = slices.Clone(p.Tags)
 	c.ContextKinds = slices.Clone(p.ContextKinds)
+	c.Filters = cloneEach(p.Filters, (*PayloadFilter).Clone)
 	return &c
 }
 
@@ -22,6 +23,7 @@ func (e *Environment) Clone() *Environment {
 	c.ExpiringSDKKeys = slices.Clone(e.ExpiringSDKKeys)
 	c.Guard = e.Guard.Clone()
 	c.SourceGuards = cloneGuards(e.SourceGuards)
+	c.Sources = maps.Clone(e.Sources)
 	return &c
 }
 
@@ -35,7 +37,14 @@ func (s *Segment) Clone() *Segment {
 	c.ExcludedContexts = cloneEach(s.ExcludedContexts, ContextTargets.clone)
 	c.Rules = cloneEach(s.Rules, SegmentRule.clone)
 	c.Move = clonePointer(s.Move)
-	c.Source = clonePointer(s.Source)
+	if c.Turn = clonePointer(s.Turn); c.Turn != nil {
+		c.Turn.LeftOut = slices.Clone(c.Turn.LeftOut)
+	}
+	if c.Source = clonePointer(s.Source); c.Source != nil {
+		c.Source.NameEdit = clonePointer(c.Source.NameEdit)
+		c.Source.DescriptionEdit = clonePointer(c.Source.DescriptionEdit)
+		c.Source.TagsEdit = clonePointer(c.Source.TagsEdit)
+	}
 	c.Guard = s.Guard.Clone()
 	c.Hold = clonePointer(s.Hold)
 	return &c
@@ -82,6 +91,7 @@ func (t *Token) Clone() *Token {
 	c.CustomRoles = slices.Clone(t.CustomRoles)
 	c.InlineRole = cloneEach(t.InlineRole, policy.Statement.Clone)
 	c.HashedSecret = t.clone()
+	c.SignIns = slices.Clone(t.SignIns)
 	return &c
 }
 
@@ -89,6 +99,7 @@ func (t *Token) Clone() *Token {
 func (m *Member) Clone() *Member {
 	c := *m
 	c.CustomRoles = slices.Clone(m.CustomRoles)
+	c.SignIns = slices.Clone(m.SignIns)
 	return &c
 }
 

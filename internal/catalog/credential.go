@@ -29,20 +29,25 @@ func NewSecret(prefix string) string { return prefix + NewUUID() }
 // maxExpiringSDKKeys is how many rotated SDK keys an environment can still have.
 const maxExpiringSDKKeys = 10
 
-// RotateSDKKey gives the environment another SDK key. No key from before works after expiry.
+// RotateSDKKey gives the environment another SDK key. No key from before works after expiry. Keys that
+// have expired by themselves are still known, because relays go on with them, until a rotation that takes
+// effect at once.
 func (e *Environment) RotateSDKKey(key string, now, expiry time.Time) error {
 	before := slices.Concat(e.ExpiringSDKKeys, []ExpiringKey{{Key: e.SDKKey, Expiry: expiry}})
-	e.ExpiringSDKKeys = nil
+	var expired, working []ExpiringKey
 	for _, old := range before {
 		if old.Expiry.After(expiry) {
 			old.Expiry = expiry
 		}
 		if old.Expiry.After(now) {
-			e.ExpiringSDKKeys = append(e.ExpiringSDKKeys, old)
+			working = append(working, old)
+		} else if expiry.After(now) {
+			expired = append(expired, old)
 		}
 	}
-	if len(e.ExpiringSDKKeys) > maxExpiringSDKKeys {
-		return fault.Conflictf("environment %s has %d SDK keys from before that still work; at most %d may: rotate with an earlier expiry, or without one", e.Key, len(e.ExpiringSDKKeys), maxExpiringSDKKeys)
+	expired = expired[max(0, len(expired)-max(0, maxExpiringSDKKeys-len(working))):]
+	if e.ExpiringSDKKeys = slices.Concat(expired, working); len(working) > maxExpiringSDKKeys {
+		return fault.Conflictf("environment %s has %d SDK keys from before that still work; at most %d may: rotate with an earlier expiry, or without one", e.Key, len(working), maxExpiringSDKKeys)
 	}
 	e.SDKKey = key
 	return nil

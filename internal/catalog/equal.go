@@ -64,3 +64,8 @@ func equalPointers[T comparable](a, b *T) bool {
 	}
 	return *a == *b
 }
+
+// Equal reports whether two payload filters are the same.
+func (f *PayloadFilter) Equal(o *PayloadFilter) bool {
+	return f.ID == o.ID && f.Key == o.Key && f.Name == o.Name && f.Description == o.Description && slices.Equal(f.Rules, o.Rules)
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -285,6 +286,37 @@ func (f *Flag) Boolean() bool {
 func (f *Flag) NamesSegment(env EnvKey, key segment.Key) bool {
 	c := f.Environments[env]
 	return c != nil && slices.ContainsFunc(c.Rules, func(r FlagRule) bool { return namesSegment(r.Clauses, key) })
+}
+
+// Segments yields the segments that rules of the flag in env name, one that several name as often.
+func (f *Flag) Segments(env EnvKey) iter.Seq[segment.Key] {
+	return func(yield func(segment.Key) bool) {
+		c := f.Environments[env]
+		if c == nil {
+			return
+		}
+		for _, r := range c.Rules {
+			for _, clause := range r.Clauses {
+				for _, key := range clause.Segments() {
+					if !yield(key) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// NamesSegment reports whether a clause of the rule names the segment, and whether one matches whoever
+// is not in it.
+func (r *FlagRule) NamesSegment(key segment.Key) (named, negated bool) {
+	for i := range r.Clauses {
+		if namesSegment(r.Clauses[i:i+1], key) {
+			named = true
+			negated = negated || r.Clauses[i].Negate
+		}
+	}
+	return named, negated
 }
 
 // TargetsKind reports whether the configuration targets contexts of a kind, one by one or by rules.

@@ -48,7 +48,7 @@ func (c *FlagConfig) Copy(from *FlagConfig, parts []policy.Action) {
 // have the salt of c, so they choose anew who gets what.
 func (c *FlagConfig) Like(from *FlagConfig) *FlagConfig {
 	n := from.Clone()
-	n.Salt, n.Sel, n.Version, n.ModifiedAt = c.Salt, c.Sel, c.Version, c.ModifiedAt
+	n.Salt, n.Sel, n.Version, n.ModifiedAt, n.ModifiedBy = c.Salt, c.Sel, c.Version, c.ModifiedAt, c.ModifiedBy
 	n.DebugEventsUntil = c.DebugEventsUntil
 	return n
 }

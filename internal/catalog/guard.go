@@ -41,6 +41,20 @@ func (e *Environment) GuardLayers(s *Segment, source string) []GuardLayer {
 	return append(layers, GuardLayer{"environment", e.Guard})
 }
 
+// GuardOrigins says where each limit of a segment comes from: "segment", "source", "environment" or
+// "default". A segment that is nil stands for any of the source.
+func (e *Environment) GuardOrigins(s *Segment, source string) map[segment.GuardField]string {
+	layers := e.GuardLayers(s, source)
+	origins := make(map[segment.GuardField]string, len(segment.GuardFields))
+	for _, f := range segment.GuardFields {
+		origins[f] = "default"
+		if i := slices.IndexFunc(layers, func(l GuardLayer) bool { return l.Sets(f) }); i >= 0 {
+			origins[f] = layers[i].SetOn
+		}
+	}
+	return origins
+}
+
 // GuardOf returns the limits of a segment as they count: its own, else those of its source, else
 // those of the environment, else the defaults.
 func (e *Environment) GuardOf(s *Segment) segment.Guard {

@@ -54,3 +54,17 @@ func (s HashedSecret) clone() HashedSecret {
 	s.ExpiringSecrets = slices.Clone(s.ExpiringSecrets)
 	return s
 }
+
+// End returns when a secret of this hash stops working, if that is known.
+func (t *Token) End(hash [32]byte) (time.Time, bool) {
+	end, known := t.Expiry, !t.Expiry.IsZero()
+	for _, old := range t.ExpiringSecrets {
+		if old.Hash == hash && (!known || old.Expiry.Before(end)) {
+			end, known = old.Expiry, true
+		}
+	}
+	return end, known
+}
+
+// Expired reports whether the token as a whole has expired.
+func (t *Token) Expired(now time.Time) bool { return !t.Expiry.IsZero() && !now.Before(t.Expiry) }

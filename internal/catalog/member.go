@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	"net/mail"
 	"slices"
+	"strings"
 
 	"muster/internal/fault"
 )
@@ -24,4 +26,9 @@ func (m *Member) Validate() error {
 		return fault.Invalidf("role %q of an account member must be reader, writer, admin or no_access", clip(string(m.Role)))
 	}
 	return checkRolesHeld(m.CustomRoles)
+}
+
+// DisplayName is how the account member is called.
+func (m *Member) DisplayName() string {
+	return cmp.Or(strings.TrimSpace(m.FirstName+" "+m.LastName), m.Email)
 }

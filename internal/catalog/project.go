@@ -29,6 +29,9 @@ func (p *Project) Validate() error {
 			return err
 		}
 	}
+	if err := p.checkFilters(); err != nil {
+		return err
+	}
 	return checkTags(p.Tags)
 }
 
@@ -80,6 +83,9 @@ func (e *Environment) Validate() error {
 		return err
 	}
 	if err := e.checkGuards(); err != nil {
+		return err
+	}
+	if err := e.checkSources(); err != nil {
 		return err
 	}
 	return checkTags(e.Tags)

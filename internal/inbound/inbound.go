@@ -62,6 +62,9 @@ func New(i *ingest.Ingest, a *access.Access, tools *connector.Registry, told *ac
 // Drain makes every later request answer "try again", so that tools come back to the next process.
 func (in *Inbound) Drain() { in.draining.Store(true) }
 
+// TestHeader marks a call by which somebody tries a tool out. What it is set to does not matter.
+const TestHeader = "X-Muster-Test"
+
 // Routes are the paths to serve, both spellings that tools use, each also with a trailing slash.
 var Routes = []string{
 	"/api/v2/segment-targets/{integrationKey}", "/api/v2/segment-targets/{integrationKey}/{$}",
@@ -138,6 +141,7 @@ func (c *call) push() error {
 		Parse:       time.Since(started),
 		UserAgent:   c.r.UserAgent(),
 		Idempotency: idempotency,
+		Test:        c.r.Header.Get(TestHeader) != "",
 	}
 	if idempotency == "" {
 		push.Idempotency = c.parsed.Batch.MessageID

@@ -27,6 +27,7 @@ import (
 	"muster/internal/history"
 	"muster/internal/ingest"
 	"muster/internal/migrate"
+	"muster/internal/relayfeed"
 	"muster/internal/sdk"
 	"muster/internal/seal"
 	"muster/internal/store/engine"
@@ -65,6 +66,7 @@ func newServer(t testing.TB, token string) *server {
 	}
 	past, in := history.New(e, time.Now, silent), ingest.New(e, time.Now, silent)
 	feed, watch := delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	relays := relayfeed.New(e, relayfeed.Options{Log: silent})
 	who := access.New(e, time.Now)
 	reports, err := usage.New(t.Context(), e, time.Now, silent)
 	if err != nil {
@@ -72,12 +74,13 @@ func newServer(t testing.TB, token string) *server {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.New(api.Rooms{Admin: rooms, Ingest: in, History: past, Delivery: feed, Activity: watch, Usage: reports, Access: who}, api.Options{MaxImport: 1 << 20}, time.Now, silent))
-	mux.Handle("/", sdk.New(feed, who, reports, silent, sdk.Options{}))
+	mux.Handle("/", sdk.New(feed, relays, who, reports, silent, sdk.Options{}))
 	s := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 		s.Close()
 		watch.Close()
+		relays.Close()
 		feed.Close()
 		in.Close()
 		past.Close()

@@ -9,7 +9,7 @@ func BuiltIn(word string) (Role, bool) {
 	case "writer":
 		r.Policy = []Statement{{Effect: Allow, Actions: []string{"*"}, Resources: []string{
 			"proj/*", "proj/*:env/*", "proj/*:env/*:segment/*", "proj/*:env/*:flag/*",
-			"proj/*:context-kind/*", "integration/*", "webhook/*",
+			"proj/*:context-kind/*", "proj/*:payload-filter/*", "integration/*", "webhook/*",
 		}}}
 	case "admin", "owner":
 		r.Policy = []Statement{{Effect: Allow, Actions: []string{"*"}, Resources: []string{"*"}}}

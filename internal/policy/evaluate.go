@@ -71,13 +71,7 @@ func hiddenByAll(roles []Role, on Resource) bool {
 }
 
 func (r *Role) allows(action Action, on Resource) bool {
-	granted := r.Base == Reader && strings.HasPrefix(string(action), "view") ||
-		matchesAny(r.Policy, Allow, action, on)
-	if !granted || matchesAny(r.Policy, Deny, action, on) {
-		return false
-	}
-	project, below := projectOf(on)
-	return !below || !matchesAny(r.Policy, Deny, ViewProject, project)
+	return r.Decide(action, on).Allowed
 }
 
 // projectOf returns the project that a resource is or lies in.
@@ -89,12 +83,7 @@ func projectOf(on Resource) (Resource, bool) {
 }
 
 func matchesAny(statements []Statement, effect Effect, action Action, on Resource) bool {
-	for i := range statements {
-		if statements[i].Effect == effect && statements[i].matches(action, on) {
-			return true
-		}
-	}
-	return false
+	return firstMatch(statements, effect, action, on) >= 0
 }
 
 func (s *Statement) matches(action Action, on Resource) bool {

@@ -79,6 +79,8 @@ const (
 	UpdateGuard         Action = "updateGuard"
 	ExportMembers       Action = "exportMembers"
 
+	UpdateEnvironmentSettings Action = "updateEnvironmentSettings" // muster's own, on an environment: those who follow it and the sources that sync into it
+
 	VerifyStore Action = "verifyStore" // on the account
 
 	CreateProject      Action = "createProject"
@@ -134,6 +136,8 @@ const (
 	DeleteMember     Action = "deleteMember"
 	UpdateRole       Action = "updateRole"
 	UpdateCustomRole Action = "updateCustomRole"
+	// LaunchDarkly publishes no action for it.
+	UpdateMemberPassword Action = "updateMemberPassword"
 
 	CreateWebhook           Action = "createWebhook"
 	DeleteWebhook           Action = "deleteWebhook"
@@ -146,6 +150,12 @@ const (
 	UpdateRelayConfigName   Action = "updateRelayAutoConfigurationName"
 	UpdateRelayConfigPolicy Action = "updateRelayAutoConfigurationPolicy"
 
+	// LaunchDarkly publishes no actions for these.
+	UpdateRecordContexts Action = "updateRecordContexts" // on an environment
+	CreatePayloadFilter  Action = "createPayloadFilter"
+	UpdatePayloadFilter  Action = "updatePayloadFilter"
+	DeletePayloadFilter  Action = "deletePayloadFilter"
+
 	CreateIntegration   Action = "createIntegration"
 	DeleteIntegration   Action = "deleteIntegration"
 	UpdateConfiguration Action = "updateConfiguration"
@@ -154,6 +164,7 @@ const (
 	UpdateAccessTokenName        Action = "updateAccessTokenName"
 	UpdateAccessTokenDescription Action = "updateAccessTokenDescription"
 	UpdateAccessTokenPolicy      Action = "updateAccessTokenPolicy"
+	UpdateAccessTokenExpiry      Action = "updateAccessTokenExpiry"
 
 	// What LaunchDarkly shows to everybody: wire names of muster's own, in every reader's base.
 	ViewRole        Action = "viewRole"
