@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Kind says what a caller can do about an error.
@@ -59,7 +60,11 @@ type Error struct {
 	Message string
 	// Emails are those that the code is about, which clients expect beside the message.
 	Emails []string
-	cause  error
+	// Action and Resource are what the caller of something forbidden lacks, if that is known.
+	Action, Resource string
+	// Wait is how long to wait before the next try, if that is known.
+	Wait  time.Duration
+	cause error
 }
 
 // Error returns the message, and the cause behind it for the log.
@@ -77,6 +82,13 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.cause = cause
+	return &c
+}
+
+// Lacking returns a copy of e that says which action on which resource would be needed.
+func (e *Error) Lacking(action, resource string) *Error {
+	c := *e
+	c.Action, c.Resource = action, resource
 	return &c
 }
 

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"muster/internal/fault"
@@ -63,29 +64,33 @@ const (
 	GuardReject     GuardField = "reject"
 )
 
-// Inherited returns the limits that the settings, which may be nil, leave to others.
-func (s *GuardSettings) Inherited() []GuardField {
+// GuardFields are all limits.
+var GuardFields = []GuardField{GuardShrink, GuardMembers, GuardWindow, GuardAllowEmpty, GuardGrowth, GuardReject}
+
+// Sets reports whether the settings, which may be nil, set a limit.
+func (s *GuardSettings) Sets(f GuardField) bool {
 	if s == nil {
-		s = &GuardSettings{}
+		return false
 	}
-	var fields []GuardField
-	for _, f := range []struct {
-		name GuardField
-		set  bool
-	}{
-		{GuardShrink, s.Shrink != nil},
-		{GuardMembers, s.Members != nil},
-		{GuardWindow, s.Window != nil},
-		{GuardAllowEmpty, s.AllowEmpty != nil},
-		{GuardGrowth, s.Growth != nil},
-		{GuardReject, s.Reject != nil},
-	} {
-		if !f.set {
-			fields = append(fields, f.name)
-		}
+	switch f {
+	case GuardShrink:
+		return s.Shrink != nil
+	case GuardMembers:
+		return s.Members != nil
+	case GuardWindow:
+		return s.Window != nil
+	case GuardAllowEmpty:
+		return s.AllowEmpty != nil
+	case GuardGrowth:
+		return s.Growth != nil
+	case GuardReject:
+		return s.Reject != nil
 	}
-	return fields
+	return false
 }
+
+// none reports whether the settings leave all limits to others.
+func (s *GuardSettings) none() bool { return !slices.ContainsFunc(GuardFields, s.Sets) }
 
 // Bounds of what can be set.
 const (
@@ -137,7 +142,7 @@ func (s *GuardSettings) Clone() *GuardSettings {
 // Equal reports whether both set the same limits to the same values.
 func (s *GuardSettings) Equal(o *GuardSettings) bool {
 	if s == nil || o == nil {
-		return len(s.Inherited()) == len(o.Inherited())
+		return s.none() == o.none()
 	}
 	return same(s.Shrink, o.Shrink) && same(s.Members, o.Members) && same(s.Window, o.Window) &&
 		same(s.AllowEmpty, o.AllowEmpty) && same(s.Growth, o.Growth) && same(s.Reject, o.Reject)

@@ -15,9 +15,16 @@ type Point struct {
 	SealedAt time.Time // when it stopped being the membership
 	Reason   PointReason
 	Run      RunID // that replaced it
-	// ExpiresAt is when it is dropped at the latest; newer points may push it out before.
+	// Kept says that somebody wants it to stay: neither its age nor newer points end it, until the segment
+	// is deleted.
+	Kept bool
+	// ExpiresAt is when it is dropped at the latest; newer points may push it out before. It is zero for
+	// a point that is kept.
 	ExpiresAt time.Time
 }
+
+// MaxKeptPoints bounds how many points of a segment are kept: each needs as much room as the members.
+const MaxKeptPoints = 10
 
 // PointReason says what replaced the membership that a point retains.
 type PointReason string

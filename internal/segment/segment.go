@@ -256,8 +256,8 @@ type Entry struct {
 	// Definitions holds new states of flags and segments. Segments come before the flags that
 	// refer to them.
 	Definitions []Definition
-	// Environment is true when the environment's own settings or credentials changed, or the
-	// environment was deleted.
+	// Environment is true when the environment's own settings or credentials changed, or what payload
+	// filters of its project select, or the environment was deleted.
 	Environment bool
 }
 

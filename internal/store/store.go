@@ -44,6 +44,8 @@ var (
 	// ErrNoSession and ErrNoPoint say that a session or a point does not exist any more.
 	ErrNoSession = errors.New("no such session")
 	ErrNoPoint   = errors.New("no such point")
+	// ErrTooManyKept says that a segment keeps [segment.MaxKeptPoints] points already.
+	ErrTooManyKept = errors.New("too many points are kept")
 	// ErrFull says that the disk has no room left.
 	ErrFull = errors.New("the disk is full")
 	// ErrScope says that a write reached outside its scope: a bug of the caller.
@@ -136,6 +138,7 @@ const (
 	SegmentObject     ObjectKind = "segment"
 	WebhookObject     ObjectKind = "webhook"
 	RelayConfigObject ObjectKind = "relay configuration" // of no project
+	SinkObject        ObjectKind = "integration"         // of no project; of an environment until it is deleted
 )
 
 // Tx is what a write sees and stages. Reads see what the same write staged before. Values put are
@@ -154,8 +157,14 @@ type Tx interface {
 	DeleteFlag(catalog.ProjectKey, catalog.FlagKey)
 	// PutSegment logs a new definition if SDKs can see a difference. Putting a segment whose members
 	// the engine keeps, and whose ref is new, starts an empty membership under that ref.
+	//
+	// Where Turn begins, all members join the ref of the next generation: from then on readers find them
+	// under both, and every later change is told of both. Where it ends, everybody leaves the ref that
+	// SDKs no longer ask for, and the members stay under the other one. Either must be the only change of
+	// the segment's members in the write; the error wraps ErrCorrupt if these can't be read.
 	PutSegment(*catalog.Segment)
-	// DeleteSegment retires the membership; the last generation and version stay known.
+	// DeleteSegment retires the membership; the last generation and version stay known. No point of the
+	// segment is kept any more.
 	DeleteSegment(segment.EnvID, segment.Key)
 	PutToken(*catalog.Token)
 	DeleteToken(catalog.ID)
@@ -179,6 +188,9 @@ type Tx interface {
 	// members in the write. The error wraps ErrSuperseded, ErrStale, ErrNoSession, ErrNoPoint,
 	// ErrUnbounded or ErrCorrupt.
 	Publish(segment.EnvID, segment.Key, Publication) (Effect, error)
+	// KeepPoint makes a point stay however old it gets and whatever newer ones come, or lets go of it
+	// again. It reports whether that changes anything. The error wraps ErrNoPoint or ErrTooManyKept.
+	KeepPoint(env segment.EnvID, key segment.Key, id segment.PointID, kept bool) (changed bool, err error)
 
 	// OpenSession begins a session of an unbounded segment: from here on the engine keeps, durably,
 	// every change of the segment's members that is applied or parked, as sent and also when it had
@@ -330,22 +342,29 @@ type Membership interface {
 	// Counted waits until the effect of a publication is counted and returns it. The error wraps
 	// ErrTrimmed when the log does not reach back that far any more.
 	Counted(context.Context, segment.EnvID, segment.Ref, segment.Revision) (segment.Diff, error)
-	// Trace yields what happened to one context in a segment, newest first, back to the beginning of
-	// the log or until it was read for about two seconds. The last step has only Since set: from
-	// that moment on nothing is missing.
-	Trace(context.Context, segment.EnvID, segment.Key, segment.Hash) iter.Seq2[Step, error]
+	// Trace yields what happened to one context in the segments that are asked for by their keys, newest
+	// first, back to the beginning of the log or until it was read for about two seconds. The last step
+	// has only Since set: from that moment on nothing is missing. The log is read once, however many
+	// segments there are.
+	Trace(ctx context.Context, env segment.EnvID, of func(segment.Key) bool, h segment.Hash) iter.Seq2[Step, error]
 	// Sessions returns the open sessions of an environment, oldest first.
 	Sessions(segment.EnvID) ([]Session, error)
 	// Pages yields the changes of a session's pages, page by page.
 	Pages(ctx context.Context, env segment.EnvID, key segment.Key, id segment.RunID) iter.Seq2[segment.Change, error]
 	// Head returns the environment's newest durable revision.
 	Head(segment.EnvID) (segment.Revision, error)
+	// Shown returns a revision that has everything in it that was to be seen in any view before the call. Members
+	// can be seen a moment before the head says so, for which it waits.
+	Shown(segment.EnvID) (segment.Revision, error)
 	// Await returns the head as soon as it is greater than after.
 	Await(ctx context.Context, env segment.EnvID, after segment.Revision) (segment.Revision, error)
 	// Entries yields the log after the given revision, oldest first, and ends at the head. It
 	// yields ErrTrimmed when the log does not reach back that far. An entry is valid until the
 	// next one is asked for.
 	Entries(ctx context.Context, env segment.EnvID, after segment.Revision) iter.Seq2[*segment.Entry, error]
+	// Graves returns of how many contexts a walk tells that they left a ref, for each that somebody left.
+	// Refs that ended are among them, as long as walks tell of them.
+	Graves(segment.EnvID) (map[segment.Ref]int64, error)
 	// Epoch returns the history that the environment's log belongs to. It changes only when the store
 	// is restored from a backup.
 	Epoch(segment.EnvID) (segment.Epoch, error)
@@ -408,6 +427,7 @@ type Members interface {
 
 // Step is one change of one context's membership.
 type Step struct {
+	Segment  segment.Key
 	Revision segment.Revision
 	At       time.Time
 	Ops      segment.Ops // what it did
@@ -546,7 +566,10 @@ type Catalog interface {
 
 // RunQuery selects runs. Zero fields select everything.
 type RunQuery struct {
-	Segment       segment.Key
+	Segment segment.Key
+	// Of selects runs by the key of their segment. It is asked about every segment that has runs, must be
+	// quick and must not call back into the store.
+	Of            func(segment.Key) bool
 	State         segment.RunState
 	Kind          segment.RunKind
 	Tool          string

@@ -59,9 +59,9 @@ func (t *tx) applicable(env segment.EnvID, k segment.Key, s store.Staged) (*stag
 	if !ok || !seg.InEngine() {
 		return nil, nil, fmt.Errorf("apply changes to segment %s of environment %s: %w", k, env, store.ErrUnbounded)
 	}
-	m := t.membership(refID{env, seg.Ref()})
+	m := t.membership(refID{env, seg.Home()})
 	if m == nil {
-		return nil, nil, fmt.Errorf("apply changes to %s of environment %s: no membership", seg.Ref(), env)
+		return nil, nil, fmt.Errorf("apply changes to %s of environment %s: no membership", seg.Home(), env)
 	}
 	return st, m, nil
 }

@@ -36,7 +36,9 @@ func (env *environment) lose(rev segment.Revision, why error) error {
 	var all []*membership
 	env.view.Load().refs.each(func(m *membership) bool {
 		e.pendingChanges.Add(-int64(m.layers.Load().tables()))
-		all = append(all, lostMembership(refID{env.id, m.ref}, env.lost))
+		lost := lostMembership(refID{env.id, m.ref}, env.lost)
+		lost.known.Store(m.known.Load())
+		all = append(all, lost)
 		return true
 	})
 	env.view.Store(&view{refs: (&refs{}).changed(all, nil)})
@@ -65,10 +67,19 @@ func (m *membership) lost() bool { return m.layers.Load().err != nil || m.damage
 
 // Damage returns why the members of a ref can't be read whole, as far as somebody came upon it.
 func (e *Engine) Damage(env segment.EnvID, ref segment.Ref) error {
-	m := e.membership(refID{env, ref})
+	at := e.environment(env)
+	if at == nil {
+		return nil
+	}
+	m := at.view.Load().refs.known(ref)
 	if m == nil {
 		return nil
 	}
+	return m.unreadableNow()
+}
+
+// unreadableNow returns why a membership can't be read whole, as far as somebody came upon it.
+func (m *membership) unreadableNow() error {
 	if err := m.layers.Load().err; err != nil {
 		return m.unreadable(err)
 	}
@@ -93,7 +104,7 @@ func (e *Engine) missingMemberships(ctx context.Context, known map[refID]bool) (
 	var missing []*membership
 	for env := range *e.environments.Load() {
 		for _, seg := range e.Segments(env) {
-			id := refID{env, seg.Ref()}
+			id := refID{env, seg.Home()}
 			if !seg.Unbounded || known[id] {
 				continue
 			}

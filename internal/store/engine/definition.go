@@ -71,3 +71,27 @@ func (t *tx) flagDefinitions(before *reading, env *catalog.Environment) []segmen
 	}
 	return all
 }
+
+// filtersOtherwise reports whether payload filters of the environment's project may select other flags
+// than before: a filter changed, or the tags of a flag did.
+func (t *tx) filtersOtherwise(env *catalog.Environment) bool {
+	before := &reading{objects: t.objects, overs: t.overs[1:]}
+	was, existed := before.Project(env.Project)
+	now, exists := t.Project(env.Project)
+	if !existed || !exists {
+		return false
+	}
+	if !slices.EqualFunc(was.Filters, now.Filters, (*catalog.PayloadFilter).Equal) {
+		return true
+	}
+	if len(now.Filters) == 0 {
+		return false
+	}
+	for id, f := range t.over.flags {
+		old, ok := before.Flag(id.project, id.key)
+		if ok && f != nil && id.project == env.Project && !slices.Equal(old.Tags, f.Tags) {
+			return true
+		}
+	}
+	return false
+}

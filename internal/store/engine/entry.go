@@ -28,6 +28,11 @@ type delta struct {
 	file   *fileDelta
 	// publication says that the delta lies over a whole membership that begins with it.
 	publication *publication
+	// known are the generations whose members it changes for readers of the log; none: that of ref.
+	known []segment.Generation
+	// aside says that the members of the segment stay as they are: they become those of a generation
+	// more, or of one less.
+	aside bool
 
 	// What is not part of the entry.
 	m        *membership
@@ -55,6 +60,9 @@ const (
 	deltaInline      = 0
 	deltaFile        = 1
 	deltaPublication = 2
+
+	deltaKnown = 1 << 4
+	deltaAside = 1 << 5
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -100,17 +108,50 @@ func (d *delta) appendTo(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(d.ref.Generation))
 	b = binary.AppendVarint(b, d.change.Included)
 	b = binary.AppendVarint(b, d.change.Excluded)
+	b = append(b, d.sort())
+	if len(d.known) > 0 {
+		b = binary.AppendUvarint(b, uint64(len(d.known)))
+		for _, g := range d.known {
+			b = binary.AppendUvarint(b, uint64(g))
+		}
+	}
 	if d.file != nil {
-		b = append(b, deltaFile)
 		b = append(b, d.file.id[:]...)
 		return binary.AppendUvarint(b, uint64(d.file.n))
 	}
 	if d.publication != nil {
-		b = d.publication.appendTo(append(b, deltaPublication))
-	} else {
-		b = append(b, deltaInline)
+		b = d.publication.appendTo(b)
 	}
 	return d.appendChanges(b)
+}
+
+// sort returns the octet that says what a delta consists of.
+func (d *delta) sort() (sort byte) {
+	switch {
+	case d.file != nil:
+		sort = deltaFile
+	case d.publication != nil:
+		sort = deltaPublication
+	}
+	if len(d.known) > 0 {
+		sort |= deltaKnown
+	}
+	if d.aside {
+		sort |= deltaAside
+	}
+	return sort
+}
+
+// refs returns the refs whose members the delta changes for readers of the log, in order.
+func (d *delta) refs() []segment.Ref {
+	if len(d.known) == 0 {
+		return []segment.Ref{d.ref}
+	}
+	refs := make([]segment.Ref, len(d.known))
+	for i, g := range d.known {
+		refs[i] = segment.Ref{Key: d.ref.Key, Generation: g}
+	}
+	return refs
 }
 
 // appendChanges appends hashes and operations.
@@ -149,7 +190,8 @@ func decodeEntry(b []byte) (*entry, error) {
 	return e, nil
 }
 
-// decodeDeltas reads those deltas of an entry that are wanted and passes over all else. The error wraps
+// decodeDeltas reads those deltas of an entry that change the members of a segment that is wanted and
+// passes over all else. The error wraps
 // [store.ErrCorrupt].
 func decodeDeltas(b []byte, wanted func(segment.Ref) bool) ([]*delta, error) {
 	body, err := checkedEntry(b)
@@ -163,7 +205,7 @@ func decodeDeltas(b []byte, wanted func(segment.Ref) bool) ([]*delta, error) {
 	}
 	var deltas []*delta
 	for range d.count(5) {
-		if v := d.delta(wanted); v != nil {
+		if v := d.delta(wanted); v != nil && !v.aside {
 			deltas = append(deltas, v)
 		}
 	}
@@ -288,7 +330,10 @@ func (d *decoder) delta(wanted func(segment.Ref) bool) *delta {
 	if pass {
 		changes = func(*delta) { d.skipChanges() }
 	}
-	switch d.octet() {
+	var sort byte
+	sort, v.known = d.sort()
+	v.aside = sort&deltaAside != 0
+	switch sort &^ (deltaKnown | deltaAside) {
 	case deltaInline:
 		changes(v)
 	case deltaPublication:
@@ -308,6 +353,23 @@ func (d *decoder) delta(wanted func(segment.Ref) bool) *delta {
 		return nil
 	}
 	return v
+}
+
+// sort reads what a delta consists of, and the generations that it counts for.
+func (d *decoder) sort() (sort byte, known []segment.Generation) {
+	sort = d.octet()
+	if sort&deltaKnown != 0 {
+		for range d.count(1) {
+			known = append(known, segment.Generation(d.uvarint()))
+		}
+		if len(known) == 0 {
+			d.fail()
+		}
+	}
+	if sort&deltaAside != 0 && sort&^deltaKnown != deltaAside|deltaPublication {
+		d.fail()
+	}
+	return sort, known
 }
 
 func (d *decoder) changes(v *delta) {

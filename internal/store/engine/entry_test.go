@@ -30,11 +30,18 @@ func sampleEntries() map[string]*entry {
 			},
 			{ref: segment.Ref{Key: "big", Generation: 7}, change: segment.Counts{Included: -5}, file: &fileDelta{id: store.FileID{9}, n: 1 << 20}},
 		}},
+		"a move": {at: at, deltas: []*delta{
+			{ref: segment.Ref{Key: "big", Generation: 1}, known: []segment.Generation{3, 4}, file: &fileDelta{id: store.FileID{9}, n: 2}},
+			{
+				ref: segment.Ref{Key: "vip", Generation: 1}, known: []segment.Generation{2}, aside: true, publication: &publication{rosters: []store.FileID{{7}, {8}}},
+				hashes: []segment.Hash{{1}}, ops: []segment.Ops{segment.Include},
+			},
+		}},
 	}
 }
 
 var compareEntries = cmp.Options{
-	cmp.AllowUnexported(entry{}, delta{}, fileDelta{}),
+	cmp.AllowUnexported(entry{}, delta{}, fileDelta{}, publication{}),
 	cmpopts.IgnoreFields(delta{}, "m", "revision", "keys", "offs", "counts"),
 	cmpopts.IgnoreFields(fileDelta{}, "open"),
 }

@@ -249,6 +249,17 @@ func (e *Engine) Head(id segment.EnvID) (segment.Revision, error) {
 	return segment.Revision(env.head.Load()), nil
 }
 
+// Shown returns a revision that has everything in it that any view has shown.
+func (e *Engine) Shown(id segment.EnvID) (segment.Revision, error) {
+	env, err := e.served(id)
+	if err != nil {
+		return 0, fmt.Errorf("head of environment %s: %w", id, err)
+	}
+	env.commit.Lock() // members are shown before the head moves, both while it is held
+	defer env.commit.Unlock()
+	return segment.Revision(env.head.Load()), nil
+}
+
 // Await returns the head as soon as it is greater than after.
 func (e *Engine) Await(ctx context.Context, id segment.EnvID, after segment.Revision) (segment.Revision, error) {
 	env := e.environment(id)
@@ -316,7 +327,9 @@ func (e *Engine) readEntry(ctx context.Context, r store.Record) (*segment.Entry,
 		if err != nil {
 			return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
 		}
-		out.Members = append(out.Members, m)
+		for _, m.Ref = range d.refs() {
+			out.Members = append(out.Members, m)
+		}
 	}
 	return out, nil
 }

@@ -14,6 +14,9 @@ func (e *Engine) Ticks() (tick func()) {
 	return func() { seen = e.foldIdle(seen) }
 }
 
+// ExpirePoints drops points that are too old or too many now.
+func (e *Engine) ExpirePoints() { e.expirePoints() }
+
 // TendLogs buries and deletes old entries now.
 func (e *Engine) TendLogs() { e.tendAll(e.ctx) }
 
@@ -64,8 +67,8 @@ func (e *Engine) Layers(id segment.EnvID, ref segment.Ref) int {
 	return len(l.older) + 1
 }
 
-// Graves returns in how many files the graves of a ref lie, and how many entries these have.
-func (e *Engine) Graves(id segment.EnvID, ref segment.Ref) (files, entries int) {
+// GraveFiles returns in how many files the graves of a ref lie, and how many entries these have.
+func (e *Engine) GraveFiles(id segment.EnvID, ref segment.Ref) (files, entries int) {
 	g := e.environment(id).graves.Load().of[ref]
 	if g == nil {
 		return 0, 0

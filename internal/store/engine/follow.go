@@ -117,7 +117,12 @@ func compareRefs(a, b segment.Ref) int {
 // refsFrom returns the refs that have members or graves, from one on, in order.
 func (env *environment) refsFrom(first segment.Ref) []segment.Ref {
 	all := make(map[segment.Ref]bool)
-	env.view.Load().refs.each(func(m *membership) bool { all[m.ref] = true; return true })
+	env.view.Load().refs.each(func(m *membership) bool {
+		for _, ref := range m.refs() {
+			all[ref] = true
+		}
+		return true
+	})
 	for ref := range env.graves.Load().of {
 		all[ref] = true
 	}
@@ -156,7 +161,7 @@ func (env *environment) walk(ctx context.Context, ref segment.Ref, after *segmen
 // partsOf returns what the members and the graves of a ref lie in, newest first, as it is now and stays.
 // Broken says that graves are missing.
 func (env *environment) partsOf(ctx context.Context, ref segment.Ref) (parts []ranged, broken bool, err error) {
-	if m := env.view.Load().refs.find(ref); m != nil {
+	if m := env.view.Load().refs.known(ref); m != nil {
 		layers, err := env.still(m)
 		if err != nil {
 			return nil, false, err

@@ -180,8 +180,10 @@ func (env *environment) removals(ctx context.Context, after segment.Revision) (*
 		}
 		for _, d := range en.deltas {
 			d.revision = r.Revision
-			if err := env.addRemoval(ctx, rs, d); err != nil {
-				return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
+			for _, ref := range d.refs() {
+				if err := env.addRemoval(ctx, rs, ref, d); err != nil {
+					return nil, fmt.Errorf("revision %d: %w", r.Revision, err)
+				}
 			}
 		}
 		rs.through = r.Revision
@@ -204,12 +206,12 @@ func (env *environment) settles(ctx context.Context, name publicationID) (bool, 
 	return !row.isSettled(), err
 }
 
-// addRemoval adds what a delta removes.
-func (env *environment) addRemoval(ctx context.Context, rs *removals, d *delta) error {
-	r := rs.of[d.ref]
+// addRemoval adds what a delta removes from a ref.
+func (env *environment) addRemoval(ctx context.Context, rs *removals, ref segment.Ref, d *delta) error {
+	r := rs.of[ref]
 	if r == nil {
 		r = &removal{}
-		rs.of[d.ref] = r
+		rs.of[ref] = r
 	}
 	var err error
 	switch {
@@ -228,7 +230,7 @@ func (env *environment) addRemoval(ctx context.Context, rs *removals, d *delta) 
 		}
 	}
 	if errors.Is(err, store.ErrCorrupt) {
-		env.e.o.Logger.Error("who left a segment can't be read", "environment", env.id, "ref", d.ref.String(), "revision", d.revision, "error", err)
+		env.e.o.Logger.Error("who left a segment can't be read", "environment", env.id, "ref", ref.String(), "revision", d.revision, "error", err)
 		r.broken = true
 		return nil
 	}
@@ -261,6 +263,8 @@ func (env *environment) addPublished(ctx context.Context, r *removal, d *delta) 
 	switch {
 	case err != nil:
 		return err
+	case row.Aside && !row.Ended:
+		return nil // nobody left
 	case row.File != nil:
 		return env.addFile(ctx, r, *row.File)
 	case len(row.Left) == 0: // it could not be settled
@@ -347,7 +351,7 @@ func (env *environment) merged(ctx context.Context, ref segment.Ref, old *graves
 		}
 	}
 	all := roster.Merge(false, sources...)
-	if m := env.view.Load().refs.find(ref); m != nil && merge == len(sizes) {
+	if m := env.view.Load().refs.known(ref); m != nil && merge == len(sizes) {
 		all = notMembers(all, m.layers.Load())
 	}
 	f, err := env.e.putFile(ctx, roster.Partial, until(ctx, all))
@@ -433,7 +437,7 @@ func (env *environment) retireGraves(before *gravesAt, changed map[segment.Ref]*
 	layOver(&all, changed)
 	now, live := env.e.o.Now(), env.view.Load().refs
 	for ref, g := range all {
-		switch lives := live.find(ref) != nil; {
+		switch lives := live.known(ref) != nil; {
 		case lives == g.retired.IsZero() && (lives || now.Sub(g.retired) <= env.e.o.PointAge):
 		case !lives && !g.retired.IsZero():
 			changed[ref] = nil

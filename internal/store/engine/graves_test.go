@@ -83,7 +83,7 @@ func TestGravesOfMembersAreClearedWhenAllAreMerged(t *testing.T) {
 		if err := d.Bury(t.Context(), testEnv); err != nil {
 			t.Fatal(err)
 		}
-		if files, entries := d.Graves(testEnv, vip); files > 6 || entries > 10*files+round+1 {
+		if files, entries := d.GraveFiles(testEnv, vip); files > 6 || entries > 10*files+round+1 {
 			t.Fatalf("round %d leaves %d entries of graves in %d files", round, entries, files)
 		}
 	}
@@ -103,7 +103,7 @@ func TestGravesOfMembersAreClearedWhenAllAreMerged(t *testing.T) {
 		}
 		return 0
 	})
-	if files, entries := d.Graves(testEnv, vip); files != 1 || entries != 340 {
+	if files, entries := d.GraveFiles(testEnv, vip); files != 1 || entries != 340 {
 		t.Errorf("%d entries in %d files, want the 340 who are no members", entries, files)
 	}
 }

@@ -57,7 +57,7 @@ func (e *Engine) CheckInvariants(ctx context.Context) error {
 // checkLog replays the log of an environment and compares what it comes by.
 func (e *Engine) checkLog(ctx context.Context, id segment.EnvID) error {
 	env := e.environment(id)
-	r := &replay{e: e, env: env, states: make(map[segment.Ref]memberStates), changed: make(map[*session]memberStates)}
+	r := &replay{e: e, env: env, states: make(map[segment.Ref]memberStates), told: make(map[segment.Ref]memberStates), changed: make(map[*session]memberStates)}
 	var points []*point
 	for _, p := range e.points.all() {
 		if p.env == id {
@@ -92,9 +92,10 @@ func readable(entries func(func(*segment.Entry, error) bool)) bool {
 type replay struct {
 	e       *Engine
 	env     *environment
-	partial bool // the log does not reach back to the beginning: only refs with a point are known
-	states  map[segment.Ref]memberStates
-	changed map[*session]memberStates // operations that were logged since each session began
+	partial bool                         // the log does not reach back to the beginning: only refs with a point are known
+	states  map[segment.Ref]memberStates // by where they are kept
+	told    map[segment.Ref]memberStates // by the refs under which readers find them
+	changed map[*session]memberStates    // operations that were logged since each session began
 }
 
 func (r *replay) run(ctx context.Context, from segment.Revision, points []*point) error {
@@ -102,13 +103,21 @@ func (r *replay) run(ctx context.Context, from segment.Revision, points []*point
 	if err := r.compare(ctx, at, points); err != nil {
 		return err
 	}
-	for en, err := range r.e.Entries(ctx, r.env.id, from) {
+	for record, err := range r.e.log.Read(ctx, r.env.id, from) {
 		if err != nil {
 			return err
 		}
-		at = en.Revision
-		for _, m := range en.Members {
-			if err := r.apply(en.Revision, m); err != nil {
+		at = record.Revision
+		en, err := decodeEntry(record.Value)
+		if err != nil {
+			return err
+		}
+		for _, d := range en.deltas {
+			m, err := r.e.readDelta(ctx, record, d)
+			if err == nil && !d.aside {
+				err = r.apply(at, m)
+			}
+			if err = errors.Join(err, r.tell(d, m)); err != nil {
 				return err
 			}
 		}
@@ -143,6 +152,24 @@ func (r *replay) apply(rev segment.Revision, m segment.MemberDelta) error {
 		}
 		return true
 	})
+}
+
+// tell applies a delta to the refs that it counts for.
+func (r *replay) tell(d *delta, m segment.MemberDelta) error {
+	if r.partial {
+		return nil
+	}
+	for _, ref := range d.refs() {
+		set := r.told[ref]
+		if set == nil {
+			set = make(memberStates)
+			r.told[ref] = set
+		}
+		if err := m.Each(nil, func(c segment.Change) bool { set.apply(c.Hash, c.Ops); return true }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publishedAt returns the segments whose members were exchanged by an entry.
@@ -233,24 +260,35 @@ func (r *replay) compareView() error {
 		if want == nil && r.partial {
 			return true
 		}
-		now, err := r.e.Snapshot(r.env.id, m.ref)
-		if err != nil {
-			failed = err
-			return false
-		}
-		is, err := statesOf(now)
-		if err == nil && (!maps.Equal(is, want) || now.Counts() != want.counts()) {
-			err = fmt.Errorf("%s holds %d contexts and says %+v, the log says %d", m.ref, len(is), now.Counts(), len(want))
-		}
-		for h, ops := range want {
-			if got, stateErr := v.State(m.ref, h); err == nil && (got != ops || stateErr != nil) {
-				err = fmt.Errorf("%s of %s is %04b, %w; the log says %04b", h, m.ref, got, stateErr, ops)
+		for _, ref := range m.refs() {
+			if failed = r.compareRef(v, ref, want); failed != nil {
+				break
 			}
 		}
-		failed = err
 		return failed == nil
 	})
 	return failed
+}
+
+// compareRef demands that a ref holds what the log says of it and of the membership that it leads to.
+func (r *replay) compareRef(v *view, ref segment.Ref, want memberStates) error {
+	now, err := r.e.Snapshot(r.env.id, ref)
+	if err != nil {
+		return err
+	}
+	is, err := statesOf(now)
+	if err == nil && (!maps.Equal(is, want) || now.Counts() != want.counts()) {
+		err = fmt.Errorf("%s holds %d contexts and says %+v, the log says %d", ref, len(is), now.Counts(), len(want))
+	}
+	if told := r.told[ref]; err == nil && !r.partial && !maps.Equal(told, want) {
+		err = fmt.Errorf("readers of the log are told of %d contexts in %s, it has %d", len(told), ref, len(want))
+	}
+	for h, ops := range want {
+		if got, stateErr := v.State(ref, h); err == nil && (got != ops || stateErr != nil) {
+			err = fmt.Errorf("%s of %s is %04b, %w; the log says %04b", h, ref, got, stateErr, ops)
+		}
+	}
+	return err
 }
 
 // compareJournals demands that journals name whatever was logged since their session began.

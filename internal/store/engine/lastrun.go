@@ -20,7 +20,8 @@ type lastRun struct {
 // isLast reports whether a query asks for the newest run of a segment. Lists of segments ask that for
 // each of a thousand.
 func isLast(q *store.RunQuery) bool {
-	return q.Segment != "" && *q == store.RunQuery{Segment: q.Segment, Limit: 1}
+	return q.Segment != "" && q.Limit == 1 && q.Offset == 0 && q.Of == nil &&
+		q.Tool+string(q.State)+string(q.Kind) == "" && q.After.IsZero() && q.Before.IsZero()
 }
 
 // last returns the newest run of a segment.

@@ -194,12 +194,18 @@ func (l *ledger) drop(env segment.EnvID) {
 	l.changes++
 }
 
-// of returns how many runs a query selects, its times aside, and the group to look for them in.
-func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within group) {
+// of returns how many runs a query selects, its times aside, and the group to look for them in. Among are
+// the segments that have them where the query selects several; nil: all of the group.
+func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within group, among map[segment.Key]struct{}) {
+	asked := l.asked(env, q)
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	ofTool, inState := 0, 0
+	if q.Of != nil {
+		among = make(map[segment.Key]struct{})
+	}
 	add := func(k segment.Key, t tally) {
+		before := n
 		for _, c := range t {
 			if q.Tool == c.tool {
 				ofTool += c.n
@@ -211,15 +217,36 @@ func (l *ledger) of(env segment.EnvID, q *store.RunQuery) (n int, within group) 
 				n += c.n
 			}
 		}
+		if among != nil && n > before {
+			among[k] = struct{}{}
+		}
 	}
-	if q.Segment != "" {
-		add(q.Segment, l.tallies[env][q.Segment])
-	} else {
+	switch {
+	case q.Segment != "" || q.Of != nil:
+		for _, k := range asked {
+			add(k, l.tallies[env][k])
+		}
+	default:
 		for k, t := range l.tallies[env] {
 			add(k, t)
 		}
 	}
-	return n, groupOf(env, q, ofTool, inState)
+	return n, groupOf(env, q, ofTool, inState), among
+}
+
+// asked returns the segments that a query selects, if it does not select all. Nobody waits while it is
+// asked about each.
+func (l *ledger) asked(env segment.EnvID, q *store.RunQuery) []segment.Key {
+	keys := []segment.Key{q.Segment}
+	if q.Segment == "" && q.Of != nil {
+		l.mu.RLock()
+		keys = slices.AppendSeq(keys[:0], maps.Keys(l.tallies[env]))
+		l.mu.RUnlock()
+	}
+	if q.Of == nil {
+		return keys
+	}
+	return slices.DeleteFunc(keys, func(k segment.Key) bool { return !q.Of(k) })
 }
 
 // loadLedger reads the tallies.
@@ -287,7 +314,7 @@ func (e *Engine) runs(ctx context.Context, env segment.EnvID, q *store.RunQuery)
 		if err != nil {
 			return nil, 0, fmt.Errorf("list runs of environment %s: %w", env, err)
 		}
-		if x := indexedRun(&r); ok && x.matches(q) {
+		if x := indexedRun(&r); ok && x.matches(q) && (q.Of == nil || q.Of(r.Segment)) {
 			runs = append(runs, r)
 		}
 	}

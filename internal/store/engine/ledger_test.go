@@ -106,6 +106,10 @@ func (x *runBook) list(rt *rapid.T) {
 		State:   rapid.SampledFrom(append([]segment.RunState{""}, runStates...)).Draw(rt, "in state"),
 		Limit:   rapid.IntRange(0, 3).Draw(rt, "limit"), Offset: rapid.IntRange(0, 3).Draw(rt, "offset"),
 	}
+	if rapid.Bool().Draw(rt, "of some") {
+		of := rapid.SliceOfDistinct(rapid.SampledFrom(append([]segment.Key{"", "none"}, runSegments...)), func(k segment.Key) segment.Key { return k }).Draw(rt, "of")
+		q.Of = func(k segment.Key) bool { return slices.Contains(of, k) }
+	}
 	var all, want []segment.Run
 	for _, r := range x.runs {
 		all = append(all, r)
@@ -120,7 +124,7 @@ func (x *runBook) list(rt *rapid.T) {
 		q.Before = rapid.SampledFrom(all).Draw(rt, "before").ReceivedAt
 	}
 	for _, r := range all {
-		if (q.Segment == "" || q.Segment == r.Segment) && (q.Tool == "" || q.Tool == r.Tool) && (q.State == "" || q.State == r.State) &&
+		if (q.Segment == "" || q.Segment == r.Segment) && (q.Of == nil || q.Of(r.Segment)) && (q.Tool == "" || q.Tool == r.Tool) && (q.State == "" || q.State == r.State) &&
 			(q.After.IsZero() || r.ReceivedAt.After(q.After)) && (q.Before.IsZero() || r.ReceivedAt.Before(q.Before)) {
 			want = append(want, r)
 		}
@@ -141,6 +145,69 @@ func (x *runBook) list(rt *rapid.T) {
 		last, _, err := x.d.Runs(rt.Context(), testEnv, store.RunQuery{Segment: k, Limit: 1})
 		if err != nil || (i < 0) != (len(last) == 0) || i >= 0 && !sameRun(last[0], all[i]) {
 			rt.Fatalf("the newest run of %s is %v, %v", k, last, err)
+		}
+	}
+}
+
+// TestRunsOfSegmentsThatHaveHadNoneForLong lists runs that stand behind so many others that looking for them
+// among all would take longest.
+func TestRunsOfSegmentsThatHaveHadNoneForLong(t *testing.T) {
+	const runs, rare = 3000, 30
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := newDisk(t, engine.Options{Now: func() time.Time { return start }})
+	d.found(t)
+	var all []segment.Run // newest first
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		all = nil
+		for n := range runs {
+			r := segment.Run{
+				ID: segment.RunID(fmt.Sprintf("%024d", n)), Env: testEnv, Segment: "busy", Tool: "one", State: runStates[n%4],
+				ReceivedAt: start.Add(time.Duration(n/3) * time.Second), LiveAt: start, // some come at once
+			}
+			if n < rare {
+				r.Segment, r.Tool = segment.Key(fmt.Sprintf("rare-%d", n%7)), runTools[n%3]
+			}
+			tx.Record(r)
+			all = append(all, r)
+		}
+		return nil
+	})
+	slices.Reverse(all)
+	of := func(r *segment.Run) bool { return r.Segment >= "rare-2" }
+	for _, q := range []store.RunQuery{
+		{},
+		{Limit: 5},
+		{Limit: 5, Offset: 5},
+		{Limit: 4, Offset: 16},
+		{Offset: 20},
+		{Limit: 3, Offset: 1000},
+		{State: segment.RunLive},
+		{Tool: "two", Limit: 2},
+		{Tool: "two", State: segment.RunHeld, Offset: 1},
+		{After: start.Add(2 * time.Second), Limit: 5},
+		{Before: start.Add(6 * time.Second), Limit: 5, Offset: 3},
+		{After: start.Add(time.Second), Before: start.Add(7 * time.Second), State: segment.RunLive},
+		{Segment: "rare-3", Limit: 2},
+		{Segment: "rare-1", Limit: 2},
+		{Segment: "busy", Limit: 2},
+	} {
+		var want []segment.Run
+		for _, r := range all {
+			if of(&r) && (q.State == "" || q.State == r.State) && (q.Tool == "" || q.Tool == r.Tool) && (q.Segment == "" || q.Segment == r.Segment) &&
+				(q.After.IsZero() || r.ReceivedAt.After(q.After)) && (q.Before.IsZero() || r.ReceivedAt.Before(q.Before)) {
+				want = append(want, r)
+			}
+		}
+		total := len(want)
+		want = want[min(q.Offset, total):]
+		if q.Limit > 0 {
+			want = want[:min(q.Limit, len(want))]
+		}
+		shown := fmt.Sprintf("%+v", q)
+		q.Of = func(k segment.Key) bool { return of(&segment.Run{Segment: k}) }
+		got, n, err := d.Runs(t.Context(), testEnv, q)
+		if err != nil || n != total || !slices.EqualFunc(got, want, sameRun) {
+			t.Errorf("%s lists %d of %d, %v; want %d of %d:\n%v\n%v", shown, len(got), n, err, len(want), total, got, want)
 		}
 	}
 }
@@ -324,6 +391,9 @@ func BenchmarkPageOfRuns(b *testing.B) {
 				if n == 5 {
 					r.State = segment.RunHeld
 				}
+				if n < 10 {
+					r.Segment = "old"
+				}
 				tx.Record(r)
 				n++
 			}
@@ -345,6 +415,10 @@ func BenchmarkPageOfRuns(b *testing.B) {
 		{"of a day long ago", store.RunQuery{After: start.Add(time.Hour), Before: start.Add(25 * time.Hour)}},
 		{"before a day long ago, of a tool", store.RunQuery{Before: start.Add(25 * time.Hour), Tool: "one"}},
 		{"of all times but the first hour", store.RunQuery{After: start.Add(time.Hour)}},
+		{"of every other segment", store.RunQuery{Of: func(k segment.Key) bool { return k[len(k)-1]%2 == 0 }}},
+		{"of five segments in a rare state", store.RunQuery{Of: func(k segment.Key) bool { return k[len(k)-1] == '5' }, State: segment.RunHeld}},
+		{"of five segments, a page in the middle", store.RunQuery{Of: func(k segment.Key) bool { return k[len(k)-1] == '5' }, Offset: 5000}},
+		{"of one segment that has had none for long", store.RunQuery{Of: func(k segment.Key) bool { return k == "old" }}},
 	} {
 		bb.q.Limit = 20
 		b.Run(bb.name, func(b *testing.B) {

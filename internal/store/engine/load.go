@@ -89,13 +89,13 @@ func (l *load) Seal(ctx context.Context, env segment.EnvID, k segment.Key, sessi
 	if !ok || !seg.Unbounded {
 		return nil, diff, fmt.Errorf("seal list for segment %s of environment %s: %w", k, env, store.ErrUnbounded)
 	}
-	base, err := l.e.snapshotOf(refID{env, seg.Ref()})
+	base, err := l.e.snapshotOf(refID{env, seg.Home()})
 	var st *staged
 	if err == nil {
 		st, err = l.seal(ctx, base)
 	}
 	if errors.Is(err, store.ErrCorrupt) && l.mode == store.LoadReplace {
-		m := l.e.membership(refID{env, seg.Ref()})
+		m := l.e.membership(refID{env, seg.Home()})
 		if m == nil {
 			return nil, diff, err
 		}

@@ -231,25 +231,34 @@ func layeredDifference(ctx context.Context, from, to []layer, n int) iter.Seq2[s
 
 // Snapshot returns the members of a ref as they are now.
 func (e *Engine) Snapshot(id segment.EnvID, ref segment.Ref) (store.Members, error) {
-	m, err := e.snapshotOf(refID{id, ref})
+	m, err := e.snapshotIn(id, ref, (*refs).known)
 	if err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
+// snapshotOf returns the members that are kept under a ref as they are now.
 func (e *Engine) snapshotOf(id refID) (*members, error) {
-	env, err := e.served(id.env)
+	return e.snapshotIn(id.env, id.ref, (*refs).find)
+}
+
+func (e *Engine) snapshotIn(id segment.EnvID, ref segment.Ref, look func(*refs, segment.Ref) *membership) (*members, error) {
+	env, err := e.served(id)
 	if err != nil {
-		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, err)
+		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, err)
 	}
 	env.commit.Lock()
 	defer env.commit.Unlock()
-	m := env.view.Load().refs.find(id.ref)
+	m := look(env.view.Load().refs, ref)
 	if m == nil {
-		return nil, fmt.Errorf("read %s of environment %s: %w", id.ref, id.env, store.ErrUnbounded)
+		return nil, fmt.Errorf("read %s of environment %s: %w", ref, id, store.ErrUnbounded)
 	}
-	return env.snapshot(m)
+	s, err := env.snapshot(m)
+	if err == nil {
+		s.ref = ref
+	}
+	return s, err
 }
 
 // snapshot freezes the live table, so that what lies in layers stays as it is. The caller holds the

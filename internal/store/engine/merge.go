@@ -115,11 +115,12 @@ func (e *Engine) merge(ctx context.Context, m *membership) error {
 	if env.view.Load().refs.find(m.ref) != m {
 		mg = nil
 	}
-	m.merging = mg
-	env.commit.Unlock()
-	if mg == nil {
+	if mg == nil { // there may be one under way, which stays noted
+		env.commit.Unlock()
 		return nil
 	}
+	m.merging = mg
+	env.commit.Unlock()
 	f, err := e.writeMerged(ctx, mg)
 	if err == nil {
 		err = env.replaceRosters(m, mg, f)

@@ -222,6 +222,7 @@ func (e *Engine) loadMemberships(ctx context.Context) error {
 	}
 	all = append(all, missing...)
 	e.openAll(ctx, all)
+	e.loadKnown(all)
 	begin := make(map[segment.EnvID][]*membership)
 	for _, m := range all {
 		begin[m.env] = append(begin[m.env], m)
@@ -232,6 +233,16 @@ func (e *Engine) loadMemberships(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// loadKnown notes which refs memberships are found under.
+func (e *Engine) loadKnown(all []*membership) {
+	for _, m := range all {
+		if seg, ok := e.Segment(m.env, m.ref.Key); ok && seg.Home() == m.ref {
+			refs := seg.Refs()
+			m.known.Store(&refs)
+		}
+	}
 }
 
 // openAll opens the rosters of memberships, several at a time, because most of that is waiting for the disk.

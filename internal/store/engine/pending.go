@@ -95,11 +95,20 @@ func (p *pending) key(h *segment.Hash) []byte {
 	}
 }
 
-// mayHold reports false only if there are no operations on the context.
-func (p *pending) mayHold(h *segment.Hash) bool {
+// slot returns what lies where the search for a context begins; 0 if there are no operations on it.
+func (p *pending) slot(h *segment.Hash) uint64 {
 	slots := *p.slots.Load()
 	start, _ := slotOf(h)
-	return slots[start&uint64(len(slots)-1)].Load() != 0
+	return slots[start&uint64(len(slots)-1)].Load()
+}
+
+// fetch reads the entry of a slot if it is likely that of a context, so that its memory is near when find compares it.
+func (p *pending) fetch(h *segment.Hash, slot uint64) byte {
+	if _, tag := slotOf(h); slot&^indexMask != tag {
+		return 0
+	}
+	e := p.entry(uint32(slot) - 1)
+	return e.hash[0] ^ byte(e.ops.Load())
 }
 
 // put lays operations over those that are there. A key is given as its place in a blob, see keep.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -169,7 +170,9 @@ func (e *Engine) Points(env segment.EnvID, k segment.Key) ([]segment.Point, erro
 	var out []segment.Point
 	for _, p := range e.points.list(segmentID{env, k}) {
 		q := p.Point
-		q.ExpiresAt = p.SealedAt.Add(e.o.PointAge)
+		if !q.Kept {
+			q.ExpiresAt = p.SealedAt.Add(e.o.PointAge)
+		}
 		out = append(out, q)
 	}
 	slices.SortStableFunc(out, func(a, b segment.Point) int { return cmp.Compare(b.Revision, a.Revision) })
@@ -237,12 +240,80 @@ func decodePoint(row store.Row) (*point, error) {
 	return p, decodeJSON(row, &p.pointRow)
 }
 
-// expired returns the points of a segment that are too old or too many, oldest first.
+// KeepPoint makes a point stay, or lets go of it.
+func (t *tx) KeepPoint(env segment.EnvID, k segment.Key, id segment.PointID, kept bool) (changed bool, err error) {
+	if !t.check(env, "points") {
+		return false, t.err
+	}
+	var p *point
+	others := 0
+	for q := range t.pointsOf(segmentID{env, k}) {
+		switch {
+		case q.ID == id:
+			p = q
+		case q.Kept:
+			others++
+		}
+	}
+	switch {
+	case p == nil:
+		return false, fmt.Errorf("keep point %s of segment %s: %w", id, k, store.ErrNoPoint)
+	case p.Kept == kept:
+		return false, nil
+	case kept && others >= segment.MaxKeptPoints:
+		return false, fmt.Errorf("keep point %s of segment %s beside %d others: %w", id, k, others, store.ErrTooManyKept)
+	}
+	t.keep(p, kept)
+	return true, nil
+}
+
+func (t *tx) keep(p *point, kept bool) {
+	next := *p
+	next.Kept = kept
+	stage(&t.kept, p.name(), &next)
+}
+
+// pointsOf yields the points of a segment as this write sees them.
+func (t *tx) pointsOf(id segmentID) iter.Seq[*point] {
+	return func(yield func(*point) bool) {
+		for _, p := range t.step.e.points.list(id) {
+			if !yield(cmp.Or(t.kept[p.name()], t.step.kept[p.name()], p)) {
+				return
+			}
+		}
+	}
+}
+
+// letGo lets go of all points of a segment that ends: nobody could do it afterwards.
+func (t *tx) letGo(id segmentID) {
+	for p := range t.pointsOf(id) {
+		if p.Kept {
+			t.keep(p, false)
+		}
+	}
+}
+
+// prepareKept adds the rows of points that somebody keeps or lets go of. What they are made of stays.
+func (t *tx) prepareKept(p *prepared) error {
+	for _, pt := range t.kept {
+		rows, err := pt.rows()
+		if err != nil {
+			return err
+		}
+		p.rows = append(p.rows, rows[0])
+	}
+	return nil
+}
+
+// expired returns the points of a segment that are too old or too many, newest first.
 func (e *Engine) expired(id segmentID, now time.Time) []*point {
-	all := e.points.list(id)
+	newer := 0
 	var out []*point
-	for i, p := range all {
-		if len(all)-i > e.o.MaxPoints || now.Sub(p.SealedAt) > e.o.PointAge {
+	for _, p := range slices.Backward(e.points.list(id)) {
+		if p.Kept {
+			continue
+		}
+		if newer++; newer > e.o.MaxPoints || now.Sub(p.SealedAt) > e.o.PointAge {
 			out = append(out, p)
 		}
 	}

@@ -35,6 +35,7 @@ type publicationRow struct {
 	File    *store.FileID  // the change file
 	Diff    segment.Diff   // once there is one
 	Ended   bool           // the ref ended: everybody left
+	Aside   bool           `json:",omitempty"` // members of the segment became those of a generation more, or of one less
 	Bytes   int64          // of the change file
 	Left    []store.FileID // instead of a change file: what everybody who left lies in, newest first
 	// Healed says that the members before could not be read: whoever is not a member afterwards may

@@ -133,9 +133,9 @@ func (t *tx) exchangeable(env segment.EnvID, k segment.Key) (*membership, error)
 	if err := t.first(segmentID{env, k}); err != nil {
 		return nil, err
 	}
-	m := t.membership(refID{env, seg.Ref()})
-	if m == nil || m != t.step.e.membership(refID{env, seg.Ref()}) {
-		return nil, fmt.Errorf("publish %s of environment %s: the membership begins in the same write", seg.Ref(), env)
+	m := t.membership(refID{env, seg.Home()})
+	if m == nil || m != t.step.e.membership(refID{env, seg.Home()}) {
+		return nil, fmt.Errorf("publish %s of environment %s: the membership begins in the same write", seg.Home(), env)
 	}
 	return m, nil
 }
@@ -222,6 +222,7 @@ func (t *tx) exchange(m *membership, c *composition, p store.Publication, newest
 		return nil, err
 	}
 	next := newMembership(m.env, m.ref)
+	next.known.Store(m.known.Load())
 	next.row = membershipRow{created: m.row.created, counts: c.filed, rosters: c.rosters()}
 	if p.Reason == segment.PointReplace { // what somebody decided is not held against the next sync
 		next.recent = m.recent.clone()
@@ -311,7 +312,7 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 			return store.Effect{}, t.postpone() // more may have been parked in this step
 		}
 		if seg, ok := t.Segment(env, k); ok && seg.Unbounded {
-			if m := t.membership(refID{env, seg.Ref()}); m != nil {
+			if m := t.membership(refID{env, seg.Home()}); m != nil {
 				if _, err := t.collected(m, name); err != nil {
 					return store.Effect{}, err // what was published since is newer than what it keeps
 				}
@@ -320,7 +321,7 @@ func (t *tx) Settle(env segment.EnvID, k segment.Key, id segment.RunID) (store.E
 		t.CloseSession(env, k, id)
 		effect, err := t.Apply(env, k, &staged{e: t.step.e, changes: changes, n: changes.Len()})
 		if seg, ok := t.Segment(env, k); ok && err == nil {
-			if d := t.deltas[t.membership(refID{env, seg.Ref()})]; d != nil {
+			if d := t.deltas[t.membership(refID{env, seg.Home()})]; d != nil {
 				d.allowed = true
 			}
 		}
@@ -381,7 +382,7 @@ func (t *tx) prepareExchange(p *prepared, d *delta) error {
 	}
 	p.rows = append(p.rows, row)
 	p.named = append(p.named, pub.files()...)
-	if pub.Ended {
+	if pub.Ended || d.aside {
 		return nil
 	}
 	old := t.step.e.membership(refID{next.env, next.ref})

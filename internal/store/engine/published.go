@@ -104,6 +104,14 @@ func turned(before, after segment.Ops) segment.Ops { return after&^before | (bef
 
 // sides opens what a publication exchanged: the layers before and after it.
 func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationRow, d *delta) (from, to []layer, err error) {
+	if row.Aside && row.Ended {
+		if len(row.Left) > 0 {
+			from, err = e.openFiles(ctx, row.Left)
+			return from, nil, err
+		}
+		from, err = e.laidOver(ctx, d, row.Rosters)
+		return from, nil, err
+	}
 	switch {
 	case len(row.Left) > 0:
 		if from, err = e.openFiles(ctx, row.Left); err != nil {
@@ -118,11 +126,17 @@ func (e *Engine) sides(ctx context.Context, env segment.EnvID, row *publicationR
 			return nil, nil, err
 		}
 	}
+	to, err = e.laidOver(ctx, d, row.Rosters)
+	return from, to, err
+}
+
+// laidOver returns the changes of a delta over files.
+func (e *Engine) laidOver(ctx context.Context, d *delta, files []store.FileID) (all []layer, err error) {
 	if len(d.hashes) > 0 {
 		tail := newPending()
 		tail.apply(&delta{hashes: d.hashes, ops: d.ops})
-		to = append(to, layer{table: tail})
+		all = append(all, layer{table: tail})
 	}
-	below, err := e.openFiles(ctx, row.Rosters)
-	return from, append(to, below...), err
+	below, err := e.openFiles(ctx, files)
+	return append(all, below...), err
 }

@@ -70,7 +70,7 @@ func (t *tx) Recent(env segment.EnvID, k segment.Key, since time.Time) (added, r
 	if !ok || !seg.Unbounded || !t.check(env, "members") {
 		return 0, 0
 	}
-	m := t.membership(refID{env, seg.Ref()})
+	m := t.membership(refID{env, seg.Home()})
 	if m == nil {
 		return 0, 0
 	}

@@ -135,7 +135,7 @@ func TestEnvironmentsTakeUpdatesWhileAnotherOneIsBeingDeleted(t *testing.T) {
 	drops := 0
 	e, err := engine.Open(t.Context(), &dropping{Log: d.driver, before: func() {
 		drops++
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := d.Update(ctx, store.Scope{Env: testEnv}, func(tx store.Tx) error { tx.PutSegment(unbounded("new", 1)); return nil })
 		if err != nil {

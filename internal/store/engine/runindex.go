@@ -101,10 +101,13 @@ func (r *indexRow) run() (indexed, error) {
 	return indexed{segment.Key(k), string(tool), segment.RunKind(kind), segment.RunState(state), r.at, segment.RunID(r.id)}, err
 }
 
-// selected reports whether a query selects the run, its time aside. Nothing is allocated: a page of
-// old runs passes over all newer ones.
-func (r *indexRow) selected(q *store.RunQuery) (bool, error) {
+// selected reports whether a query selects the run, its time aside; among are the segments that it selects,
+// nil meaning all. Nothing is allocated: a page of old runs passes over all newer ones.
+func (r *indexRow) selected(q *store.RunQuery, among map[segment.Key]struct{}) (bool, error) {
 	k, tool, kind, state, err := r.fields()
+	if _, ok := among[segment.Key(k)]; among != nil && !ok {
+		return false, err
+	}
 	return (q.Segment == "" || string(k) == string(q.Segment)) && (q.State == "" || string(state) == string(q.State)) &&
 		(q.Tool == "" || string(tool) == q.Tool) && (q.Kind == "" || string(kind) == string(q.Kind)), err
 }
@@ -138,6 +141,12 @@ type group struct {
 
 // groupOf returns the smallest such group, given how many runs tool and state alone would select.
 func groupOf(env segment.EnvID, q *store.RunQuery, ofTool, inState int) group {
+	g := groupAmong(env, q, ofTool, inState)
+	g.exact = g.exact && (q.Of == nil || q.Segment != "")
+	return g
+}
+
+func groupAmong(env segment.EnvID, q *store.RunQuery, ofTool, inState int) group {
 	id := string(env)
 	switch {
 	case q.Segment != "" && q.State != "":

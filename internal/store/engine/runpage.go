@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"muster/internal/segment"
@@ -15,16 +16,20 @@ type runLister struct {
 	q      *store.RunQuery
 	within group
 	total  int // of runs that match, times aside
+	// among are the segments whose runs are selected, if the group has those of others too.
+	among map[segment.Key]struct{}
 }
 
 // page returns which runs a query selects and how many match.
 func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery) ([]segment.RunID, int, error) {
 	l := runLister{e: e, env: env, q: q}
-	l.total, l.within = e.ledger.of(env, q)
+	l.total, l.within, l.among = e.ledger.of(env, q)
 	timed := !q.After.IsZero() || !q.Before.IsZero()
 	switch {
 	case l.total == 0 || !timed && q.Offset >= l.total:
 		return nil, l.total, nil
+	case l.among != nil:
+		return l.amongThem(ctx, timed)
 	case timed:
 		return l.between(ctx)
 	case l.within.exact && q.Offset > l.total/2:
@@ -39,7 +44,7 @@ func (e *Engine) page(ctx context.Context, env segment.EnvID, q *store.RunQuery)
 // counts reports whether a row is of a run that is durable and selected, its time aside.
 func (l *runLister) counts(r *indexRow) (ok bool, err error) {
 	if ok = l.within.exact; !ok {
-		ok, err = r.selected(l.q)
+		ok, err = r.selected(l.q, l.among)
 	}
 	if ok && err == nil {
 		ok, err = l.e.durable(l.env, r)
@@ -50,15 +55,24 @@ func (l *runLister) counts(r *indexRow) (ok bool, err error) {
 // first returns the page and how many runs that match it has come by: all of them if most is 0, else no
 // more than that, and none behind the page.
 func (l *runLister) first(ctx context.Context, most int) (ids []segment.RunID, n int, err error) {
+	ids, n, _, err = l.firstWithin(ctx, most, math.MaxInt)
+	return ids, n, err
+}
+
+// firstWithin is first, but gives up after some rows.
+func (l *runLister) firstWithin(ctx context.Context, most, rows int) (ids []segment.RunID, n int, done bool, err error) {
 	for r, err := range l.e.newestFirst(ctx, l.within.prefix, l.q.Before) {
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, false, err
+		}
+		if rows--; rows < 0 {
+			return nil, 0, false, nil
 		}
 		if !l.q.After.IsZero() && r.at <= moment(l.q.After) {
 			break
 		}
 		if ok, err := l.counts(&r); err != nil {
-			return nil, 0, err
+			return nil, 0, false, err
 		} else if !ok {
 			continue
 		}
@@ -71,7 +85,7 @@ func (l *runLister) first(ctx context.Context, most int) (ids []segment.RunID, n
 			break
 		}
 	}
-	return ids, n, nil
+	return ids, n, true, nil
 }
 
 // last returns the first of the oldest n runs of the group: the shorter way to a page near the end.

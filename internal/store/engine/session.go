@@ -186,7 +186,7 @@ func (t *tx) OpenSession(p store.Session) {
 	}
 	s := &session{
 		env:        p.Env,
-		sessionRow: sessionRow{ID: p.ID, Ref: seg.Ref(), Opened: p.Opened, Detail: p.Detail},
+		sessionRow: sessionRow{ID: p.ID, Ref: seg.Home(), Opened: p.Opened, Detail: p.Detail},
 		journal:    &journal{},
 	}
 	if s.Opened.IsZero() {

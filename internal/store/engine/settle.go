@@ -79,7 +79,15 @@ func (e *Engine) settle(ctx context.Context, p *publication) (err error) {
 	if tail != nil {
 		made = append(made, tail.id)
 	}
-	if p.Ended {
+	switch {
+	case p.Ended && p.Aside:
+		f, err := e.putTail(ctx, p)
+		if err != nil {
+			return err
+		}
+		made = append(made, f.id)
+		row.Left = append([]store.FileID{f.id}, p.Rosters...)
+	case p.Ended:
 		left := pt
 		if left == nil {
 			left = e.points.get(pointID{p.env, p.Ref.Key, p.Point})
@@ -90,6 +98,17 @@ func (e *Engine) settle(ctx context.Context, p *publication) (err error) {
 		row.Left = left.Rosters
 	}
 	return e.replacePublication(p, row, pt)
+}
+
+// putTail writes the changes that lie over the files of a publication into a file.
+func (e *Engine) putTail(ctx context.Context, p *publication) (*file, error) {
+	d, err := e.entryDelta(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	tail := newPending()
+	tail.apply(d)
+	return e.putFile(ctx, roster.Partial, tail.sorted())
 }
 
 // putChange writes the change that a publication made into a file and counts it.
@@ -172,6 +191,9 @@ func (e *Engine) replacePublication(p *publication, row publicationRow, pt *poin
 	var counted []store.Row
 	named, unnamed := slices.Clone(row.files()), p.Rosters
 	if pt != nil {
+		if now := e.points.get(pt.name()); now != nil {
+			pt.Kept = now.Kept // somebody may have decided meanwhile
+		}
 		pointRows, err := pt.rows()
 		if err != nil {
 			return err

@@ -35,6 +35,7 @@ type step struct {
 	changes    int
 	journaled  []record
 	points     []*point
+	kept       map[pointID]*point // that somebody keeps or lets go of
 	touched    map[segmentID]bool // segments whose members or sessions changed
 	last       bool               // no further update may be added
 	remembered map[string]bool    // idempotency keys
@@ -180,6 +181,9 @@ func (t *tx) prepare(started time.Time) (*prepared, error) {
 	if err := t.preparePoints(p, revisions); err != nil {
 		return nil, err
 	}
+	if err := t.prepareKept(p); err != nil {
+		return nil, err
+	}
 	if err := t.prepareSessions(p, revisions); err != nil {
 		return nil, err
 	}
@@ -199,8 +203,8 @@ func (d *delta) rows(env segment.EnvID) []store.Row {
 		size := d.file.open.roster.Summary().Bytes
 		return []store.Row{{Table: tableFile, Key: fileKey(env, d.file.id), Value: binary.AppendUvarint(number(d.revision), uint64(size))}}
 	}
-	if len(d.keys) == len(d.hashes) {
-		return nil // no key is known
+	if d.aside || len(d.keys) == len(d.hashes) {
+		return nil // no key is known, or all of them are elsewhere
 	}
 	return []store.Row{{Table: tableKeys, Key: keysKey(refID{env, d.ref}, d.revision), Value: d.keys}}
 }
@@ -237,7 +241,7 @@ func (t *tx) dropRetired(p *prepared) {
 		if pt := t.left[id]; pt != nil {
 			gone := newMembership(id.env, id.ref)
 			stage(&t.deltas, gone, &delta{
-				ref: id.ref, m: gone, change: minus(segment.Counts{}, pt.Counts),
+				ref: id.ref, known: generations(id.ref, old.refs()), m: gone, change: minus(segment.Counts{}, pt.Counts),
 				publication: &publication{
 					point: pt.ID, env: id.env, settled: make(chan struct{}),
 					publicationRow: publicationRow{Ref: id.ref, Point: pt.ID, Ended: true},
@@ -264,6 +268,11 @@ func (t *tx) concerned() []segment.EnvID {
 	for id := range t.over.environments {
 		set[id] = true
 	}
+	for project := range t.over.projects {
+		for _, env := range t.Environments(project) {
+			set[env.ID] = true
+		}
+	}
 	return slices.Sorted(maps.Keys(set))
 }
 
@@ -279,8 +288,10 @@ func (t *tx) entry(id segment.EnvID) *entry {
 	}
 	en := &entry{at: t.step.at, definitions: t.definitions(env)}
 	_, en.environment = t.over.environments[id]
+	en.environment = en.environment || t.filtersOtherwise(env)
 	for m, d := range t.deltas {
 		if m.env == id {
+			t.address(id, d)
 			en.deltas = append(en.deltas, d)
 		}
 	}
@@ -322,6 +333,7 @@ func (s *step) absorb(t *tx, p *prepared) {
 	s.files = append(s.files, t.files...)
 	s.journaled = append(s.journaled, p.journaled...)
 	s.points = append(s.points, t.points...)
+	layOver(&s.kept, t.kept)
 	s.last = s.last || t.last
 	for k := range t.remembered {
 		stage(&s.remembered, k, true)
@@ -408,9 +420,13 @@ func (s *step) install() {
 		}
 		changed[d.m.env] = append(changed[d.m.env], d.m)
 	}
+	s.installKnown()
 	s.installSessions()
 	for _, p := range s.points {
 		s.e.points.add(p)
+	}
+	for _, p := range s.kept {
+		s.e.points.replace(p)
 	}
 	for id, rev := range s.heads {
 		env := s.e.environment(id)
@@ -446,6 +462,23 @@ func (s *step) install() {
 		}
 	}
 	s.e.noticePending(s.deltas)
+}
+
+// installKnown makes known which refs segments are found under from now on.
+func (s *step) installKnown() {
+	for id, seg := range s.over.segments {
+		if seg == nil || !seg.InEngine() {
+			continue
+		}
+		name := refID{id.env, seg.Home()}
+		m := s.over.memberships[name]
+		if m == nil {
+			m = s.e.membership(name)
+		}
+		if refs := seg.Refs(); m != nil && !slices.Equal(m.refs(), refs) {
+			m.known.Store(&refs)
+		}
+	}
 }
 
 // installSessions makes durable changes of sessions known.

@@ -53,7 +53,7 @@ func TestAStartSweepsWhatNobodyNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, _ := d.Graves(testEnv, vip); n == 0 {
+	if n, _ := d.GraveFiles(testEnv, vip); n == 0 {
 		t.Fatal("nobody is in a grave")
 	}
 	if err := d.CheckNames(t.Context(), 0); err != nil {

@@ -24,36 +24,36 @@ const (
 	mostTraced  = 8192
 )
 
-// event is one thing that the log tells of a context in a segment.
+// event is one thing that the log tells of a context in one of the segments.
 type event struct {
 	store.Step
 	generation segment.Generation
 	sent       bool // the operations are as they were sent, and may have had no effect
 }
 
-// tracer reads a log backwards for one context in one segment.
+// tracer reads a log backwards for one context in some segments.
 type tracer struct {
 	e       *Engine
 	env     segment.EnvID
-	key     segment.Key
+	of      func(segment.Key) bool
 	hash    segment.Hash
 	trimmed segment.Revision // the log begins after it, as far as it is known
 	oldest  time.Time        // of the entries read
 	whole   bool             // all of a log was read that begins with its environment
-	held    []event          // newest first: what the next one did depends on older ones
+	held    []event          // newest first: what the next one did depends on older ones of its segment
 }
 
-// Trace yields what happened to one context in a segment, newest first.
-func (e *Engine) Trace(ctx context.Context, id segment.EnvID, k segment.Key, h segment.Hash) iter.Seq2[store.Step, error] {
+// Trace yields what happened to one context in some segments, newest first.
+func (e *Engine) Trace(ctx context.Context, id segment.EnvID, of func(segment.Key) bool, h segment.Hash) iter.Seq2[store.Step, error] {
 	return func(yield func(store.Step, error) bool) {
 		env := e.environment(id)
 		if env == nil {
-			yield(store.Step{}, fmt.Errorf("trace segment %s of environment %s: %w", k, id, store.ErrNoEnvironment))
+			yield(store.Step{}, fmt.Errorf("trace a context of environment %s: %w", id, store.ErrNoEnvironment))
 			return
 		}
-		t := &tracer{e: e, env: id, key: k, hash: h, oldest: e.o.Now()}
+		t := &tracer{e: e, env: id, of: of, hash: h, oldest: e.o.Now()}
 		if more, err := t.trace(ctx, segment.Revision(env.head.Load()), yield); err != nil {
-			yield(store.Step{}, fmt.Errorf("trace segment %s of environment %s: %w", k, id, err))
+			yield(store.Step{}, fmt.Errorf("trace a context of environment %s: %w", id, err))
 		} else if more {
 			yield(store.Step{Since: t.oldest}, nil)
 		}
@@ -161,14 +161,14 @@ func (t *tracer) glance(ctx context.Context, r store.Record) (at time.Time, even
 		case v == nil:
 			continue
 		case v.elsewhere:
-			step.Ops, err = t.lookUp(ctx, r, v.generation)
+			step.Ops, err = t.lookUp(ctx, r, segment.Ref{Key: v.key, Generation: v.generation})
 		default:
 			step.Ops = v.ops
 		}
 		if err != nil {
 			return at, nil, err
 		}
-		if step.Ops != 0 {
+		if step.Segment = v.key; step.Ops != 0 {
 			events = append(events, event{step, v.generation, v.sent})
 		}
 	}
@@ -190,19 +190,22 @@ func (d *decoder) skipDefinition() {
 
 // glimpse is what a delta says about a context.
 type glimpse struct {
+	key        segment.Key
 	generation segment.Generation
 	ops        segment.Ops
 	elsewhere  bool // the operations lie outside the entry
 	sent       bool
 }
 
-// change reads a delta; nil if it is another segment's.
+// change reads a delta; nil if nobody asks for its segment.
 func (t *tracer) change(d *decoder) *glimpse {
-	mine := string(d.take(d.uvarint())) == string(t.key)
-	v := &glimpse{generation: segment.Generation(d.uvarint())}
+	key := segment.Key(d.take(d.uvarint()))
+	mine := t.of(key)
+	v := &glimpse{key: key, generation: segment.Generation(d.uvarint())}
 	d.varint()
 	d.varint()
-	switch d.octet() {
+	sort, _ := d.sort()
+	switch sort &^ (deltaKnown | deltaAside) {
 	case deltaFile:
 		d.take(uint64(len(store.FileID{})))
 		d.uvarint()
@@ -220,7 +223,7 @@ func (t *tracer) change(d *decoder) *glimpse {
 	default:
 		d.fail()
 	}
-	if !mine || d.broken {
+	if !mine || d.broken || sort&deltaAside != 0 {
 		return nil
 	}
 	return v
@@ -249,13 +252,13 @@ func (d *decoder) findIn(h *segment.Hash) segment.Ops {
 }
 
 // lookUp returns what a delta did whose changes lie outside the entry.
-func (t *tracer) lookUp(ctx context.Context, r store.Record, g segment.Generation) (segment.Ops, error) {
+func (t *tracer) lookUp(ctx context.Context, r store.Record, ref segment.Ref) (segment.Ops, error) {
 	en, err := decodeEntry(r.Value)
 	if err != nil {
 		return 0, err
 	}
 	for _, d := range en.deltas {
-		if d.ref.Key == t.key && d.ref.Generation == g {
+		if d.ref == ref && !d.aside {
 			m, err := t.e.readDelta(ctx, r, d)
 			if err != nil {
 				return 0, err
@@ -300,13 +303,16 @@ func (t *tracer) effect() (ops segment.Ops, known bool) {
 	return v.Ops.Effective(before.Settled()) | v.Ops&^both(told), told&concerned == concerned
 }
 
-// before returns the newest operations on sets of contexts that the events held tell of from before
-// the first of them, and whether nobody can have been in the sets that these leave open.
+// before returns the newest operations on sets of contexts that the events held of the same segment
+// tell of from before the first of them, and whether nobody can have been in the sets that these leave open.
 func (t *tracer) before(concerned segment.Ops) (ops segment.Ops, known bool) {
-	g := t.held[0].generation
+	first := &t.held[0]
 	for i := range t.held[1:] {
 		v := &t.held[1+i]
-		if v.generation != g { // what was before is another membership
+		if v.Segment != first.Segment {
+			continue
+		}
+		if v.generation != first.generation { // what was before is another membership
 			return ops, true
 		}
 		if ops = ops.Over(v.Ops); sets(ops)&concerned == concerned {

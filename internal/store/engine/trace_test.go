@@ -15,6 +15,59 @@ import (
 	"muster/internal/store/engine"
 )
 
+// only asks for one segment.
+func only(key segment.Key) func(segment.Key) bool {
+	return func(k segment.Key) bool { return k == key }
+}
+
+// TestATraceReadsManySegmentsAtOnce asks for the segments of a context together: what happened in each
+// is what its own trace says, and all of it comes newest first.
+func TestATraceReadsManySegmentsAtOnce(t *testing.T) {
+	d := newDisk(t, engine.Options{InlineChanges: 20})
+	d.found(t)
+	d.update(t, store.Scope{Env: testEnv}, func(tx store.Tx) error {
+		tx.PutSegment(unbounded("trial", 1))
+		tx.PutSegment(unbounded("hidden", 1))
+		return nil
+	})
+	d.apply(t, "vip", segment.Include, 0, 10)
+	d.apply(t, "trial", segment.Include, 0, 50) // by a file, whose effect older entries of its own segment tell
+	d.apply(t, "hidden", segment.Include, 0, 10)
+	d.apply(t, "vip", segment.Uninclude, 0, 30)
+	d.apply(t, "trial", segment.Include, 0, 60) // changes nothing
+	d.apply(t, "trial", segment.Uninclude, 3, 4)
+	type step struct {
+		segment segment.Key
+		ops     segment.Ops
+	}
+	trace := func(of func(segment.Key) bool) (all []step) {
+		last := segment.Revision(1 << 62)
+		for s, err := range d.Trace(t.Context(), testEnv, of, segment.HashOf(userKey(3))) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Since.IsZero() {
+				if s.Revision >= last {
+					t.Errorf("revision %d after %d", s.Revision, last)
+				}
+				last, all = s.Revision, append(all, step{s.Segment, s.Ops})
+			}
+		}
+		return all
+	}
+	got := trace(func(k segment.Key) bool { return k != "hidden" })
+	want := []step{{"trial", segment.Uninclude}, {"vip", segment.Uninclude}, {"trial", segment.Include}, {"vip", segment.Include}}
+	if !slices.Equal(got, want) {
+		t.Errorf("traced %v, want %v", got, want)
+	}
+	for _, key := range []segment.Key{"vip", "trial"} {
+		alone := slices.DeleteFunc(slices.Clone(want), func(s step) bool { return s.segment != key })
+		if got := trace(only(key)); !slices.Equal(got, alone) {
+			t.Errorf("of %s alone traced %v, want %v", key, got, alone)
+		}
+	}
+}
+
 func TestATraceSaysWhatHappenedToOneContext(t *testing.T) {
 	d := newDisk(t, engine.Options{InlineChanges: 20})
 	d.found(t)
@@ -25,7 +78,7 @@ func TestATraceSaysWhatHappenedToOneContext(t *testing.T) {
 	d.apply(t, "vip", segment.Uninclude, 20, 30)
 	var got []segment.Ops
 	var last store.Step
-	for s, err := range d.Trace(t.Context(), testEnv, "vip", segment.HashOf(userKey(3))) {
+	for s, err := range d.Trace(t.Context(), testEnv, only("vip"), segment.HashOf(userKey(3))) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +95,7 @@ func TestATraceSaysWhatHappenedToOneContext(t *testing.T) {
 	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] || last.Since.IsZero() {
 		t.Errorf("traced %v since %v, want %v", got, last.Since, want)
 	}
-	for s, err := range d.Trace(t.Context(), testEnv, "vip", segment.HashOf(userKey(99))) {
+	for s, err := range d.Trace(t.Context(), testEnv, only("vip"), segment.HashOf(userKey(99))) {
 		if err != nil || s.Since.IsZero() {
 			t.Errorf("somebody who never was in it: %+v, %v", s, err)
 		}
@@ -195,7 +248,7 @@ func (x *traced) check(rt *rapid.T) {
 	h := segment.HashOf(userKey(rapid.IntRange(0, 80).Draw(rt, "context")))
 	var got []store.Step
 	var since time.Time
-	for s, err := range x.d.Trace(rt.Context(), testEnv, "vip", h) {
+	for s, err := range x.d.Trace(rt.Context(), testEnv, only("vip"), h) {
 		if err != nil {
 			rt.Fatal(err)
 		}

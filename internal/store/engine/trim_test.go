@@ -36,7 +36,7 @@ func TestOldEntriesAreTrimmedAndTheRestServesOn(t *testing.T) {
 			t.Errorf("%d entries that are young, %v", n, err)
 		}
 		d.wantMembers(t, vip, 170, func(i int) bool { return i >= 5 && i < 160 })
-		for s, err := range d.Trace(t.Context(), testEnv, "vip", segment.HashOf(userKey(7))) {
+		for s, err := range d.Trace(t.Context(), testEnv, only("vip"), segment.HashOf(userKey(7))) {
 			if err != nil || s.Since.IsZero() {
 				t.Errorf("a trace past the beginning: %+v, %v", s, err)
 			}

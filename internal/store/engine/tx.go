@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -25,10 +26,11 @@ type tx struct {
 
 	opened     []*session
 	points     []*point
-	left       map[refID]*point // what refs that end leave; absent when nobody was there
-	records    []record         // for journals
-	rows       []store.Row      // that need nothing of the rest
-	named      []store.FileID   // by these
+	kept       map[pointID]*point // that somebody keeps or lets go of
+	left       map[refID]*point   // what refs that end leave; absent when nobody was there
+	records    []record           // for journals
+	rows       []store.Row        // that need nothing of the rest
+	named      []store.FileID     // by these
 	unnamed    []store.FileID
 	remembered map[string][]segment.RunID // by idempotency key
 	touched    map[segmentID]bool         // segments whose members or sessions it changes
@@ -183,14 +185,17 @@ func (t *tx) PutSegment(v *catalog.Segment) {
 	}
 	id := segmentID{v.Env, v.Key}
 	old, _ := t.Segment(v.Env, v.Key)
-	if v.InEngine() {
+	stays := old != nil && old.InEngine() && v.InEngine() && old.Home() == v.Home()
+	if stays {
+		t.turn(old, v)
+	} else if v.InEngine() {
 		t.openRef(old, v)
 	}
-	if old != nil && old.InEngine() && (!v.InEngine() || old.Generation != v.Generation) {
-		t.retire(id, old.Ref())
+	if !stays && old != nil && old.InEngine() {
+		t.retire(id, old.Home())
 	}
-	if v.Generation > t.lastGeneration(id) {
-		stage(&t.over.generations, id, v.Generation)
+	if newest := slices.MaxFunc(v.Refs(), compareRefs).Generation; newest > t.lastGeneration(id) {
+		stage(&t.over.generations, id, newest)
 	}
 	if v.Source != nil {
 		stage(&t.over.sources, sourceOf(v), v.Key)
@@ -201,16 +206,16 @@ func (t *tx) PutSegment(v *catalog.Segment) {
 
 // openRef starts the membership of a ref that is new, and refuses one that ever was.
 func (t *tx) openRef(old, v *catalog.Segment) {
-	id := refID{v.Env, v.Ref()}
+	id := refID{v.Env, v.Home()}
 	if t.membership(id) != nil {
 		return
 	}
 	sameRef := old != nil && !old.InEngine() && old.Generation == v.Generation
-	if v.Generation == 0 || v.Generation <= t.lastGeneration(segmentID{v.Env, v.Key}) && !sameRef {
+	if v.Home() != v.Ref() || v.Turn != nil || v.Generation == 0 || v.Generation <= t.lastGeneration(segmentID{v.Env, v.Key}) && !sameRef {
 		t.fail(fmt.Errorf("segment %s of environment %s can't begin at generation %d: generations start at 1 and are never reused", v.Key, v.Env, v.Generation))
 		return
 	}
-	stage(&t.over.memberships, id, newMembership(v.Env, v.Ref()))
+	stage(&t.over.memberships, id, newMembership(v.Env, v.Home()))
 }
 
 func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
@@ -219,8 +224,9 @@ func (t *tx) DeleteSegment(env segment.EnvID, k segment.Key) {
 		return
 	}
 	if old.InEngine() {
-		t.retire(segmentID{env, k}, old.Ref())
+		t.retire(segmentID{env, k}, old.Home())
 	}
+	t.letGo(segmentID{env, k})
 	t.raise(segmentVersion(env, k), t.lastVersion(segmentVersion(env, k))+1)
 	stage(&t.over.segments, segmentID{env, k}, nil)
 }

@@ -221,7 +221,7 @@ func (v *verifier) environment(env *environment) error {
 		return err
 	}
 	for _, seg := range v.e.Segments(env.id) {
-		if h := all[seg.Ref()]; h != nil && seg.Unbounded {
+		if h := all[seg.Home()]; h != nil && seg.Unbounded {
 			if err := v.members(h); err != nil {
 				return err
 			}
@@ -259,7 +259,7 @@ func (v *verifier) log(env *environment, after, head segment.Revision, all map[s
 		}
 		n++
 		for _, d := range en.deltas {
-			if h := all[d.ref]; h != nil && r.Revision > h.row.cut {
+			if h := all[d.ref]; h != nil && r.Revision > h.row.cut && !d.aside {
 				h.logged = plus(h.logged, d.change)
 				h.check(r.Revision, d)
 			}

@@ -19,6 +19,8 @@ type membership struct {
 	ref    segment.Ref
 	layers atomic.Pointer[layers]
 	counts atomic.Pointer[segment.Counts]
+	// known are the refs under which readers find it; ref is only where it is kept.
+	known atomic.Pointer[[]segment.Ref]
 
 	row     membershipRow      // as last written
 	keyed   []segment.Revision // revisions with a row of keys that is not folded yet
@@ -50,8 +52,12 @@ func newMembership(env segment.EnvID, ref segment.Ref) *membership {
 	m := &membership{env: env, ref: ref}
 	m.layers.Store(&layers{})
 	m.counts.Store(&segment.Counts{})
+	m.known.Store(&[]segment.Ref{ref})
 	return m
 }
+
+// refs returns the refs under which readers find the membership, in order.
+func (m *membership) refs() []segment.Ref { return *m.known.Load() }
 
 // state returns the settled operations on a context.
 func (l *layers) state(h *segment.Hash) (segment.Ops, error) {
@@ -146,9 +152,10 @@ const shardSize = 32
 var refSeed = maphash.MakeSeed()
 
 func (r *refs) shard(ref segment.Ref) int {
-	return int((maphash.String(refSeed, string(ref.Key)) + uint64(ref.Generation)) & uint64(len(r.shards)-1))
+	return int(maphash.String(refSeed, string(ref.Key)) & uint64(len(r.shards)-1))
 }
 
+// find returns the membership that is kept under a ref, nil if there is none.
 func (r *refs) find(ref segment.Ref) *membership {
 	if r.n == 0 {
 		return nil
@@ -157,6 +164,20 @@ func (r *refs) find(ref segment.Ref) *membership {
 	for i := range s {
 		if s[i].m.ref == ref {
 			return s[i].m
+		}
+	}
+	return nil
+}
+
+// known returns the membership that readers find under a ref, nil if there is none.
+func (r *refs) known(ref segment.Ref) *membership {
+	if r.n == 0 {
+		return nil
+	}
+	s := r.shards[r.shard(ref)].places
+	for i := range s {
+		if m := s[i].m; m.ref.Key == ref.Key && slices.Contains(m.refs(), ref) {
+			return m
 		}
 	}
 	return nil
@@ -269,7 +290,7 @@ type view struct {
 func (v *view) Revision() segment.Revision { return v.revision }
 
 func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
-	m := v.refs.find(ref)
+	m := v.refs.known(ref)
 	if m == nil {
 		return 0, nil
 	}
@@ -295,7 +316,7 @@ func firstError(a, b error) error {
 }
 
 func (v *view) Counts(ref segment.Ref) (segment.Counts, bool) {
-	m := v.refs.find(ref)
+	m := v.refs.known(ref)
 	if m == nil {
 		return segment.Counts{}, false
 	}

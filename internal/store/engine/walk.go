@@ -30,6 +30,17 @@ type walk struct {
 	nNamed int
 }
 
+// found yields a membership that holds the context, under each of its refs; false once yield wants no
+// more.
+func (w *walk) found(m *membership, ops segment.Ops) (more bool) {
+	for _, ref := range m.refs() {
+		if !w.yield(ref, ops) {
+			return false
+		}
+	}
+	return true
+}
+
 // pass looks into the memberships of a set.
 func (w *walk) pass(r *refs) {
 	for i := range r.shards {
@@ -62,7 +73,7 @@ func (w *walk) passHinted(r *refs) {
 			case may[slot/64]>>(slot%64)&1 == 0:
 			case sure[slot/64]>>(slot%64)&1 != 0:
 				p := &s.places[j]
-				if ops := p.probe.Ops().Settled(); ops != 0 && !w.yield(p.m.ref, ops) {
+				if ops := p.probe.Ops().Settled(); ops != 0 && !w.found(p.m, ops) {
 					return
 				}
 			default:
@@ -94,7 +105,7 @@ func (w *walk) look() (more bool) {
 			}
 			w.likely[w.n] = p.m
 			w.n++
-		case ops[i] != 0 && !w.yield(p.m.ref, ops[i]):
+		case ops[i] != 0 && !w.found(p.m, ops[i]):
 			return false
 		}
 	}
@@ -194,14 +205,25 @@ func (w *walk) answer() (more bool) {
 	for i, m := range w.likely[:w.n] {
 		at[i] = m.layers.Load()
 	}
+	var slots [shardSize]uint64
+	for i, l := range at[:w.n] {
+		if l.live != nil {
+			slots[i%shardSize] = l.live.slot(&w.h)
+		}
+	}
 	n := 0
 	for i, l := range at[:w.n] {
-		if l.live != nil && l.live.mayHold(&w.h) || len(l.older) > 0 || l.err != nil {
-			at[n], w.likely[n] = l, w.likely[i]
+		if slot := slots[i%shardSize]; slot != 0 || len(l.older) > 0 || l.err != nil {
+			at[n], slots[n], w.likely[n] = l, slot, w.likely[i]
 			n++
 		}
 	}
 	w.n = 0
+	for i, l := range at[:n] {
+		if slot := slots[i%shardSize]; slot != 0 {
+			w.fetched ^= l.live.fetch(&w.h, slot)
+		}
+	}
 	w.glance(at[:n])
 	for i, m := range w.likely[:n] {
 		ops, err := at[i].state(&w.h)
@@ -209,7 +231,7 @@ func (w *walk) answer() (more bool) {
 			w.err = firstError(w.err, m.unreadable(err))
 			continue
 		}
-		if ops != 0 && !w.yield(m.ref, ops) {
+		if ops != 0 && !w.found(m, ops) {
 			return false
 		}
 	}

@@ -84,6 +84,13 @@ func (s *step) tell() {
 	for id, v := range s.over.relayConfigs {
 		what.Objects = append(what.Objects, store.Object{Kind: store.RelayConfigObject, Key: string(id), Deleted: v == nil})
 	}
+	for id, v := range s.over.sinks {
+		o := store.Object{Kind: store.SinkObject, Key: string(id), Deleted: v == nil}
+		if v != nil {
+			o.Env, o.Version = v.Env, v.Version
+		}
+		what.Objects = append(what.Objects, o)
+	}
 	s.e.watchers.tell(what)
 }
 

@@ -99,9 +99,9 @@ func (p *player) stage(ops segment.Ops, from, to int) (store.Staged, []segment.C
 }
 
 // seal loads and seals a list for a session.
-func (p *player) seal(key segment.Key, id segment.RunID, mode store.LoadMode, from, to int) (store.Staged, *list, bool) {
+func (p *player) seal(id segment.RunID, mode store.LoadMode, from, to int) (store.Staged, *list, bool) {
 	e := p.sc.told.envs[scriptEnv]
-	ref, _, _ := e.live(key)
+	ref, _, _ := e.live(scriptSegment)
 	l := &list{mode: mode, listed: map[segment.Hash]bool{}, appended: to - from, exchanges: e.exchanges[ref]}
 	load, err := p.s.Load(p.t.Context(), mode)
 	if err != nil {
@@ -118,15 +118,15 @@ func (p *player) seal(key segment.Key, id segment.RunID, mode store.LoadMode, fr
 	if w.Close() != nil {
 		return nil, nil, false
 	}
-	staged, _, err := load.Seal(p.t.Context(), scriptEnv, key, id)
+	staged, _, err := load.Seal(p.t.Context(), scriptEnv, scriptSegment, id)
 	return staged, l, err == nil
 }
 
-// session returns the newest open session of a segment as told, "" if there is none.
-func (p *player) session(key segment.Key) (id segment.RunID) {
+// session returns the newest open session as told, "" if there is none.
+func (p *player) session() (id segment.RunID) {
 	newest := 0
 	for _, c := range p.sc.told.envs[scriptEnv].sessions {
-		if c.key == key && c.began > newest {
+		if c.key == scriptSegment && c.began > newest {
 			id, newest = c.id, c.began
 		}
 	}
@@ -134,14 +134,14 @@ func (p *player) session(key segment.Key) (id segment.RunID) {
 }
 
 // learn fills in the names of points.
-func (p *player) learn(key segment.Key) {
-	got, err := p.s.Points(scriptEnv, key)
+func (p *player) learn() {
+	got, err := p.s.Points(scriptEnv, scriptSegment)
 	if err != nil {
 		return
 	}
 	p.sc.mu.Lock()
 	defer p.sc.mu.Unlock()
-	all := p.sc.told.envs[scriptEnv].points[key]
+	all := p.sc.told.envs[scriptEnv].points[scriptSegment]
 	for i, g := range got {
 		if n := len(all) - 1 - i; n >= 0 && all[n].id == "" {
 			all[n].id = g.ID
@@ -179,14 +179,12 @@ func apply(key segment.Key, ops segment.Ops, from, to int) scriptStep {
 	}}
 }
 
-func open(key segment.Key) scriptStep {
-	return inEnv("open a session of "+string(key), openStep(scriptEnv, key))
-}
+var open = inEnv("open a session", openStep(scriptEnv, scriptSegment))
 
-// ofSession is a step about the newest session of a segment, which begins with work outside the write.
-func ofSession(name string, key segment.Key, do func(*player, segment.RunID) (step, bool)) scriptStep {
-	return scriptStep{name + " of " + string(key), func(p *player) bool {
-		id := p.session(key)
+// ofSession is a step about the newest session, which begins with work outside the write.
+func ofSession(name string, do func(*player, segment.RunID) (step, bool)) scriptStep {
+	return scriptStep{name, func(p *player) bool {
+		id := p.session()
 		if id == "" {
 			return true
 		}
@@ -199,46 +197,44 @@ func ofSession(name string, key segment.Key, do func(*player, segment.RunID) (st
 	}}
 }
 
-func page(key segment.Key, n, from, to int) scriptStep {
-	return ofSession(fmt.Sprint("keep page ", n), key, func(p *player, id segment.RunID) (step, bool) {
+func page(n, from, to int) scriptStep {
+	return ofSession(fmt.Sprint("keep page ", n), func(p *player, id segment.RunID) (step, bool) {
 		staged, plain, ok := p.stage(segment.Include, from, to)
 		return both(detailStep(scriptEnv, id), pageStep(scriptEnv, id, n, staged, plain)), ok
 	})
 }
 
-func park(key segment.Key, ops segment.Ops, from, to int) scriptStep {
-	return ofSession("park", key, func(p *player, id segment.RunID) (step, bool) {
+func park(ops segment.Ops, from, to int) scriptStep {
+	return ofSession("park", func(p *player, id segment.RunID) (step, bool) {
 		staged, plain, ok := p.stage(ops, from, to)
 		return parkStep(scriptEnv, id, staged, plain), ok
 	})
 }
 
-func keep(key segment.Key, mode store.LoadMode, from, to int) scriptStep {
-	return ofSession("keep a list", key, func(p *player, id segment.RunID) (step, bool) {
-		staged, l, ok := p.seal(key, id, mode, from, to)
+func keep(mode store.LoadMode, from, to int) scriptStep {
+	return ofSession("keep a list", func(p *player, id segment.RunID) (step, bool) {
+		staged, l, ok := p.seal(id, mode, from, to)
 		return keepStep(scriptEnv, id, staged, l), ok
 	})
 }
 
-func discard(key segment.Key) scriptStep {
-	return ofSession("discard the session", key, func(_ *player, id segment.RunID) (step, bool) {
-		return closeStep(scriptEnv, id), true
-	})
-}
+var discard = ofSession("discard the session", func(_ *player, id segment.RunID) (step, bool) {
+	return closeStep(scriptEnv, id), true
+})
 
 func both(a, b step) step {
 	return func(tx store.Tx, w *world) error { return errors.Join(a(tx, w), b(tx, w)) }
 }
 
-// exchanges is a step that exchanges the members of a segment.
-func exchanges(name string, key segment.Key, do func(*player, *exchanged) (step, bool)) scriptStep {
-	return scriptStep{name + " of " + string(key), func(p *player) bool {
+// exchanges is a step that exchanges the members.
+func exchanges(name string, do func(*player, *exchanged) (step, bool)) scriptStep {
+	return scriptStep{name, func(p *player) bool {
 		var out exchanged
 		st, ok := do(p, &out)
 		if !ok {
 			return true
 		}
-		rev, ok := p.update(store.Scope{Env: scriptEnv}, both(st, runStep(key)))
+		rev, ok := p.update(store.Scope{Env: scriptEnv}, both(st, runStep(scriptSegment)))
 		if ok && out.done {
 			p.sc.mu.Lock()
 			p.sc.counts = counting{out.ref, rev}
@@ -257,43 +253,52 @@ func runStep(key segment.Key) step {
 	}
 }
 
-func publish(key segment.Key, from, to int) scriptStep {
-	return exchanges("publish", key, func(p *player, out *exchanged) (step, bool) {
-		id := p.session(key)
+func publish(from, to int) scriptStep {
+	return exchanges("publish", func(p *player, out *exchanged) (step, bool) {
+		id := p.session()
 		if id == "" {
 			return nil, false
 		}
-		staged, l, ok := p.seal(key, id, store.LoadReplace, from, to)
+		staged, l, ok := p.seal(id, store.LoadReplace, from, to)
 		return publishStep(scriptEnv, id, staged, l, segment.PointReplace, out), ok
 	})
 }
 
-func release(key segment.Key) scriptStep {
-	return exchanges("release", key, func(p *player, out *exchanged) (step, bool) {
-		id := p.session(key)
-		return publishStep(scriptEnv, id, nil, nil, segment.PointRelease, out), id != ""
-	})
-}
+var release = exchanges("release", func(p *player, out *exchanged) (step, bool) {
+	id := p.session()
+	return publishStep(scriptEnv, id, nil, nil, segment.PointRelease, out), id != ""
+})
 
-func settle(key segment.Key) scriptStep {
-	return exchanges("settle", key, func(p *player, out *exchanged) (step, bool) {
-		id := p.session(key)
-		return settleStep(scriptEnv, id, out), id != ""
-	})
-}
+var settle = exchanges("settle", func(p *player, out *exchanged) (step, bool) {
+	id := p.session()
+	return settleStep(scriptEnv, id, out), id != ""
+})
 
-// rollBack publishes a point, of which 0 is the newest.
-func rollBack(key segment.Key, n int) scriptStep {
-	return exchanges("roll back", key, func(p *player, out *exchanged) (step, bool) {
-		p.learn(key)
-		return func(tx store.Tx, w *world) error {
-			points := w.envs[scriptEnv].points[key]
+// rollBack publishes the newest point.
+var rollBack = exchanges("roll back", func(p *player, out *exchanged) (step, bool) {
+	p.learn()
+	return func(tx store.Tx, w *world) error {
+		points := w.envs[scriptEnv].points[scriptSegment]
+		if len(points) == 0 {
+			return nil
+		}
+		return rollbackStep(scriptEnv, scriptSegment, points[len(points)-1], "", out)(tx, w)
+	}, true
+})
+
+// keepPoint keeps a point, of which 0 is the newest, or lets go of it.
+func keepPoint(n int, kept bool) scriptStep {
+	return scriptStep{fmt.Sprintf("keep point %d: %t", n, kept), func(p *player) bool {
+		p.learn()
+		_, ok := p.update(store.Scope{Env: scriptEnv}, func(tx store.Tx, w *world) error {
+			points := w.envs[scriptEnv].points[scriptSegment]
 			if n >= len(points) {
 				return nil
 			}
-			return rollbackStep(scriptEnv, key, points[len(points)-1-n], "", out)(tx, w)
-		}, true
-	})
+			return keepPointStep(scriptEnv, scriptSegment, points[len(points)-1-n], kept)(tx, w)
+		})
+		return ok
+	}}
 }
 
 // counted waits until the newest publication is counted.
@@ -385,34 +390,41 @@ func chapters() []chapter {
 	return []chapter{
 		{name: "members", steps: membersChapter()},
 		{name: "pages", before: furnished(), steps: []scriptStep{
-			open("a"), page("a", 0, 0, 8), page("a", 1, 10, 20+scriptMany), apply("a", in, 2, 4), apply("a", out, 30, 32), restart,
-			page("a", 2, 40, 60), page("a", 1, 10, 30), publish("a", 0, 60), countedStep,
+			open, page(0, 0, 8), page(1, 10, 20+scriptMany), apply("a", in, 2, 4), apply("a", out, 30, 32), restart,
+			page(2, 40, 60), page(1, 10, 30), publish(0, 60), countedStep,
 		}},
 		{name: "publishing", before: furnished(apply("a", in, 10, 40), fold), steps: []scriptStep{
-			open("a"), apply("a", out, 0, 2), publish("a", 5, 5+scriptMany), countedStep, apply("a", in, 1, 3), fold,
-			open("a"), publish("a", 0, 30), restart, countedStep, apply("a", out, 0, 1), fold,
+			open, apply("a", out, 0, 2), publish(5, 5+scriptMany), countedStep, apply("a", in, 1, 3), fold,
+			open, publish(0, 30), restart, countedStep, apply("a", out, 0, 1), fold,
 		}},
-		{name: "rolling back", before: furnished(open("a"), publish("a", 5, 50), countedStep, apply("a", in, 1, 3)), steps: []scriptStep{
-			open("a"), rollBack("a", 0), publish("a", 0, 9), countedStep, fold, apply("a", out, 0, 1), restart, rollBack("a", 0), countedStep, discard("a"),
+		{name: "rolling back", before: furnished(open, publish(5, 50), countedStep, apply("a", in, 1, 3)), steps: []scriptStep{
+			open, rollBack, keepPoint(1, true), publish(0, 9), countedStep, fold, apply("a", out, 0, 1), restart, rollBack, countedStep, keepPoint(3, false), discard,
 		}},
 		{name: "holding changes", before: furnished(), steps: []scriptStep{
-			open("a"), park("a", out, 0, 8), apply("a", in, 3, 5), park("a", out, 10, 30), restart, settle("a"), countedStep,
-			open("a"), park("a", out, 3, 4), settle("a"), open("a"), park("a", in, 50, 80), discard("a"),
+			open, park(out, 0, 8), apply("a", in, 3, 5), park(out, 10, 30), restart, settle, countedStep,
+			open, park(out, 3, 4), settle, open, park(in, 50, 80), discard,
 		}},
 		{name: "holding lists", before: furnished(), steps: []scriptStep{
-			open("a"), keep("a", store.LoadReplace, 0, 1), apply("a", in, 20, 22), apply("a", out, 4, 6), keep("a", store.LoadReplace, 0, scriptMany), restart,
-			release("a"), countedStep, open("a"), keep("a", store.LoadRemove, 0, 30), settle("a"), countedStep, open("a"), keep("a", store.LoadReplace, 1, 2), discard("a"),
+			open, keep(store.LoadReplace, 0, 1), apply("a", in, 20, 22), apply("a", out, 4, 6), keep(store.LoadReplace, 0, scriptMany), restart,
+			release, countedStep, open, keep(store.LoadRemove, 0, 30), settle, countedStep, open, keep(store.LoadReplace, 1, 2), discard,
 		}},
-		{name: "journals", before: furnished(open("a")), steps: []scriptStep{
-			apply("a", in, 0, 10), apply("a", out, 100, 110), spill, apply("a", in, 20, 30), restart, apply("a", out, 20, 22), apply("a", out, 40, 50), spill, publish("a", 0, 1), countedStep,
+		{name: "journals", before: furnished(open), steps: []scriptStep{
+			apply("a", in, 0, 10), apply("a", out, 100, 110), spill, apply("a", in, 20, 30), restart, apply("a", out, 20, 22), apply("a", out, 40, 50), spill, publish(0, 1), countedStep,
 		}},
-		{name: "deleting", before: furnished(open("a"), publish("a", 5, 50), countedStep, open("a"), page("a", 0, 0, 20)), steps: []scriptStep{
-			apply("a", in, 60, 80), deleteSegment("a"), inEnv("create a again", putSegmentStep(scriptEnv, "a", 2)), apply("a", in, 0, 3),
-			rollBack("a", 0), countedStep, restart, deleteSegment("b"), deleteSegment("a"),
+		{name: "deleting", before: furnished(open, publish(5, 50), countedStep, open, page(0, 0, 20)), steps: []scriptStep{
+			apply("a", in, 60, 80), keepPoint(0, true), deleteSegment("a"), inEnv("create a again", putSegmentStep(scriptEnv, "a", 2)), apply("a", in, 0, 3),
+			rollBack, countedStep, restart, deleteSegment("b"), deleteSegment("a"),
 			inAccount("delete the project", func(tx store.Tx, w *world) error { tx.DeleteProject("p"); w.deleteProject("p"); return nil }),
 		}},
+		{name: "moving", before: furnished(apply("a", in, 10, 20), fold, apply("a", out, 0, 2)), steps: []scriptStep{
+			turn("a"), apply("a", in, 30, 33), apply("a", out, 3, 5), open, publish(5, 40), countedStep, restart, turn("a"), fold, apply("a", out, 39, 41), turn("a"), restart,
+			apply("a", in, 0, 3), fold, turn("a"), rollBack, deleteSegment("a"), inEnv("create a again", putSegmentStep(scriptEnv, "a", 2)), apply("a", in, 0, 3),
+		}},
+		{name: "moving and trimming", before: furnished(apply("a", in, 10, 40), fold), trims: true, steps: []scriptStep{
+			turn("a"), apply("a", out, 5, 8), turn("b"), trim, turn("a"), restart, turn("b"), trim, turn("a"), turn("b"), apply("a", out, 8, 9), fold, trim,
+		}},
 		{name: "trimming", before: furnished(apply("a", in, 10, 40)), trims: true, steps: []scriptStep{
-			fold, trim, open("a"), publish("a", 5, 50), countedStep, apply("a", in, 50, 60), fold, trim, restart, apply("a", out, 50, 60), fold, trim,
+			fold, trim, open, publish(5, 50), countedStep, apply("a", in, 50, 60), fold, trim, restart, apply("a", out, 50, 60), fold, trim,
 		}},
 		{name: "documents", before: furnished(), steps: []scriptStep{
 			putDoc("import/small", 100), putDoc("import/large", 300<<10), restart, deleteDoc("import/small"), deleteDoc("import/large"),
@@ -497,7 +509,7 @@ func compareTraces(f failer, t testing.TB, s store.Membership, e *envWorld) {
 		}
 		for _, i := range []int{0, 1, 3, 5, 12, 25, 45} {
 			h := segment.HashOf(scriptKey(i))
-			state, err := traced(s.Trace(t.Context(), e.env.ID, key, h))
+			state, err := traced(s.Trace(t.Context(), e.env.ID, func(k segment.Key) bool { return k == key }, h))
 			if err != nil {
 				f.Fatalf("trace of %s in %s: %v", scriptKey(i), key, err)
 			}

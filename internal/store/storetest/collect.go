@@ -18,6 +18,7 @@ type retained struct {
 	set      memberSet
 	reason   segment.PointReason
 	run      segment.RunID
+	kept     bool
 }
 
 // collecting is an open session of a world.
@@ -115,13 +116,14 @@ func differ(before, after memberSet) (added, removed int) {
 	return added, removed
 }
 
-// live returns the ref and the members of an unbounded segment; false if there is none.
+// live returns the ref that stands for an unbounded segment as long as it lives, and its members; false if
+// there is none.
 func (e *envWorld) live(key segment.Key) (segment.Ref, memberSet, bool) {
 	s := e.segments[key]
 	if s == nil || !s.Unbounded {
 		return segment.Ref{}, nil, false
 	}
-	return s.Ref(), e.members[s.Ref()], true
+	return s.Home(), e.members[s.Ref()], true
 }
 
 // sent notes changes that were applied or parked: every open session of the segment keeps them.
@@ -143,8 +145,11 @@ func (e *envWorld) ended(key segment.Key) {
 // retain makes a point of the members that a segment had, if there are any.
 func (e *envWorld) retain(key segment.Key, reason segment.PointReason, run segment.RunID) {
 	ref, _, ok := e.live(key)
-	set := e.was[ref]
-	if !ok || len(set) == 0 {
+	if !ok {
+		return
+	}
+	set := e.was[e.segments[key].Ref()]
+	if len(set) == 0 {
 		return
 	}
 	e.points[key] = append(slices.Clip(e.points[key]), &retained{ref: ref, set: maps.Clone(set), reason: reason, run: run})
@@ -154,7 +159,7 @@ func (e *envWorld) retain(key segment.Key, reason segment.PointReason, run segme
 func (e *envWorld) exchange(key segment.Key, set memberSet, reason segment.PointReason, run segment.RunID, since int) {
 	e.retain(key, reason, run)
 	ref, _, _ := e.live(key)
-	e.members[ref] = set
+	e.setMembers(e.segments[key], set)
 	e.exchanges[ref]++
 	e.since[ref] = since
 }
@@ -400,7 +405,7 @@ func settleStep(env segment.EnvID, id segment.RunID, out *exchanged) step {
 			e.exchange(c.key, after, segment.PointRelease, id, w.next())
 			return nil
 		}
-		e.members[ref] = after
+		e.setMembers(e.segments[c.key], after)
 		e.sent(c.key, all)
 		return did.matches(got, after.counts())
 	}
@@ -433,11 +438,66 @@ func rollbackStep(env segment.EnvID, key segment.Key, p *retained, run segment.R
 	}
 }
 
-// keptPoints is how many points a store keeps at least.
+// keepPointStep keeps a point or lets go of it.
+func keepPointStep(env segment.EnvID, key segment.Key, p *retained, kept bool) step {
+	return func(tx store.Tx, w *world) error {
+		e := w.envs[env]
+		changed, err := tx.KeepPoint(env, key, p.id, kept)
+		switch full := kept && !p.kept && e.keptOf(key) >= segment.MaxKeptPoints; {
+		case errors.Is(err, store.ErrNoPoint) && e.pushedOut(key, p):
+			return nil
+		case full && errors.Is(err, store.ErrTooManyKept):
+			return nil
+		case full || err != nil:
+			return fmt.Errorf("keep a point beside %d: %w", e.keptOf(key), err)
+		case changed != (p.kept != kept):
+			return fmt.Errorf("the point was kept %t and is %t, changed %t", p.kept, kept, changed)
+		}
+		e.keepPoint(key, p, kept)
+		return nil
+	}
+}
+
+// keepPoint notes that a point is kept or not. Other worlds share what it was.
+func (e *envWorld) keepPoint(key segment.Key, p *retained, kept bool) {
+	next := *p
+	next.kept = kept
+	e.points[key] = slices.Clone(e.points[key])
+	e.points[key][slices.Index(e.points[key], p)] = &next
+}
+
+// letGo notes that no point of a segment is kept any more.
+func (e *envWorld) letGo(key segment.Key) {
+	for _, p := range e.points[key] {
+		if p.kept {
+			e.keepPoint(key, p, false)
+		}
+	}
+}
+
+func (e *envWorld) keptOf(key segment.Key) int {
+	n := 0
+	for _, p := range e.points[key] {
+		if p.kept {
+			n++
+		}
+	}
+	return n
+}
+
+// keptPoints is how many points a store keeps at least beside those that somebody wants to stay.
 const keptPoints = 10
 
 // pushedOut reports whether newer points may have pushed one out.
 func (e *envWorld) pushedOut(key segment.Key, p *retained) bool {
-	i := slices.Index(e.points[key], p)
-	return i >= 0 && len(e.points[key])-i > keptPoints
+	n := 0
+	for _, q := range slices.Backward(e.points[key]) {
+		if !q.kept {
+			n++
+		}
+		if q == p {
+			return !p.kept && n > keptPoints
+		}
+	}
+	return false
 }

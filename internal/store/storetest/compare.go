@@ -329,22 +329,26 @@ func comparePoints(f failer, t testing.TB, s store.Membership, e *envWorld) {
 		if err != nil {
 			f.Fatalf("points of %s: %v", key, err)
 		}
-		want := e.points[key]
-		if len(got) > len(want) || len(got) < min(len(want), keptPoints) {
-			f.Fatalf("%s has %d points, want %d", key, len(got), len(want))
-		}
-		for i, g := range got {
-			p := want[len(want)-1-i]
+		i := 0
+		for _, p := range slices.Backward(e.points[key]) {
+			if i == len(got) || p.id != got[i].ID && (p.id != "" || e.named(key, got[i].ID)) {
+				if !e.pushedOut(key, p) {
+					f.Fatalf("%s has the points %+v, and lacks that of %s at %d with %+v", key, got, p.ref, p.revision, p.set.counts())
+				}
+				continue
+			}
+			g := got[i]
+			i++
 			if p.id == "" { // the store names it, and if nobody was answered knows alone when it was made
 				p.id = g.ID
 				p.revision = max(p.revision, g.Revision)
 			}
 			if g.ID != p.id || g.Ref != p.ref || g.Counts != p.set.counts() || g.Reason != p.reason || g.Run != p.run ||
-				p.revision != 0 && g.Revision != p.revision || g.SealedAt.IsZero() || !g.ExpiresAt.After(g.SealedAt) {
-				f.Fatalf("point %d of %s is %+v, want %s of %s at %d with %+v, %s by %q", i, key, g, p.id, p.ref, p.revision, p.set.counts(), p.reason, p.run)
+				p.revision != 0 && g.Revision != p.revision || g.SealedAt.IsZero() || g.Kept != p.kept || g.ExpiresAt.After(g.SealedAt) == p.kept {
+				f.Fatalf("point %d of %s is %+v, want %s of %s at %d with %+v, %s by %q, kept %t", i, key, g, p.id, p.ref, p.revision, p.set.counts(), p.reason, p.run, p.kept)
 			}
 			m, err := s.PointMembers(t.Context(), e.env.ID, key, g.ID)
-			if errors.Is(err, store.ErrNoPoint) && i >= keptPoints {
+			if errors.Is(err, store.ErrNoPoint) && e.pushedOut(key, p) {
 				continue
 			}
 			if err != nil {
@@ -352,7 +356,15 @@ func comparePoints(f failer, t testing.TB, s store.Membership, e *envWorld) {
 			}
 			compareWhole(f, fmt.Sprintf("point %s of %s", g.ID, key), p.set, m)
 		}
+		if i < len(got) {
+			f.Fatalf("%s has the points %+v, which are more than were made", key, got[i:])
+		}
 	}
+}
+
+// named reports whether a point of the segment is known by this name.
+func (e *envWorld) named(key segment.Key, id segment.PointID) bool {
+	return slices.ContainsFunc(e.points[key], func(p *retained) bool { return p.id == id })
 }
 
 func compareAudit(f failer, t testing.TB, s store.Audit, w *world) {

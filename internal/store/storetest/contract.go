@@ -14,7 +14,7 @@ import (
 
 // Run checks an engine. build returns a machine with an empty disk.
 func Run(t *testing.T, build func(testing.TB) Machine[store.Store]) {
-	runAll(t, build, writerChecks, membershipChecks, sessionChecks, recordChecks, ledgerChecks, documentChecks, walkChecks, randomChecks)
+	runAll(t, build, writerChecks, membershipChecks, sessionChecks, recordChecks, ledgerChecks, documentChecks, walkChecks, turnChecks, randomChecks)
 }
 
 var randomChecks = []check[store.Store]{

@@ -44,7 +44,8 @@ func (r *random) discard() {
 func (r *random) hold(rt *rapid.T) {
 	env, key := r.drawLive(rt)
 	e := r.w.envs[env]
-	ref, set, _ := e.live(key)
+	_, set, _ := e.live(key)
+	ref := e.segments[key].Ref()
 	m, err := r.s.Snapshot(env, ref)
 	if err != nil || m.Ref() != ref || m.Revision() != r.head(rt, env) {
 		rt.Fatalf("snapshot of %s at %d: %v", ref, r.head(rt, env), err)
@@ -206,7 +207,7 @@ func (r *random) seal(rt *rapid.T) {
 			rt.Fatalf("close writer: %v", err)
 		}
 	}
-	m, err := r.s.Snapshot(env, ref)
+	m, err := r.s.Snapshot(env, e.segments[c.key].Ref())
 	if err != nil {
 		rt.Fatalf("snapshot: %v", err)
 	}
@@ -289,6 +290,16 @@ func (r *random) rollBack(rt *rapid.T) {
 	p := rapid.SampledFrom(points).Draw(rt, "point")
 	rev := r.update(rt, store.Scope{Env: env}, []step{rollbackStep(env, key, p, "", &out)}, nil)
 	r.counted(rt, env, rev, out)
+}
+
+func (r *random) keepPoint(rt *rapid.T) {
+	env, key := r.drawLive(rt)
+	points := r.w.envs[env].points[key]
+	if len(points) == 0 {
+		rt.Skip("no point yet")
+	}
+	p := rapid.SampledFrom(points).Draw(rt, "point")
+	r.update(rt, store.Scope{Env: env}, []step{keepPointStep(env, key, p, rapid.Bool().Draw(rt, "kept"))}, nil)
 }
 
 // counted demands the exact count of an exchange of members.

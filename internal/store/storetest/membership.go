@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ var membershipChecks = []check[store.Store]{
 	{"Only unbounded segments take members", started(testUnbounded)},
 	{"The targets of a list move into the engine under the segment's ref", started(testMove)},
 	{"A waiting reader wakes when its revision is readable", started(testAwait)},
+	{"What was to be seen in a view is in the log up to what was shown", started(testShown)},
 	{"Concurrent updates of one environment all land exactly", testConcurrent},
 	{"Nothing is readable before it is durable", testDurableFirst},
 	{"A large change is one atomic entry", testLargeChange},
@@ -186,6 +188,41 @@ func testAwait(t *testing.T, s store.Store) {
 	mustUpdate(t, s, store.Scope{Project: "p"}, func(tx store.Tx) error { tx.DeleteEnvironment(envTwo); return nil })
 	if err := <-ended; !errors.Is(err, store.ErrNoEnvironment) {
 		t.Errorf("await of a deleted environment: %v, want ErrNoEnvironment", err)
+	}
+}
+
+func testShown(t *testing.T, s store.Store) {
+	furnish(t, s, "a")
+	const pushes = 200
+	head := headOf(t, s, envOne)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ref := segment.Ref{Key: "a", Generation: 1}
+		for rev := head + 1; rev <= head+pushes; {
+			v, err := s.View(envOne)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if now, err := v.State(ref, segment.HashOf(fmt.Sprint(rev))); err != nil || now == 0 {
+				runtime.Gosched()
+				continue
+			}
+			shown, err := s.Shown(envOne)
+			now, headErr := s.Head(envOne)
+			if err != nil || headErr != nil || shown < rev || now < shown {
+				t.Errorf("revision %d is to be seen, %d is shown, %v, and the head is %d, %v", rev, shown, err, now, headErr)
+				return
+			}
+			rev++
+		}
+	})
+	for i := range pushes {
+		change(t, s, "a", changes(segment.Include, fmt.Sprint(int(head)+1+i)))
+	}
+	wg.Wait()
+	if shown, err := s.Shown(envOne); err != nil || shown != headOf(t, s, envOne) {
+		t.Errorf("while nothing happens %d is shown, %v", shown, err)
 	}
 }
 

@@ -71,8 +71,10 @@ func testRandom(t *testing.T, m Machine[store.Store]) {
 			"release":             r.release,
 			"settle":              r.settle,
 			"roll back":           r.rollBack,
+			"keep a point":        r.keepPoint,
 			"end a session":       r.endSession,
 			"hold members":        r.hold,
+			"turn":                r.turn,
 			"restart": func(rt *rapid.T) {
 				r.letGo(rt)
 				m.Stop(t)
@@ -356,6 +358,7 @@ func moveStep(env segment.EnvID, key segment.Key) step {
 		last, err := lastVersion(tx, w, env, segment.SegmentDefinition, string(key))
 		s = s.Clone()
 		s.Version, s.Generation = last+1, tx.LastGeneration(env, key)+1
+		s.Origin, s.Turn = 0, nil
 		tx.PutSegment(s)
 		w.putSegment(s)
 		return err

@@ -48,6 +48,10 @@ type counting struct {
 // scriptEnv is the first environment that a script creates.
 var scriptEnv = segment.EnvID(idOf(2))
 
+// scriptSegment is the segment of a script that takes lists and has sessions and points. The other, b, takes
+// changes alone.
+const scriptSegment segment.Key = "a"
+
 // scriptMany contexts make a roster that is too large for a value of the database, because most of
 // them have long keys.
 const scriptMany = 1500

@@ -284,6 +284,9 @@ func writeAll(t *testing.T, s store.Store, i int) {
 	key := segment.Key(rune('a' + i%3))
 	ops := []segment.Ops{segment.Include, segment.Uninclude, segment.Exclude, segment.Include, segment.Uninclude | segment.Unexclude}[i%5]
 	change(t, s, key, numbered(ops, i%17, i%17+3+i%40))
+	if i%7 == 3 {
+		mustTurn(t, s, key)
+	}
 	switch i % 6 {
 	case 1:
 		replaceAll(t, s, key, i%29, i%29+50)

@@ -67,6 +67,16 @@ func testWatch(t *testing.T, s store.Store) {
 		t.Errorf("told of %+v, want a relay configuration", w.Objects)
 	}
 
+	sink := newSink(505, envOne)
+	mustUpdate(t, s, store.Account, func(tx store.Tx) error { tx.PutSink(sink); return nil })
+	if w = take(); !slices.Equal(w.Objects, []store.Object{{Kind: store.SinkObject, Env: envOne, Key: string(sink.ID), Version: sink.Version}}) {
+		t.Errorf("told of %+v, want a sink", w.Objects)
+	}
+	mustUpdate(t, s, store.Account, func(tx store.Tx) error { tx.DeleteSink(sink.ID); return nil })
+	if w = take(); !slices.Equal(w.Objects, []store.Object{{Kind: store.SinkObject, Key: string(sink.ID), Deleted: true}}) {
+		t.Errorf("told of %+v, want the end of a sink", w.Objects)
+	}
+
 	refused := errors.New("refused")
 	if _, err := s.Update(t.Context(), testScopeEnv, func(tx store.Tx) error {
 		tx.Record(newRun(502, envOne, "a"))

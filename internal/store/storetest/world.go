@@ -36,7 +36,7 @@ type world struct {
 type envWorld struct {
 	env        *catalog.Environment
 	segments   map[segment.Key]*catalog.Segment
-	members    map[segment.Ref]memberSet // of live refs
+	members    map[segment.Ref]memberSet // of live refs; both of a segment that moves are one set
 	generation map[segment.Key]segment.Generation
 	version    map[definitionKey]int
 	runs       []segment.Run // oldest first
@@ -112,6 +112,11 @@ func (e *envWorld) clone() *envWorld {
 	c.was, c.members = e.members, maps.Clone(e.members)
 	for ref, set := range c.members {
 		c.members[ref] = maps.Clone(set)
+	}
+	for _, s := range c.segments {
+		if s.Turn != nil {
+			c.setMembers(s, c.members[s.Ref()])
+		}
 	}
 	return &c
 }
@@ -252,25 +257,44 @@ func (w *world) deleteEnvironment(id segment.EnvID) {
 
 func (w *world) putSegment(s *catalog.Segment) {
 	e := w.envs[s.Env]
-	if old := e.segments[s.Key]; old != nil && old.Ref() != s.Ref() {
-		e.retain(s.Key, segment.PointDelete, "")
-		delete(e.members, old.Ref())
-		e.ended(s.Key)
+	set := memberSet{}
+	if old := e.segments[s.Key]; old != nil {
+		if old.Home() == s.Home() {
+			set = e.members[old.Ref()]
+		} else {
+			e.retain(s.Key, segment.PointDelete, "")
+			e.ended(s.Key)
+		}
+		for _, ref := range old.Refs() {
+			delete(e.members, ref)
+		}
 	}
 	e.segments[s.Key] = s
 	e.sawVersion(segment.SegmentDefinition, string(s.Key), s.Version)
-	e.generation[s.Key] = max(e.generation[s.Key], s.Generation)
-	if s.Unbounded && e.members[s.Ref()] == nil {
-		e.members[s.Ref()] = memberSet{}
+	for _, ref := range s.Refs() {
+		e.generation[s.Key] = max(e.generation[s.Key], ref.Generation)
+	}
+	if s.Unbounded {
+		e.setMembers(s, set)
+	}
+}
+
+// setMembers makes a set the members of a segment under each of its refs.
+func (e *envWorld) setMembers(s *catalog.Segment, set memberSet) {
+	for _, ref := range s.Refs() {
+		e.members[ref] = set
 	}
 }
 
 func (w *world) deleteSegment(env segment.EnvID, key segment.Key) {
 	e := w.envs[env]
 	if s := e.segments[key]; s != nil {
+		e.letGo(key)
 		e.retain(key, segment.PointDelete, "")
 		e.ended(key)
-		delete(e.members, s.Ref())
+		for _, ref := range s.Refs() {
+			delete(e.members, ref)
+		}
 		delete(e.segments, key)
 	}
 }
