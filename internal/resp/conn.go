@@ -2,6 +2,7 @@ package resp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -22,6 +23,8 @@ const (
 	closeTimeout = time.Second
 	// flushBytes bounds the answers that a pipeline collects.
 	flushBytes = 64 << 10
+	// keptRefs bounds what a connection keeps room for.
+	keptRefs = 1024
 )
 
 var errStopping = errors.New("the server is stopping")
@@ -29,11 +32,14 @@ var errStopping = errors.New("the server is stopping")
 // conn is one client's connection. One goroutine owns it; only stopping is shared.
 type conn struct {
 	server  *Server
+	ctx     context.Context // ends when the server stops
 	socket  net.Conn
 	trusted bool // came over a loopback listener
 	id      int64
 	reply
 	in *reader
+	// included and excluded are what the last lookup found, kept so that the next one need not make room.
+	included, excluded []segment.Ref
 
 	sdkKey     string               // given by AUTH, empty before
 	env        *catalog.Environment // of sdkKey as the present command began; nil if there is none
@@ -56,10 +62,16 @@ func newConn(s *Server, socket net.Conn, trusted bool) *conn {
 // serve answers commands until the client leaves, breaks the protocol, or ctx ends.
 func (c *conn) serve(ctx context.Context) {
 	defer func() { _ = c.socket.Close() }()
+	defer c.server.unbind(c)
+	c.ctx = ctx
 	defer context.AfterFunc(ctx, func() {
 		c.stopping.Store(true)
 		_ = c.socket.SetReadDeadline(time.Unix(1, 0))
 	})()
+	if err := c.shakeHands(ctx); err != nil {
+		c.server.log.Debug("no tls connection with a redis client", "client", c.socket.RemoteAddr(), "error", err)
+		return
+	}
 	for !c.closing && c.writeFault == nil {
 		c.begun, c.timed = c.in.waiting(), false
 		args, err := c.in.next(c.limits())
@@ -73,11 +85,20 @@ func (c *conn) serve(ctx context.Context) {
 		if len(args) > 0 {
 			c.execute(args)
 		}
-		if len(c.out) > flushBytes {
-			c.flush()
-		}
+		c.flushLarge()
 	}
 	c.flush()
+}
+
+// shakeHands settles TLS, where it is spoken, before the client's first command.
+func (c *conn) shakeHands(ctx context.Context) error {
+	secure, ok := c.socket.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return secure.HandshakeContext(ctx)
 }
 
 // Read reads from the client for the reader. Whenever it has to wait, all answers so far are sent.
@@ -105,6 +126,13 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// flushLarge sends the answers so far if they are more than a client is let collect.
+func (c *conn) flushLarge() {
+	if len(c.out) > flushBytes {
+		c.flush()
+	}
+}
+
 func (c *conn) flush() {
 	if len(c.out) == 0 || c.writeFault != nil {
 		return
@@ -118,6 +146,9 @@ func (c *conn) flush() {
 	c.out = c.out[:0]
 	if cap(c.out) > flushBytes {
 		c.out = nil
+	}
+	if cap(c.included)+cap(c.excluded) > keptRefs {
+		c.included, c.excluded = nil, nil
 	}
 }
 
@@ -139,6 +170,7 @@ func (c *conn) authenticate(sdkKey []byte) bool {
 		return false
 	}
 	c.sdkKey, c.env = string(sdkKey), e
+	c.server.bind(c, c.sdkKey, e)
 	return true
 }
 
@@ -148,18 +180,22 @@ func (c *conn) recheck() {
 	if c.sdkKey == "" {
 		return
 	}
-	if e, err := c.server.access.SDKKey(c.sdkKey); err == nil {
-		c.env = e
+	e, err := c.server.access.SDKKey(c.sdkKey)
+	if err != nil {
+		c.server.unbind(c) // the client is told, and has a while to give another key
+		return
 	}
+	c.env = e
 }
 
 // environmentOf returns the environment that a key speaks of: the bound one, or on a loopback
-// listener the one whose client-side ID stands in the prefix.
+// listener the one whose client-side ID stands in the prefix. That ID is no secret, and flags say more
+// than who is in a segment of which one has to know the context's key: those need the SDK key.
 func (c *conn) environmentOf(k key) (segment.EnvID, bool) {
 	if c.env != nil {
 		return c.env.ID, true
 	}
-	if !c.trusted {
+	if !c.trusted || k.definition() {
 		return "", false
 	}
 	const digits = 24

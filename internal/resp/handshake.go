@@ -87,6 +87,7 @@ func (c *conn) quit([][]byte) {
 }
 
 func (c *conn) reset([][]byte) {
+	c.server.unbind(c)
 	c.sdkKey, c.env, c.name, c.channels = "", nil, "", nil
 	c.version = 2
 	c.status("RESET")

@@ -1,10 +1,11 @@
 // Package resp is the Redis-protocol endpoint from which server-side SDKs read Big Segment
-// membership, so that one machine needs no Redis.
+// membership, and in daemon mode their flags and segments too, so that one machine needs no Redis.
 //
-// It is read-only and speaks RESP2 and RESP3. AUTH with an SDK key binds a connection to its
-// environment; on a loopback listener a client-side ID in the key's prefix does so too. A key that
-// is revoked stops working on open connections as well. It knows membership only through
-// [Membership], and secrets only through package access.
+// It is read-only and speaks RESP2 and RESP3, in the clear or over TLS. AUTH with an SDK key binds a
+// connection to its environment; on a loopback listener a client-side ID in the key's prefix does so
+// too, for membership alone. A key that is revoked stops working on open connections as well,
+// which are cut within a second. It knows what there is only through [Source], and secrets only
+// through package access.
 //
 // The package reads the protocol itself. Whatever a client sends is bounded in size and time: a
 // declared length is checked before anything is reserved or skipped for it, which tidwall/redcon
@@ -13,6 +14,7 @@ package resp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,16 +24,22 @@ import (
 	"time"
 
 	"muster/internal/access"
+	"muster/internal/catalog"
+	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/segment"
 )
 
-// Membership is what the endpoint serves.
-type Membership interface {
-	// Refs returns the refs that include and that exclude a context as of now.
-	Refs(env segment.EnvID, h segment.Hash) (included, excluded []segment.Ref, err error)
+// Source is what the endpoint serves.
+type Source interface {
+	// Refs appends the refs that include and that exclude a context as of now.
+	Refs(env segment.EnvID, h segment.Hash, includedTo, excludedTo []segment.Ref) (included, excluded []segment.Ref, err error)
 	// SynchronizedOn returns when the environment's membership was last known to be complete.
 	SynchronizedOn(env segment.EnvID) (time.Time, bool)
+	// Connected notes a connection of an environment, until leave is called.
+	Connected(env segment.EnvID, name, address string) (leave func())
+	// Current returns the flags and segments as of now, or what a payload filter leaves of them.
+	Current(ctx context.Context, env segment.EnvID, filter catalog.FilterKey) (*delivery.Snapshot, error)
 }
 
 // maxConnections bounds memory: an idle connection holds about 10 KiB.
@@ -44,21 +52,27 @@ func Limits() []fault.Limit {
 
 // Server answers Redis clients. One server serves any number of listeners.
 type Server struct {
-	members Membership
-	access  *access.Access
-	log     *slog.Logger
-	slots   chan struct{} // one taken by each open connection
-	lastID  atomic.Int64
+	source Source
+	access *access.Access
+	log    *slog.Logger
+	slots  chan struct{} // one taken by each open connection
+	lastID atomic.Int64
+
+	mu    sync.Mutex
+	bound map[*conn]binding
 }
 
-// New returns a server of the given membership, for the credentials that a knows.
-func New(members Membership, a *access.Access, log *slog.Logger) *Server {
-	return &Server{members: members, access: a, log: log, slots: make(chan struct{}, maxConnections)}
+// New returns a server of what the source has, for the credentials that a knows.
+func New(source Source, a *access.Access, log *slog.Logger) *Server {
+	return &Server{source: source, access: a, log: log, slots: make(chan struct{}, maxConnections), bound: make(map[*conn]binding)}
 }
+
+// Connections returns how many connections are open.
+func (s *Server) Connections() int { return len(s.slots) }
 
 // Serve answers the connections of a listener until ctx ends. Then it stops accepting, lets
 // commands that have arrived finish, closes every connection, and returns nil. It closes the
-// listener in any case.
+// listener in any case. A TLS listener works like any other.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var open sync.WaitGroup
 	defer open.Wait()
@@ -67,6 +81,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 	defer func() { _ = ln.Close() }()
 
+	open.Go(func() { s.sweep(ctx) })
 	trusted := isLoopback(ln.Addr())
 	for {
 		socket, err := ln.Accept()
@@ -107,9 +122,21 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func refuse(socket net.Conn) {
+	if secure, ok := socket.(*tls.Conn); ok { // it can be told nothing before a handshake, which is not worth waiting for
+		_ = secure.NetConn().Close()
+		return
+	}
 	_ = socket.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = socket.Write([]byte("-ERR max number of clients reached\r\n"))
 	_ = socket.Close()
+}
+
+// host returns an address without its port.
+func host(addr net.Addr) string {
+	if h, _, err := net.SplitHostPort(addr.String()); err == nil {
+		return h
+	}
+	return addr.String()
 }
 
 // isLoopback reports whether only this machine can reach the address.

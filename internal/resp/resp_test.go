@@ -2,7 +2,6 @@ package resp
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +18,7 @@ import (
 
 	"muster/internal/access"
 	"muster/internal/catalog"
+	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -68,14 +69,32 @@ type members struct {
 	included, excluded map[segment.EnvID]map[segment.Hash][]segment.Ref
 	syncedAt           time.Time
 	broken             error
+	connected          atomic.Int64
+	left               chan struct{} // has an entry for each connection that left
 }
 
-func (m *members) Refs(env segment.EnvID, h segment.Hash) (included, excluded []segment.Ref, err error) {
-	return m.included[env][h], m.excluded[env][h], m.broken
+func (m *members) Connected(segment.EnvID, string, string) (leave func()) {
+	m.connected.Add(1)
+	return func() {
+		m.connected.Add(-1)
+		select {
+		case m.left <- struct{}{}:
+		default: // nobody waits for so many
+		}
+	}
+}
+
+func (m *members) Refs(env segment.EnvID, h segment.Hash, includedTo, excludedTo []segment.Ref) (included, excluded []segment.Ref, err error) {
+	return append(includedTo, m.included[env][h]...), append(excludedTo, m.excluded[env][h]...), m.broken
 }
 
 func (m *members) SynchronizedOn(segment.EnvID) (time.Time, bool) {
 	return m.syncedAt, !m.syncedAt.IsZero()
+}
+
+// Current knows no flags.
+func (m *members) Current(_ context.Context, env segment.EnvID, _ catalog.FilterKey) (*delivery.Snapshot, error) {
+	return nil, fault.Unavailablef("environment %s can't be read", env)
 }
 
 // house is a server with one member in two environments.
@@ -96,6 +115,7 @@ func build(tb testing.TB) *house {
 		},
 		excluded: map[segment.EnvID]map[segment.Hash][]segment.Ref{webID: {h: {ref("beta", 1)}}},
 		syncedAt: time.UnixMilli(1767000000123),
+		left:     make(chan struct{}, 2),
 	}
 	envs := &environments{envs: map[segment.EnvID]*catalog.Environment{
 		webID:   {ID: webID, SDKKey: "sdk-web"},
@@ -143,7 +163,7 @@ func dial(tb testing.TB, at string) *client {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	tb.Cleanup(func() { _ = c.Close() })
 	return &client{tb, c, bufio.NewReader(c)}
 }
@@ -190,110 +210,16 @@ func encode(args ...string) string {
 }
 
 const (
-	included  = "launchdarkly:big_segment_include:" + hash
-	excluded  = "launchdarkly:big_segment_exclude:" + hash
-	syncTime  = "launchdarkly:big_segments_synchronized_on"
-	twoRefs   = "*2\r\n$11\r\nvip.gold.g2\r\n$6\r\nnew.g1\r\n"
-	oneRef    = "*1\r\n$7\r\nbeta.g1\r\n"
-	timeReply = "$13\r\n1767000000123\r\n"
-	needsAuth = "-NOAUTH Authentication required.\r\n"
-	wrongPass = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+	included       = "launchdarkly:big_segment_include:" + hash
+	excluded       = "launchdarkly:big_segment_exclude:" + hash
+	syncTime       = "launchdarkly:big_segments_synchronized_on"
+	twoRefs        = "*2\r\n$11\r\nvip.gold.g2\r\n$6\r\nnew.g1\r\n"
+	oneRef         = "*1\r\n$7\r\nbeta.g1\r\n"
+	timeReply      = "$13\r\n1767000000123\r\n"
+	needsAuth      = "-NOAUTH Authentication required.\r\n"
+	wrongTypeReply = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+	wrongPass      = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
 )
-
-func TestRedigo(t *testing.T) {
-	c := dial(t, build(t).listen(t, false))
-	c.say("AUTH sdk-web", "+OK\r\n")
-	c.say("SELECT 1", "+OK\r\n")
-	for range 2 { // a pooled connection is tried before it is used again
-		c.say("PING", "+PONG\r\n")
-		c.say("SMEMBERS "+included, twoRefs)
-		c.say("SMEMBERS "+excluded, oneRef)
-		c.say("SMEMBERS launchdarkly:big_segment_include:"+nobody, "*0\r\n")
-		c.say("GET "+syncTime, timeReply)
-	}
-}
-
-func TestIORedis5(t *testing.T) {
-	c := dial(t, build(t).listen(t, false))
-	c.send(encode("auth", "default", "sdk-web") + encode("select", "3") +
-		encode("client", "SETINFO", "LIB-NAME", "ioredis") + encode("client", "SETINFO", "LIB-VER", "5.3.2") + encode("info"))
-	c.expect("+OK\r\n+OK\r\n+OK\r\n+OK\r\n$")
-	c.expect(fmt.Sprintf("%d\r\n", len(infoText())) + infoText() + "\r\n")
-	c.send(encode("smembers", included) + encode("smembers", excluded) + encode("get", syncTime))
-	c.expect(twoRefs + oneRef + timeReply)
-	c.say("quit", "+OK\r\n")
-	c.expectClosed()
-}
-
-func infoText() string {
-	return "# Server\r\nredis_version:7.2.0\r\nredis_mode:standalone\r\n\r\n# Persistence\r\nloading:0\r\n\r\n" +
-		"# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n"
-}
-
-func TestNodeRedisRESP3(t *testing.T) {
-	c := dial(t, build(t).listen(t, false))
-	c.send(encode("HELLO", "3", "AUTH", "default", "sdk-web", "SETNAME", "app") + encode("SELECT", "0") +
-		encode("CLIENT", "SETINFO", "LIB-VER", "6.0.0") + encode("CLIENT", "SETINFO", "LIB-NAME", "node-redis") +
-		encode("CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "external-ip"))
-	c.expect("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.0\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:1\r\n" +
-		"$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n")
-	c.expect("+OK\r\n+OK\r\n+OK\r\n-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n")
-	c.say("SMEMBERS "+included, "~2"+twoRefs[2:])
-	c.say("SMEMBERS launchdarkly:big_segment_include:"+nobody, "~0\r\n")
-	c.say("GET "+syncTime, timeReply)
-	c.say("GET nothing", "_\r\n")
-	c.say("CLIENT GETNAME", "$3\r\napp\r\n")
-	c.say("CONFIG GET databases", "%1\r\n$9\r\ndatabases\r\n$2\r\n16\r\n")
-	c.say("SUBSCRIBE a", ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n")
-	c.say("GET "+syncTime, timeReply)
-	c.say("HELLO 2", "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.0\r\n$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:1\r\n"+
-		"$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n")
-}
-
-func TestStackExchangeRedis(t *testing.T) {
-	at := build(t).listen(t, false)
-	nonce := "\x00\xff\r\n*3$\x80abcdefgh"
-	queries := dial(t, at)
-	queries.send(encode("AUTH", "sdk-web") + encode("CLIENT", "SETNAME", "host(SE.Redis-v2.8)") +
-		encode("CLIENT", "SETINFO", "lib-name", "SE.Redis") + encode("CLIENT", "ID") +
-		encode("CONFIG", "GET", "timeout") + encode("CONFIG", "GET", "replica-read-only") + encode("CONFIG", "GET", "databases") +
-		encode("SENTINEL", "MASTERS") + encode("INFO", "replication") + encode("CLUSTER", "NODES") +
-		encode("ECHO", nonce) + encode("GET", "__Booksleeve_TieBreak"))
-	replication := "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"
-	queries.expect("+OK\r\n+OK\r\n+OK\r\n:1\r\n*0\r\n*0\r\n*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n" +
-		"-ERR unknown command 'SENTINEL', with args beginning with: 'MASTERS' \r\n" +
-		fmt.Sprintf("$%d\r\n%s\r\n", len(replication), replication) +
-		"-ERR This instance has cluster support disabled\r\n" +
-		fmt.Sprintf("$%d\r\n%s\r\n", len(nonce), nonce) + "$-1\r\n")
-	queries.say("SMEMBERS "+included, twoRefs)
-
-	messages := dial(t, at)
-	messages.say("AUTH sdk-web", "+OK\r\n")
-	messages.say("SUBSCRIBE __Booksleeve_MasterChanged", "*3\r\n$9\r\nsubscribe\r\n$26\r\n__Booksleeve_MasterChanged\r\n:1\r\n")
-	messages.say("PING", "*2\r\n$4\r\npong\r\n$0\r\n\r\n")
-	messages.say("GET x", "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n")
-	messages.say("UNSUBSCRIBE", "*3\r\n$11\r\nunsubscribe\r\n$26\r\n__Booksleeve_MasterChanged\r\n:0\r\n")
-	messages.say("PING", "+PONG\r\n")
-}
-
-func TestRedisCLI(t *testing.T) {
-	c := dial(t, build(t).listen(t, true))
-	own := strings.Replace(included, "launchdarkly", string(webID), 1)
-	c.say("COMMAND DOCS", "*0\r\n")
-	c.say("SMEMBERS "+own, twoRefs)
-	c.say("SCARD "+own, ":2\r\n")
-	c.say("SISMEMBER "+own+" vip.gold.g2", ":1\r\n")
-	c.say("SISMEMBER "+own+" vip.gold.g3", ":0\r\n")
-	c.say("EXISTS "+own+" nothing "+own, ":2\r\n")
-	c.say("TYPE "+own, "+set\r\n")
-	c.say("TTL "+own, ":-1\r\n")
-	c.say("TTL nothing", ":-2\r\n")
-	c.say("TYPE nothing", "+none\r\n")
-	c.say("TYPE "+string(webID)+":big_segments_synchronized_on", "+string\r\n")
-	c.say("MGET "+string(webID)+":big_segments_synchronized_on nothing", "*2\r\n"+timeReply+"$-1\r\n")
-	c.send("PING\r\n  echo   hi \n\r\n")
-	c.expect("+PONG\r\n$2\r\nhi\r\n")
-}
 
 func TestStrangers(t *testing.T) {
 	tests := []struct{ name, say, want string }{
@@ -359,6 +285,28 @@ func TestRevokedKeyStopsWorking(t *testing.T) {
 	c.say("PING", "+PONG\r\n")
 }
 
+func TestConnectionsAreCutWhenTheirKeyIsRevoked(t *testing.T) {
+	h := build(t)
+	at := h.listen(t, false)
+	c, other := dial(t, at), dial(t, at)
+	c.say("AUTH sdk-web", "+OK\r\n")
+	other.say("AUTH sdk-web", "+OK\r\n")
+	other.say("AUTH sdk-other", "+OK\r\n")
+	if n := h.members.connected.Load(); n != 2 {
+		t.Errorf("%d connections are noted", n)
+	}
+	h.envs.delete(webID)
+	if b, err := c.in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %q, %v", b, err)
+	}
+	other.say("PING", "+PONG\r\n")
+	<-h.members.left // of the other one, when it changed its key
+	<-h.members.left
+	if n := h.members.connected.Load(); n != 1 {
+		t.Errorf("%d connections are noted after one was cut", n)
+	}
+}
+
 func TestRefusedCommandsKeepTheConnection(t *testing.T) {
 	readOnly := "-READONLY You can't write against a read only replica.\r\n"
 	tests := []struct{ name, say, want string }{
@@ -373,7 +321,10 @@ func TestRefusedCommandsKeepTheConnection(t *testing.T) {
 		{"a database that is no number", "SELECT x", "-ERR value is not an integer or out of range\r\n"},
 		{"a cluster question", "CLUSTER SLOTS", "-ERR This instance has cluster support disabled\r\n"},
 		{"READONLY of a cluster client", "READONLY", "-ERR This instance has cluster support disabled\r\n"},
-		{"a hash of daemon mode", "HGETALL launchdarkly:features", "-ERR unknown command 'HGETALL', with args beginning with: 'launchdarkly:features' \r\n"},
+		{"flags that can't be read", "HGETALL launchdarkly:features", "-ERR flags can't be read at the moment\r\n"},
+		{"a set that is asked for as a string", "GET " + included, wrongTypeReply},
+		{"a set that is asked for as a hash", "HGETALL " + included, wrongTypeReply},
+		{"a string that is asked for as a set", "SMEMBERS " + syncTime, wrongTypeReply},
 		{"a hash that is none", "SMEMBERS launchdarkly:big_segment_include:short", "*0\r\n"},
 		{"a name with odd bytes", "CLIENT SETNAME \x01", "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"},
 	}
@@ -472,6 +423,9 @@ func TestTooManyConnections(t *testing.T) {
 	second := dial(t, at)
 	second.expect("-ERR max number of clients reached\r\n")
 	second.expectClosed()
+	if n := h.Connections(); n != 1 {
+		t.Errorf("%d connections are counted", n)
+	}
 	first.say("QUIT", "+OK\r\n")
 }
 
@@ -504,122 +458,4 @@ func TestServeReportsALostListener(t *testing.T) {
 	if err := build(t).Serve(t.Context(), ln); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve: %v, want net.ErrClosed", err)
 	}
-}
-
-func FuzzConversation(f *testing.F) {
-	for _, seed := range []string{
-		encode("PING"), encode("HELLO", "3", "AUTH", "default", "sdk-web") + encode("SMEMBERS", included),
-		encode("auth", "sdk-web") + encode("MGET", syncTime, included, "x"), "PING\r\n", "*0\r\n", "*-1\r\n", "*1\r\n$0\r\n\r\n",
-		"*1\r\n$9223372036854775807\r\n", encode("SUBSCRIBE", "a", "b") + encode("PING") + encode("UNSUBSCRIBE", "a"),
-		encode("SMEMBERS", string(webID)+":big_segment_exclude:"+hash), encode("INFO", "\xff"), "*2\r\n$4\r\nECHO\r\n",
-	} {
-		f.Add([]byte(seed), true)
-		f.Add([]byte(seed), false)
-	}
-	h := build(f)
-	f.Fuzz(func(t *testing.T, raw []byte, trusted bool) {
-		s := &script{in: bytes.NewReader(raw)}
-		newConn(h.Server, s, trusted).serve(t.Context())
-		checkReplies(t, s.out.String())
-		if !trusted && !bytes.Contains(raw, []byte("sdk-")) && strings.Contains(s.out.String(), "vip.gold.g2") {
-			t.Fatalf("a stranger read membership: %q", raw)
-		}
-	})
-}
-
-// checkReplies fails unless out is a run of whole replies.
-func checkReplies(t *testing.T, out string) {
-	for rest := out; rest != ""; {
-		line, after, ok := strings.Cut(rest, "\r\n")
-		if !ok {
-			t.Fatalf("reply without end in %q", out)
-		}
-		rest = after
-		var n int
-		switch line[0] {
-		case '+', '-', ':', '_', '*', '%', '~', '>':
-		case '$':
-			if _, err := fmt.Sscanf(line, "$%d", &n); err != nil || n >= 0 && (len(rest) < n+2 || rest[n:n+2] != "\r\n") {
-				t.Fatalf("bulk reply with a wrong length in %q", out)
-			}
-			if n >= 0 {
-				rest = rest[n+2:]
-			}
-		default:
-			t.Fatalf("reply %q of an unknown type in %q", line, out)
-		}
-	}
-}
-
-// script is a client that says what it has to say and leaves.
-type script struct {
-	net.Conn
-	in  io.Reader
-	out bytes.Buffer
-}
-
-func (s *script) Read(p []byte) (int, error)       { return s.in.Read(p) }
-func (s *script) Write(p []byte) (int, error)      { return s.out.Write(p) }
-func (s *script) SetReadDeadline(time.Time) error  { return nil }
-func (s *script) SetWriteDeadline(time.Time) error { return nil }
-func (s *script) Close() error                     { return nil }
-
-func FuzzKey(f *testing.F) {
-	for _, seed := range []string{included, excluded, syncTime, ":big_segment_include:" + hash, "", "a:big_segment_include:short"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		k := parseKey(text)
-		back := map[keyKind]string{
-			includedKey: k.prefix + includeMark + k.hash.String(),
-			excludedKey: k.prefix + excludeMark + k.hash.String(),
-			syncTimeKey: k.prefix + syncTimeMark,
-			otherKey:    text,
-		}[k.kind]
-		if back != text {
-			t.Fatalf("%q was read as %+v", text, k)
-		}
-	})
-}
-
-// BenchmarkSMEMBERS asks for 20 refs, first without a network, then over one TCP connection in
-// pipelines of 100.
-func BenchmarkSMEMBERS(b *testing.B) {
-	h := build(b)
-	user := segment.HashOf("user-key")
-	refs := make([]segment.Ref, 20)
-	for i := range refs {
-		refs[i] = segment.Ref{Key: segment.Key(fmt.Sprintf("segment-%02d", i)), Generation: 1}
-	}
-	h.members.included[webID][user] = refs
-	one := encode("SMEMBERS", included)
-
-	b.Run("execute", func(b *testing.B) {
-		c := newConn(h.Server, &script{}, false)
-		c.authenticate([]byte("sdk-web"))
-		args := [][]byte{[]byte("SMEMBERS"), []byte(included)}
-		b.ReportAllocs()
-		for b.Loop() {
-			c.execute(args)
-			c.out = c.out[:0]
-		}
-	})
-	b.Run("pipeline", func(b *testing.B) {
-		const depth = 100
-		c := dial(b, h.listen(b, false))
-		_ = c.SetDeadline(time.Time{})
-		c.say("AUTH sdk-web", "+OK\r\n")
-		var r reply
-		r.refs(refs)
-		answers := make([]byte, depth*len(r.out))
-		batch := strings.Repeat(one, depth)
-		b.ReportAllocs()
-		for b.Loop() {
-			c.send(batch)
-			if _, err := io.ReadFull(c.in, answers); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*depth), "ns/command")
-	})
 }
