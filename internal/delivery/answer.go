@@ -2,8 +2,10 @@ package delivery
 
 import (
 	"context"
+	"runtime/debug"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldreason"
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"muster/internal/segment"
 )
@@ -26,7 +28,7 @@ func (d *Delivery) Answers(ctx context.Context, env segment.EnvID, r Request) ([
 	all := make([]Answer, 0, len(ev.st.snapshot.list))
 	for _, f := range ev.st.snapshot.list {
 		if r.Receiver.receives(f) {
-			all = append(all, ev.answer(f))
+			all = append(all, d.answer(ev, f))
 		}
 	}
 	return all, nil
@@ -42,7 +44,7 @@ func (d *Delivery) Answer(ctx context.Context, env segment.EnvID, r Request, key
 	if f == nil || !r.Receiver.receives(f) {
 		return Answer{}, false, nil
 	}
-	return ev.answer(f), true, nil
+	return d.answer(ev, f), true, nil
 }
 
 func (d *Delivery) answering(ctx context.Context, env segment.EnvID, r Request) (*evaluationRun, error) {
@@ -57,7 +59,14 @@ func (d *Delivery) answering(ctx context.Context, env segment.EnvID, r Request) 
 	return ev, nil
 }
 
-func (ev *evaluationRun) answer(f *flag) Answer {
+// answer evaluates a flag. One whose evaluation panics is an error of that flag, and of no other.
+func (d *Delivery) answer(ev *evaluationRun, f *flag) (a Answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.o.Log.Error("evaluation panicked", "flag", f.key, "panic", v, "stack", string(debug.Stack()))
+			a = Answer{Flag: f.key, Detail: ldreason.NewEvaluationDetailForError(ldreason.EvalErrorException, ldvalue.Null()), Version: f.version}
+		}
+	}()
 	detail, _ := ev.evaluate(f)
 	return Answer{Flag: f.model.Key, Detail: detail, Version: f.model.Version, Rollout: len(f.model.Fallthrough.Rollout.Variations) > 0}
 }

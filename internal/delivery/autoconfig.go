@@ -28,8 +28,9 @@ type AutoConfig struct {
 	news   atomic.Bool   // something was written that may matter
 	opened bool          // the first message was returned
 	// sent is what the relay was told of each environment, and version the one that it is told with.
-	sent    map[segment.EnvID]relayEnvironment
-	version int64
+	sent        map[segment.EnvID]relayEnvironment
+	sentFilters map[catalog.ID]relayFilter
+	version     int64
 }
 
 // relayEnvironment is an environment as ld-relay v8 reads it (its package autoconfig).
@@ -56,8 +57,16 @@ type relayExpiringKey struct {
 	Timestamp int64  `json:"timestamp"` // Unix milliseconds
 }
 
+// relayFilter is a payload filter as ld-relay v8 reads it. It serves each environment of the project a second
+// time, as what the filter leaves, and asks this server for that: rules are none of its business.
+type relayFilter struct {
+	ProjKey catalog.ProjectKey `json:"projKey"`
+	Key     catalog.FilterKey  `json:"key"`
+	Version int64              `json:"version"`
+}
+
 // AutoConfig opens the stream of a configuration of relays. Filters says that the relay knows payload
-// filters, of which there are none.
+// filters.
 func (d *Delivery) AutoConfig(id catalog.ID, filters bool) (*AutoConfig, error) {
 	if d.ctx.Err() != nil {
 		return nil, fault.Unavailablef("muster is stopping; try again").Because(ErrClosed)
@@ -111,14 +120,14 @@ func (a *AutoConfig) Next() (Message, error) {
 	}
 	now := a.d.o.Now()
 	a.version = a.d.relayVersion(now)
-	selected := a.selected(c, now)
+	selected, filters := a.selected(c, now)
 	m := Message{Environment: true}
 	if !a.opened {
-		m.Bytes = a.put(selected)
+		m.Bytes = a.put(selected, filters)
 	} else {
-		m.Bytes = a.difference(selected)
+		m.Bytes = a.difference(selected, filters)
 	}
-	a.opened, a.sent = true, selected
+	a.opened, a.sent, a.sentFilters = true, selected, filters
 	return m, nil
 }
 
@@ -136,17 +145,24 @@ func (d *Delivery) relayVersion(now time.Time) int64 {
 	}
 }
 
-// selected returns the environments that the policy selects, without versions.
-func (a *AutoConfig) selected(c *catalog.RelayConfig, now time.Time) map[segment.EnvID]relayEnvironment {
-	all := map[segment.EnvID]relayEnvironment{}
+// selected returns the environments that the policy selects and the filters of their projects, without
+// versions.
+func (a *AutoConfig) selected(c *catalog.RelayConfig, now time.Time) (map[segment.EnvID]relayEnvironment, map[catalog.ID]relayFilter) {
+	all, filters := map[segment.EnvID]relayEnvironment{}, map[catalog.ID]relayFilter{}
 	for _, p := range a.d.store.Projects() {
+		some := false
 		for _, e := range a.d.store.Environments(p.Key) {
 			if policy.Filter(c.Policy, catalog.EnvironmentResource(p, e)) {
-				all[e.ID] = relayed(p, e, now)
+				all[e.ID], some = relayed(p, e, now), true
+			}
+		}
+		for _, f := range p.Filters {
+			if some && a.filters {
+				filters[f.ID] = relayFilter{ProjKey: p.Key, Key: f.Key}
 			}
 		}
 	}
-	return all
+	return all, filters
 }
 
 func relayed(p *catalog.Project, e *catalog.Environment, now time.Time) relayEnvironment {
@@ -167,10 +183,10 @@ func relayed(p *catalog.Project, e *catalog.Environment, now time.Time) relayEnv
 	return r
 }
 
-func (a *AutoConfig) put(selected map[segment.EnvID]relayEnvironment) []byte {
+func (a *AutoConfig) put(selected map[segment.EnvID]relayEnvironment, filters map[catalog.ID]relayFilter) []byte {
 	var data struct {
 		Environments map[segment.EnvID]relayEnvironment `json:"environments"`
-		Filters      map[string]struct{}                `json:"filters,omitzero"`
+		Filters      map[catalog.ID]relayFilter         `json:"filters,omitzero"`
 	}
 	data.Environments = make(map[segment.EnvID]relayEnvironment, len(selected))
 	for id, e := range selected {
@@ -178,26 +194,44 @@ func (a *AutoConfig) put(selected map[segment.EnvID]relayEnvironment) []byte {
 		data.Environments[id] = e
 	}
 	if a.filters {
-		data.Filters = map[string]struct{}{}
+		data.Filters = make(map[catalog.ID]relayFilter, len(filters))
+		for id, f := range filters {
+			f.Version = a.version
+			data.Filters[id] = f
+		}
 	}
 	return relayEvent(nil, "put", relayData{Path: "/", Data: data})
 }
 
 // difference returns the events that lead from what was sent to what is selected.
-func (a *AutoConfig) difference(selected map[segment.EnvID]relayEnvironment) []byte {
-	var events []byte
-	for _, id := range slices.Sorted(maps.Keys(a.sent)) {
-		if _, ok := selected[id]; !ok {
-			events = relayEvent(events, "delete", relayDeletion{Path: environmentPath(id), Version: a.version})
+func (a *AutoConfig) difference(selected map[segment.EnvID]relayEnvironment, filters map[catalog.ID]relayFilter) []byte {
+	events := differences(nil, environmentsPath, a.sent, selected, a.version, func(e relayEnvironment) relayEnvironment {
+		e.Version = a.version
+		return e
+	})
+	return differences(events, filtersPath, a.sentFilters, filters, a.version, func(f relayFilter) relayFilter {
+		f.Version = a.version
+		return f
+	})
+}
+
+// Where a relay keeps what it is told.
+const (
+	environmentsPath = "/environments/"
+	filtersPath      = "/filters/"
+)
+
+// differences appends the events that lead from some objects below a path to others.
+func differences[ID ~string, T comparable](events []byte, path string, sent, now map[ID]T, version int64, versioned func(T) T) []byte {
+	for _, id := range slices.Sorted(maps.Keys(sent)) {
+		if _, ok := now[id]; !ok {
+			events = relayEvent(events, "delete", relayDeletion{Path: path + string(id), Version: version})
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(selected)) {
-		e := selected[id]
-		if old, ok := a.sent[id]; ok && old == e {
-			continue
+	for _, id := range slices.Sorted(maps.Keys(now)) {
+		if old, ok := sent[id]; !ok || old != now[id] {
+			events = relayEvent(events, "patch", relayData{Path: path + string(id), Data: versioned(now[id])})
 		}
-		e.Version = a.version
-		events = relayEvent(events, "patch", relayData{Path: environmentPath(id), Data: e})
 	}
 	return events
 }
@@ -211,8 +245,6 @@ type relayDeletion struct {
 	Path    string `json:"path"`
 	Version int64  `json:"version"`
 }
-
-func environmentPath(id segment.EnvID) string { return "/environments/" + string(id) }
 
 // relayEvent appends a server-sent event.
 func relayEvent(to []byte, name string, data any) []byte {

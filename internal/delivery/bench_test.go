@@ -70,7 +70,7 @@ func BenchmarkTouchNoAlloc(b *testing.B) {
 	var a audience
 	a.init()
 	for i := range 10_000 {
-		a.join(&Connection{hashes: []segment.Hash{segment.HashOf(fmt.Sprintf("u%d", i))}, ready: make(chan struct{}, 1)})
+		a.join(&Connection{hashes: contextHashes(user(fmt.Sprintf("u%d", i))), ready: make(chan struct{}, 1)})
 	}
 	hashes := []segment.Hash{segment.HashOf("u5000")}
 	for i := range 99 {
@@ -129,7 +129,7 @@ func BenchmarkPublish(b *testing.B) {
 	d := open(b, l, Options{})
 	arrived := make(chan struct{}, streams)
 	for range streams {
-		s, err := d.Subscribe(b.Context(), env)
+		s, err := d.Subscribe(b.Context(), env, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func BenchmarkLargeEnvironment(b *testing.B) {
 			loaded := 0
 			for version := 2; b.Loop(); version++ {
 				l.commit(define(bigFlag(b, "flag-7", version, "segment-8")))
-				s, err := d.Current(b.Context(), env)
+				s, err := d.Current(b.Context(), env, "")
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -221,7 +221,7 @@ func BenchmarkFirstSnapshot(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d := New(l, Options{Log: quiet()})
-		if _, err := d.Current(b.Context(), env); err != nil {
+		if _, err := d.Current(b.Context(), env, ""); err != nil {
 			b.Fatal(err)
 		}
 		d.Close()

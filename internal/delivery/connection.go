@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,9 @@ type Connection struct {
 	d      *Delivery
 	f      *follower
 	r      Request
-	hashes []segment.Hash // of the context's keys
-	ready  chan struct{}  // holds one token while something may have changed
-	slot   int            // position in audience.all, under its lock
+	hashes []keyHash     // of the context's keys
+	ready  chan struct{} // holds one token while something may have changed
+	slot   int           // position in audience.all, under its lock
 
 	// touched is the newest revision that changed a membership of the context. Only the follower
 	// writes it.
@@ -46,10 +47,12 @@ func (d *Delivery) Connect(ctx context.Context, env segment.EnvID, r Request) (*
 	return c, nil
 }
 
-func contextHashes(r Request) []segment.Hash {
-	var hashes []segment.Hash
-	for _, c := range r.Context.GetAllIndividualContexts(nil) {
-		hashes = append(hashes, segment.HashOf(c.Key()))
+func contextHashes(r Request) []keyHash {
+	n := r.Context.IndividualContextCount()
+	hashes := make([]keyHash, n)
+	for i := range n {
+		key := r.Context.IndividualContextByIndex(i).Key()
+		hashes[i] = keyHash{key, segment.HashOf(key)}
 	}
 	return hashes
 }
@@ -100,6 +103,7 @@ func (c *Connection) Next() (Message, error) {
 	if err != nil {
 		return Message{}, readFault(c.f.env, err)
 	}
+	ev.hashes = c.hashes // all that may be asked for
 	if !c.opened {
 		m.Bytes = c.put(ev)
 	} else {
@@ -139,40 +143,66 @@ func (c *Connection) put(ev *evaluationRun) []byte {
 
 // patches returns the events of the results that differ from what the SDK holds.
 func (c *Connection) patches(ev *evaluationRun, touched bool) []byte {
-	var b, content []byte
-	if ev.st.snapshot.deletedAt > c.at {
+	var b []byte
+	s := ev.st.snapshot
+	if s.deletedAt > c.at {
 		for key := range c.sent {
-			if ev.st.snapshot.flags[key] == nil {
+			if s.flags[key] == nil {
 				b = c.appendDelete(b, key, ev.st.revision)
 			}
 		}
 	}
+	moved, asking := s.moved, s.asking
+	if c.at < s.movedAfter {
+		moved = s.list
+	}
+	if !touched {
+		asking = nil
+	}
 	n := 0
-	for _, f := range ev.st.snapshot.list {
-		if f.changed <= c.at && (!touched || !f.big) {
+	for len(moved)+len(asking) > 0 { // both in key order
+		if len(asking) > 0 && (len(moved) == 0 || asking[0].key <= moved[0].key) {
+			b, n = c.appendChange(b, n, ev, asking[0])
+			asking = asking[1:]
 			continue
 		}
-		_, held := c.sent[f.model.Key]
-		if !c.r.Receiver.receives(f) {
-			if held {
-				b = c.appendDelete(b, f.model.Key, ev.st.revision)
-			}
-			continue
+		if f := moved[0]; f.changed > c.at && (!touched || !f.big) {
+			b, n = c.appendChange(b, n, ev, f)
 		}
-		content = ev.appendContent(content[:0], f)
-		sum := maphash.Bytes(digestSeed, content)
-		if held && c.sent[f.model.Key] == sum {
-			continue
-		}
-		if n++; n > maxPatches {
-			return c.put(ev)
-		}
-		c.sent[f.model.Key] = sum
-		b = append(append(b, "event: patch\ndata: {\"key\":"...), f.name...)
-		b = append(append(b, ','), content...)
-		b = append(ev.appendVersion(b), "}\n\n"...)
+		moved = moved[1:]
+	}
+	if n > maxPatches {
+		return c.put(ev)
 	}
 	return b
+}
+
+// patchBytes is about how long the event of one result is.
+const patchBytes = 256
+
+// appendChange appends the event of a flag's result if the SDK holds another one, and counts it.
+func (c *Connection) appendChange(b []byte, n int, ev *evaluationRun, f *flag) ([]byte, int) {
+	before, held := c.sent[f.key]
+	switch {
+	case n > maxPatches: // all results will be sent
+		return b, n
+	case !c.r.Receiver.receives(f):
+		if held {
+			b = c.appendDelete(b, f.key, ev.st.revision)
+		}
+		return b, n
+	}
+	start := len(b)
+	b = append(append(slices.Grow(b, patchBytes), "event: patch\ndata: {\"key\":"...), f.name...)
+	b = append(b, ',')
+	content := len(b)
+	b = ev.appendContent(b, f)
+	sum := maphash.Bytes(digestSeed, b[content:])
+	if held && before == sum {
+		return b[:start], n
+	}
+	c.sent[f.key] = sum
+	return append(ev.appendVersion(b), "}\n\n"...), n + 1
 }
 
 func (c *Connection) appendDelete(b []byte, key string, rev segment.Revision) []byte {
@@ -206,8 +236,8 @@ func (a *audience) join(c *Connection) {
 	defer a.mu.Unlock()
 	c.slot = len(a.all)
 	a.all = append(a.all, c)
-	for _, h := range c.hashes {
-		a.byHash[h] = append(a.byHash[h], c)
+	for _, k := range c.hashes {
+		a.byHash[k.hash] = append(a.byHash[k.hash], c)
 	}
 }
 
@@ -219,8 +249,8 @@ func (a *audience) leave(c *Connection) {
 	a.all[c.slot].slot = c.slot
 	a.all[last] = nil
 	a.all = a.all[:last]
-	for _, h := range c.hashes {
-		list := a.byHash[h]
+	for _, k := range c.hashes {
+		list := a.byHash[k.hash]
 		for i := range list {
 			if list[i] == c {
 				list[i] = list[len(list)-1]
@@ -230,9 +260,9 @@ func (a *audience) leave(c *Connection) {
 			}
 		}
 		if len(list) == 0 {
-			delete(a.byHash, h)
+			delete(a.byHash, k.hash)
 		} else {
-			a.byHash[h] = list
+			a.byHash[k.hash] = list
 		}
 	}
 }

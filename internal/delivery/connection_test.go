@@ -168,7 +168,7 @@ func TestALargeChangeReachesThoseWhomItNames(t *testing.T) {
 func TestUnreadableChangesTouchEverybody(t *testing.T) {
 	var a audience
 	a.init()
-	c := &Connection{hashes: []segment.Hash{segment.HashOf("u1")}, ready: make(chan struct{}, 1)}
+	c := &Connection{hashes: contextHashes(user("u1")), ready: make(chan struct{}, 1)}
 	a.join(c)
 	broken := errors.New("bad block")
 	err := a.touch(5, segment.MemberDelta{Ref: vip, Len: 1, Each: func(*segment.Hash, func(segment.Change) bool) error { return broken }})
@@ -417,5 +417,31 @@ func (s *clientSDK) settle(fresh Result) {
 	}
 	if diff := cmp.Diff(want, s.held); diff != "" {
 		s.t.Error(diff)
+	}
+}
+
+// A stream that is further behind than the flags that a snapshot remembers to have moved misses none of them.
+func TestAStreamFarBehindMissesNoChange(t *testing.T) {
+	l := newMemoryLog()
+	l.commit(define(boolFlag(t, "first", 1, true)))
+	d := open(t, l, Options{})
+	c := connect(t, d, user("u1"))
+	text(t, c)
+	step := func(def segment.Definition) {
+		l.commit(define(def))
+		if _, err := d.Current(t.Context(), env, ""); err != nil { // the follower is there
+			t.Fatal(err)
+		}
+	}
+	step(boolFlag(t, "first", 2, false))
+	for i := range 2 * maxMoved {
+		step(flagDefinition(t, boolBuilder(fmt.Sprintf("mobile-%d", i), 1).ClientSideUsingEnvironmentID(false).Build()))
+	}
+	step(boolFlag(t, "last", 1, true))
+	got := text(t, c)
+	for _, want := range []string{`"key":"first","value":false`, `"key":"last","value":true`} {
+		if !strings.Contains(got, want) || strings.Count(got, "event: patch") != 2 {
+			t.Errorf("%s is not in %s", want, got)
+		}
 	}
 }

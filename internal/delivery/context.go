@@ -25,15 +25,19 @@ func ParseContext(raw []byte) (ldcontext.Context, error) {
 	if len(raw) > maxKinds*len(`"k":{},`) && kinds(raw) > maxKinds {
 		return c, fault.Invalidf("the context has more than %d kinds", maxKinds)
 	}
-	// encoding/json bounds the depth before the context's own, recursive, parser sees the bytes.
-	if err := json.Unmarshal(raw, &c); err != nil {
+	// encoding/json bounds the depth before the context's own, recursive, parser sees the bytes. Its
+	// Unmarshal would look at them twice.
+	if !json.Valid(raw) {
+		return c, fault.Invalidf("the context can't be read: it is not JSON")
+	}
+	if err := c.UnmarshalJSON(raw); err != nil {
 		return c, fault.Invalidf("the context can't be read: %.200s", err).Because(err)
 	}
 	if err := c.Err(); err != nil {
 		return c, fault.Invalidf("the context is not valid: %.200s", err).Because(err)
 	}
-	for _, one := range c.GetAllIndividualContexts(nil) {
-		if one.Key() == "" {
+	for i := range c.IndividualContextCount() {
+		if c.IndividualContextByIndex(i).Key() == "" {
 			return c, fault.Invalidf("the context has an empty key")
 		}
 	}

@@ -128,13 +128,14 @@ func (d *Delivery) Stats() Stats {
 	}
 }
 
-// Refs returns the refs that include and that exclude a context, in one read of the newest view. One
+// Refs appends the refs that include and that exclude a context to two slices, in one read of the newest view. One
 // that can't be read is neither, and [Delivery.SynchronizedOn] stops until it can be.
-func (d *Delivery) Refs(env segment.EnvID, h segment.Hash) (included, excluded []segment.Ref, err error) {
+func (d *Delivery) Refs(env segment.EnvID, h segment.Hash, includedTo, excludedTo []segment.Ref) (included, excluded []segment.Ref, err error) {
 	view, err := d.store.View(env)
 	if err != nil {
-		return nil, nil, readFault(env, err)
+		return includedTo, excludedTo, readFault(env, err)
 	}
+	included, excluded = includedTo, excludedTo
 	err = view.Each(h, func(ref segment.Ref, ops segment.Ops) bool {
 		if ops&segment.Include != 0 {
 			included = append(included, ref)
@@ -148,7 +149,7 @@ func (d *Delivery) Refs(env segment.EnvID, h segment.Hash) (included, excluded [
 		err = d.incomplete(env, err)
 	}
 	if err != nil {
-		return nil, nil, readFault(env, err)
+		return includedTo, excludedTo, readFault(env, err)
 	}
 	return included, excluded, nil
 }

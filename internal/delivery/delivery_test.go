@@ -24,14 +24,14 @@ func TestUnknownEnvironmentIsNotFound(t *testing.T) {
 	l := newMemoryLog()
 	l.fail(store.ErrNoEnvironment)
 	d := open(t, l, Options{})
-	if _, err := d.Subscribe(t.Context(), env); fault.KindOf(err) != fault.NotFound {
+	if _, err := d.Subscribe(t.Context(), env, ""); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("Subscribe: %v", err)
 	}
 	if _, known := d.SynchronizedOn(env); known {
 		t.Error("a sync time is known of an environment that isn't there")
 	}
 	l.fail(nil)
-	if _, err := d.Subscribe(t.Context(), env); err != nil {
+	if _, err := d.Subscribe(t.Context(), env, ""); err != nil {
 		t.Errorf("Subscribe after the environment was created: %v", err)
 	}
 }
@@ -40,7 +40,7 @@ func TestUnreadableStoreIsUnavailable(t *testing.T) {
 	l := newMemoryLog()
 	l.fail(errors.New("disk on fire"))
 	d := open(t, l, Options{})
-	if _, err := d.Current(t.Context(), env); fault.KindOf(err) != fault.Unavailable {
+	if _, err := d.Current(t.Context(), env, ""); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("Current: %v", err)
 	}
 }
@@ -50,7 +50,7 @@ func TestRefs(t *testing.T) {
 	beta := segment.Ref{Key: "beta", Generation: 4}
 	l.commit(segment.Entry{}, include(vip, "u1"), memberChange{beta, segment.Exclude, []string{"u1"}})
 	d := open(t, l, Options{})
-	included, excluded, err := d.Refs(env, segment.HashOf("u1"))
+	included, excluded, err := d.Refs(env, segment.HashOf("u1"), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestRefsAreAnsweredWithoutOneThatCannotBeReadAndTheSyncTimeStops(t *testing
 		l.damage(vip, store.ErrCorrupt)
 		broken := time.Now()
 		for range 2 {
-			included, _, err := d.Refs(env, segment.HashOf("u1"))
+			included, _, err := d.Refs(env, segment.HashOf("u1"), nil, nil)
 			if err != nil || len(included) != 1 || included[0] != other {
 				t.Fatalf("Refs = %v, %v; want those that can be read", included, err)
 			}
@@ -115,7 +115,7 @@ func TestCallersReadTheirOwnWrites(t *testing.T) {
 	d := open(t, l, Options{})
 	for version := 1; version <= 100; version++ {
 		l.commit(define(boolFlag(t, "checkout", version, true)))
-		s, err := d.Current(t.Context(), env)
+		s, err := d.Current(t.Context(), env, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestCloseEndsAllStreams(t *testing.T) {
 			t.Errorf("%s stream ended with %v", name, err)
 		}
 	}
-	if _, err := d.Subscribe(t.Context(), env); fault.KindOf(err) != fault.Unavailable {
+	if _, err := d.Subscribe(t.Context(), env, ""); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("Subscribe after Close: %v", err)
 	}
 }
@@ -175,7 +175,7 @@ func TestEnvironmentChangesAreShownToEveryStream(t *testing.T) {
 // streams opens one stream of each kind.
 func streams(t *testing.T, d *Delivery) map[string]source {
 	t.Helper()
-	s, err := d.Subscribe(t.Context(), env)
+	s, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}

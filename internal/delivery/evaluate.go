@@ -57,18 +57,26 @@ func (d *Delivery) Evaluate(ctx context.Context, env segment.EnvID, r Request) (
 	return Result{JSON: out, ETag: etag(h.Sum(nil))}, nil
 }
 
-// evaluationRun evaluates one context against one snapshot and one view.
+// evaluationRun evaluates one context against one snapshot and one view. To the evaluator it is where flags and
+// segments come from.
 type evaluationRun struct {
 	Request
 	st        *state
 	view      store.View
 	evaluator evaluation.Evaluator
 
-	known []*membership // of the context's keys asked for so far
+	standings []standing // in the big segments asked for so far
+	hashes    []keyHash  // of the context's keys asked for so far
+	failure   error      // why membership could not be read the last time that it could not
 
 	flag   *flag    // being evaluated
+	asked  bool     // its evaluation asked for membership
+	unread bool     // and there was some that could not be read
 	direct []string // prerequisites of flag that were evaluated
 	record evaluation.PrerequisiteFlagEventRecorder
+
+	firstStandings [4]standing
+	firstHashes    [2]keyHash
 }
 
 // evaluation prepares to evaluate. The view is taken after the state and so contains at least
@@ -80,13 +88,16 @@ func (d *Delivery) evaluation(st *state, env segment.EnvID, r Request) (*evaluat
 	}
 	d.evaluations.Add(1)
 	ev := &evaluationRun{Request: r, st: st, view: view}
-	ev.evaluator = evaluation.NewEvaluatorWithOptions(st.snapshot, evaluation.EvaluatorOptionBigSegmentProvider(ev))
-	ev.record = func(e evaluation.PrerequisiteFlagEvent) {
-		if e.TargetFlagKey == ev.flag.model.Key {
-			ev.direct = append(ev.direct, e.PrerequisiteFlag.Key)
-		}
-	}
+	ev.standings, ev.hashes = ev.firstStandings[:0], ev.firstHashes[:0]
+	ev.evaluator = evaluation.NewEvaluator(ev)
 	return ev, nil
+}
+
+// note remembers which prerequisites of the flag itself were evaluated.
+func (ev *evaluationRun) note(e evaluation.PrerequisiteFlagEvent) {
+	if e.TargetFlagKey == ev.flag.model.Key {
+		ev.direct = append(ev.direct, e.PrerequisiteFlag.Key)
+	}
 }
 
 // receives reports whether the receiver may have results of the flag.
@@ -130,14 +141,11 @@ func (ev *evaluationRun) appendVersion(b []byte) []byte {
 // appendContent appends the members of a flag's result that don't change with every revision.
 func (ev *evaluationRun) appendContent(b []byte, f *flag) []byte {
 	detail, experiment := ev.evaluate(f)
-	b = append(b, `"value":`...)
 	if i := detail.VariationIndex; i.IsDefined() {
-		b = append(b, f.values[i.IntValue()]...)
-		b = appendInt(append(b, `,"variation":`...), i.IntValue())
+		b = append(b, f.served[i.IntValue()]...)
 	} else {
-		b = append(b, "null"...)
+		b = appendServed(b, null, i, f.model.Version)
 	}
-	b = appendInt(append(b, `,"flagVersion":`...), f.model.Version)
 	if experiment || f.model.TrackEvents {
 		b = append(b, `,"trackEvents":true`...)
 	}
@@ -158,70 +166,37 @@ func (ev *evaluationRun) appendContent(b []byte, f *flag) []byte {
 	return b
 }
 
+var null = []byte("null")
+
+// appendServed appends what a result says of a variation, or of none.
+func appendServed(b, value []byte, variation ldvalue.OptionalInt, version int) []byte {
+	b = append(append(b, `"value":`...), value...)
+	if variation.IsDefined() {
+		b = appendInt(append(b, `,"variation":`...), variation.IntValue())
+	}
+	return appendInt(append(b, `,"flagVersion":`...), version)
+}
+
 // evaluate returns a flag's result and whether it counts as part of an experiment.
 func (ev *evaluationRun) evaluate(f *flag) (ldreason.EvaluationDetail, bool) {
-	ev.flag, ev.direct = f, ev.direct[:0]
-	for _, m := range ev.known { // a segment that can't be read is no fault of flags that don't ask for it
-		m.err = nil
-	}
+	ev.flag, ev.direct, ev.asked, ev.unread = f, ev.direct[:0], false, false
 	var record evaluation.PrerequisiteFlagEventRecorder
 	if len(f.model.Prerequisites) > 0 {
+		if ev.record == nil {
+			ev.record = ev.note
+		}
 		record = ev.record
 	}
 	r := ev.evaluator.Evaluate(f.model, ev.Context, record)
-	if r.Detail.Reason.GetBigSegmentsStatus() == ldreason.BigSegmentsHealthy && ev.broken() {
-		r.Detail.Reason = ldreason.NewEvalReasonFromReasonWithBigSegmentsStatus(r.Detail.Reason, ldreason.BigSegmentsStoreError)
+	// What the evaluator itself says is worse: that of a segment the generation is not known.
+	if ev.asked && r.Detail.Reason.GetBigSegmentsStatus() == "" {
+		status := ldreason.BigSegmentsHealthy
+		if ev.unread {
+			status = ldreason.BigSegmentsStoreError
+		}
+		r.Detail.Reason = ldreason.NewEvalReasonFromReasonWithBigSegmentsStatus(r.Detail.Reason, status)
 	}
 	return r.Detail, r.IsExperiment
-}
-
-func (ev *evaluationRun) broken() bool {
-	for _, m := range ev.known {
-		if m.err != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// GetMembership answers the evaluator's question for the big segments of a context key.
-func (ev *evaluationRun) GetMembership(contextKey string) (evaluation.BigSegmentMembership, ldreason.BigSegmentsStatus) {
-	for _, m := range ev.known {
-		if m.key == contextKey {
-			return m, ldreason.BigSegmentsHealthy
-		}
-	}
-	m := &membership{view: ev.view, key: contextKey, hash: segment.HashOf(contextKey)}
-	ev.known = append(ev.known, m)
-	return m, ldreason.BigSegmentsHealthy
-}
-
-// membership is what the view says of one context key.
-type membership struct {
-	view store.View
-	key  string
-	hash segment.Hash
-	err  error // the last read that failed
-}
-
-// CheckMembership says whether the segment includes or excludes the context, or neither.
-func (m *membership) CheckMembership(name string) ldvalue.OptionalBool {
-	ref, ok := segment.ParseRef(name)
-	if !ok {
-		return ldvalue.OptionalBool{}
-	}
-	ops, err := m.view.State(ref, m.hash)
-	switch {
-	case err != nil:
-		m.err = err
-		return ldvalue.OptionalBool{}
-	case ops&segment.Include != 0:
-		return ldvalue.NewOptionalBool(true)
-	case ops&segment.Exclude != 0:
-		return ldvalue.NewOptionalBool(false)
-	default:
-		return ldvalue.OptionalBool{}
-	}
 }
 
 func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }

@@ -16,6 +16,8 @@ import (
 type Outcome struct {
 	Value  ldvalue.Value // null if the flag serves none
 	Reason ldreason.EvaluationReason
+	// Bucket is where in the rollout that decided the context falls, in thousandths of a percent.
+	Bucket ldvalue.OptionalInt
 }
 
 // Outcomes evaluates every flag for a context, by key. Archived flags are not among them. It sees
@@ -28,18 +30,31 @@ func (d *Delivery) Outcomes(ctx context.Context, env segment.EnvID, who ldcontex
 	all := make(map[string]Outcome, len(ev.st.snapshot.list))
 	for _, f := range ev.st.snapshot.list {
 		detail, _ := ev.evaluate(f)
-		all[f.model.Key] = Outcome{detail.Value, detail.Reason}
+		all[f.model.Key] = Outcome{detail.Value, detail.Reason, bucketOf(f.model, detail.Reason, who)}
 	}
 	return all, ev.unreadable(env)
+}
+
+// Try evaluates a flag, as its definition says and not as it is kept, for a context. What it asks of
+// other flags and of segments is as it is kept.
+func (d *Delivery) Try(ctx context.Context, env segment.EnvID, def segment.Definition, who ldcontext.Context) (Outcome, error) {
+	f, err := parseFlag(def)
+	if err != nil {
+		return Outcome{}, err
+	}
+	ev, err := d.explanation(ctx, env, who)
+	if err != nil {
+		return Outcome{}, err
+	}
+	detail, _ := ev.evaluate(f)
+	return Outcome{detail.Value, detail.Reason, bucketOf(f.model, detail.Reason, who)}, ev.unreadable(env)
 }
 
 // unreadable returns an error if membership could not be read, in which case results are guesses:
 // SDKs live with them, somebody who asks for an explanation should not.
 func (ev *evaluationRun) unreadable(env segment.EnvID) error {
-	for _, m := range ev.known {
-		if m.err != nil {
-			return readFault(env, m.err)
-		}
+	if ev.failure != nil {
+		return readFault(env, ev.failure)
 	}
 	return nil
 }
@@ -62,7 +77,7 @@ func (d *Delivery) Standings(ctx context.Context, env segment.EnvID, who ldconte
 	if err != nil {
 		return nil, err
 	}
-	keysOnly := evaluation.NewEvaluatorWithOptions(withoutRules{ev.st.snapshot}, evaluation.EvaluatorOptionBigSegmentProvider(ev))
+	keysOnly := evaluation.NewEvaluator(withoutRules{ev})
 	all := make(map[segment.Key]Standing, len(ev.st.snapshot.segments))
 	for key := range ev.st.snapshot.segments {
 		asks := flagOnSegment(key)
@@ -92,13 +107,13 @@ func serves(e evaluation.Evaluator, f *ldmodel.FeatureFlag, to ldcontext.Context
 }
 
 // withoutRules is a snapshot whose segments go by what they list or hold alone.
-type withoutRules struct{ *Snapshot }
+type withoutRules struct{ *evaluationRun }
 
 // GetSegment returns a segment for the evaluator; nil if there is none.
 func (w withoutRules) GetSegment(key string) *ldmodel.Segment {
-	s := w.Snapshot.GetSegment(key)
-	if s == nil {
-		return nil
+	s := w.evaluationRun.GetSegment(key)
+	if s == nil || s == everyone {
+		return s
 	}
 	bare := *s
 	bare.Rules = nil

@@ -39,7 +39,7 @@ func TestExplanations(t *testing.T) {
 
 func TestNothingIsExplainedWithoutMembership(t *testing.T) {
 	l := newMemoryLog()
-	l.commit(define(bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")), include(vip, "u1"))
+	l.commit(define(bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip"), boolFlag(t, "other", 1, true)), include(vip, "u1"))
 	l.corrupt = map[segment.Ref]error{vip: errors.New("bad block")}
 	d := open(t, l, Options{})
 	if _, err := d.Standings(t.Context(), env, user("u1").Context); fault.KindOf(err) != fault.Unavailable {
@@ -47,5 +47,13 @@ func TestNothingIsExplainedWithoutMembership(t *testing.T) {
 	}
 	if _, err := d.Outcomes(t.Context(), env, user("u1").Context); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("Outcomes: %v", err)
+	}
+}
+
+func TestAPanicOfOneEvaluationIsAnErrorOfThatFlag(t *testing.T) {
+	d := open(t, newMemoryLog(), Options{})
+	a := d.answer(&evaluationRun{}, &flag{wire: newWire(dependency{segment.FlagDefinition, "broken"}, 7, nil)}) // without a model
+	if reason := a.Detail.Reason; a.Flag != "broken" || a.Version != 7 || reason.GetErrorKind() != ldreason.EvalErrorException {
+		t.Errorf("%+v", a)
 	}
 }

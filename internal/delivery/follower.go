@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,12 +27,11 @@ type follower struct {
 
 	graph graph // of the newest snapshot; owned by the running goroutine, by start before it runs
 
-	// The oldest change that streams may still fetch, and what is kept from there on. Owned by
-	// the running goroutine.
-	oldest      *change
-	kept        int
-	keptBytes   int
-	definitions bool // the entries being applied changed one
+	// Owned by the running goroutine.
+	window      window // of the chain of changes
+	definitions bool   // the entries being applied changed one
+
+	filters filters
 }
 
 // state is where a follower stands. It never changes, except that passed is closed when a newer
@@ -64,6 +62,7 @@ type change struct {
 type news struct {
 	first       []byte
 	second      []byte
+	anew        *Snapshot // all of which they are, if SDKs are to forget what they have
 	environment bool
 }
 
@@ -88,9 +87,9 @@ func newFollower(d *Delivery, env segment.EnvID) *follower {
 func (f *follower) begin() {
 	snapshot, rev, err := f.load()
 	if err == nil {
-		f.oldest = &change{ready: make(chan struct{})}
+		f.window.oldest = &change{ready: make(chan struct{})}
 		f.state.Store(&state{
-			revision: rev, snapshot: snapshot, newest: f.oldest, visible: rev, at: f.d.o.Now(), passed: make(chan struct{}),
+			revision: rev, snapshot: snapshot, newest: f.window.oldest, visible: rev, at: f.d.o.Now(), passed: make(chan struct{}),
 		})
 		f.d.mu.Lock()
 		if f.d.closed {
@@ -123,6 +122,7 @@ func (f *follower) load() (*Snapshot, segment.Revision, error) {
 	}
 	s := b.finish()
 	s.Revision, s.deletedAt = rev, rev
+	s.moved, s.movedAfter = nil, rev
 	s.log, s.recent = fmt.Sprintf("p:%s:%s", f.env, epoch), recent{after: rev}
 	return s, rev, nil
 }
@@ -296,9 +296,10 @@ func (f *follower) publish(old, next *state, tail *chain) {
 	f.state.Store(next)
 	if tail.first != nil {
 		close(old.newest.ready)
-		f.kept += tail.n
-		f.keptBytes += tail.bytes
-		f.shrink(next.newest)
+		f.window.grow(tail, f.d.o)
+	}
+	if f.definitions || next.environment > old.environment {
+		f.advanceFilters(next)
 	}
 	close(old.passed)
 	if f.definitions || next.environment > old.environment {
@@ -308,14 +309,24 @@ func (f *follower) publish(old, next *state, tail *chain) {
 	}
 }
 
-// shrink forgets the oldest changes while there are more than the window holds.
-func (f *follower) shrink(newest *change) {
-	for f.oldest != newest && (f.kept > f.d.o.WindowEvents || f.keptBytes > f.d.o.WindowBytes) {
-		if n := f.oldest.news.Swap(nil); n != nil {
-			f.kept--
-			f.keptBytes -= n.size()
+// window is how much of a chain streams may still fetch.
+type window struct {
+	oldest *change
+	kept   int
+	bytes  int
+}
+
+// grow takes in what was added to the chain, and forgets the oldest changes while there are more than
+// the window holds.
+func (w *window) grow(tail *chain, o Options) {
+	w.kept += tail.n
+	w.bytes += tail.bytes
+	for w.oldest != tail.tail && (w.kept > o.WindowEvents || w.bytes > o.WindowBytes) {
+		if n := w.oldest.news.Swap(nil); n != nil {
+			w.kept--
+			w.bytes -= n.size()
 		}
-		f.oldest = f.oldest.next
+		w.oldest = w.oldest.next
 	}
 }
 
@@ -328,7 +339,9 @@ func (f *follower) reload() error {
 	old := f.state.Load()
 	tail := &chain{}
 	now := f.d.o.Now()
-	tail.add(&news{first: bytes.Join(snapshot.opening(), nil), second: bytes.Join(snapshot.whole(), nil), environment: true}, rev, now)
+	n := snapshot.everythingAnew()
+	n.environment = true
+	tail.add(n, rev, now)
 	f.definitions = true
 	f.audience.touchAll(rev)
 	f.publish(old, &state{revision: rev, snapshot: snapshot, environment: rev, visible: rev, at: now}, tail)
@@ -348,25 +361,35 @@ func (f *follower) finish(why error) {
 	close(old.newest.ready)
 	close(old.passed)
 	f.audience.wakeAll()
+	f.advanceFilters(&last)
 }
 
 // appendChange appends the server-sent event of a definition's new state.
 func appendChange(b []byte, d segment.Definition) []byte {
-	path := "/flags/"
-	if d.Kind == segment.SegmentDefinition {
-		path = "/segments/"
-	}
 	raw, err := line(d.JSON)
 	if d.JSON == nil || err != nil {
 		b = append(b, "event: delete\ndata: {\"path\":"...)
-		b = append(b, quote(path+d.Key)...)
+		b = append(b, quote(pathOf(dependency{d.Kind, d.Key}))...)
 		b = append(b, ",\"version\":"...)
 		b = appendInt(b, d.Version)
 		return append(b, "}\n\n"...)
 	}
+	return appendPatch(b, &wire{dependency: dependency{d.Kind, d.Key}, json: raw})
+}
+
+// appendPatch appends the server-sent event of a definition as it is now.
+func appendPatch(b []byte, w *wire) []byte {
 	b = append(b, "event: patch\ndata: {\"path\":"...)
-	b = append(b, quote(path+d.Key)...)
+	b = append(b, quote(pathOf(w.dependency))...)
 	b = append(b, ",\"data\":"...)
-	b = append(b, raw...)
+	b = append(b, w.json...)
 	return append(b, "}\n\n"...)
+}
+
+// pathOf returns where SDKs keep a definition.
+func pathOf(d dependency) string {
+	if d.kind == segment.SegmentDefinition {
+		return "/segments/" + d.key
+	}
+	return "/flags/" + d.key
 }

@@ -293,7 +293,7 @@ type source interface {
 // next waits for the next message with something in it.
 func next(t testing.TB, s source) (Message, error) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		m, err := s.Next()
 		if err != nil || len(m.Bytes) > 0 || m.Environment {

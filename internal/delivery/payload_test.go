@@ -102,7 +102,7 @@ func TestPayloadsShareWhatDidNotChange(t *testing.T) {
 	l.commit(define(all...))
 	d := open(t, l, Options{})
 	current := func() *Payload {
-		s, err := d.Current(t.Context(), env)
+		s, err := d.Current(t.Context(), env, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,8 @@ type Side string
 const (
 	ServerSide Side = "server" // evaluates by itself
 	ClientSide Side = "client" // receives results
+	Polling    Side = "poll"   // comes now and then, on either side
+	Redis      Side = "redis"  // reads membership over the Redis protocol
 )
 
 // Peer is who reads a stream, as far as they say.
@@ -57,6 +59,7 @@ type Reader struct {
 	ID       uint64 // of the stream in this process, 0 for several
 	Count    int
 	Since    time.Time // of several the oldest
+	Seen     time.Time // when one that polls last did, of several the newest; zero for others
 	State    ReaderState
 	Revision segment.Revision // that has been written
 	// Lag is how many revisions that is behind the newest one, and for how long.
@@ -72,17 +75,23 @@ type roll struct {
 	mu   sync.Mutex
 	last uint64
 	all  map[segment.EnvID]map[uint64]*attendance
+
+	pollers map[segment.EnvID]pollers
 }
 
 type attendance struct {
 	Peer
-	Stream
-	since time.Time
+	Stream // nil for one that is at the head whenever it reads
+	since  time.Time
 }
 
 // Attend notes who reads a stream until leave is called.
 func (d *Delivery) Attend(p Peer, s Stream) (leave func()) {
-	r, env := &d.roll, s.following().env
+	return d.attend(s.following().env, p, s)
+}
+
+func (d *Delivery) attend(env segment.EnvID, p Peer, s Stream) (leave func()) {
+	r := &d.roll
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last++
@@ -103,8 +112,8 @@ func (d *Delivery) Attend(p Peer, s Stream) (leave func()) {
 	}
 }
 
-// Readers returns the open streams of an environment, those that came first at the beginning. If a
-// side has more than a hundred, those of one name and version are summed.
+// Readers returns who reads an environment: open streams, connections, and SDKs that polled within ten minutes,
+// those that came first at the beginning. If a side has more than a hundred, those of one name and version are summed.
 func (d *Delivery) Readers(env segment.EnvID) []Reader {
 	head, err := d.store.Head(env)
 	if errors.Is(err, store.ErrNoEnvironment) {
@@ -116,6 +125,10 @@ func (d *Delivery) Readers(env segment.EnvID) []Reader {
 	for id, a := range d.roll.all[env] {
 		sides[a.Side] = append(sides[a.Side], a.read(id, head, now))
 	}
+	d.roll.pollers[env].forget(now)
+	for p, x := range d.roll.pollers[env] {
+		sides[Polling] = append(sides[Polling], x.read(p, head))
+	}
 	d.roll.mu.Unlock()
 	var all []Reader
 	for _, readers := range sides {
@@ -125,13 +138,16 @@ func (d *Delivery) Readers(env segment.EnvID) []Reader {
 		all = append(all, readers...)
 	}
 	slices.SortFunc(all, func(a, b Reader) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Address, b.Address))
 	})
 	return all
 }
 
 // read returns how far a stream is.
 func (a *attendance) read(id uint64, head segment.Revision, now time.Time) Reader {
+	if a.Stream == nil {
+		return Reader{Peer: a.Peer, ID: id, Count: 1, Since: a.since, State: Current, Revision: head}
+	}
 	f := a.following()
 	st := f.state.Load()
 	at, waiting := a.reached(st)
@@ -167,6 +183,9 @@ func summed(all []Reader) []Reader {
 		sum.Revision = min(sum.Revision, r.Revision)
 		sum.LagRevisions = max(sum.LagRevisions, r.LagRevisions)
 		sum.Lag = max(sum.Lag, r.Lag)
+		if r.Seen.After(sum.Seen) {
+			sum.Seen = r.Seen
+		}
 		if r.Since.Before(sum.Since) {
 			sum.Since = r.Since
 		}

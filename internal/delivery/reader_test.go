@@ -37,7 +37,7 @@ func only(t testing.TB, d *Delivery) Reader {
 func TestReadersTellHowFarTheyAre(t *testing.T) {
 	streams := map[string]func(testing.TB, *Delivery) Stream{
 		"server": func(t testing.TB, d *Delivery) Stream {
-			s, err := d.Subscribe(t.Context(), env)
+			s, err := d.Subscribe(t.Context(), env, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestManyReadersAreSummed(t *testing.T) {
 	l.commit(define(boolFlag(t, "checkout", 1, true)))
 	d := open(t, l, Options{})
 	for i := range maxReaders + 1 {
-		s, err := d.Subscribe(t.Context(), env)
+		s, err := d.Subscribe(t.Context(), env, "")
 		if err != nil {
 			t.Fatal(err)
 		}

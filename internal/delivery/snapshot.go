@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 	"github.com/launchdarkly/go-server-sdk-evaluation/v3/ldmodel"
 
 	"muster/internal/segment"
@@ -26,8 +28,14 @@ type Snapshot struct {
 	list     []*flag // flags in key order
 	// deletedAt is the newest revision at which a flag was deleted.
 	deletedAt segment.Revision
+	// moved are the flags, in key order, that may have another result than at movedAfter, definitions alone considered:
+	// what streams look at that are not further behind.
+	moved      []*flag
+	movedAfter segment.Revision
+	asking     []*flag // in key order, those whose result depends on membership
 
 	log    string // names the log of the revisions to SDKs
+	narrow bool   // a payload filter left out what it did not select
 	recent recent
 
 	flagSheets, segmentSheets []*sheet
@@ -41,7 +49,7 @@ type Snapshot struct {
 type flag struct {
 	*wire
 	model  *ldmodel.FeatureFlag
-	values [][]byte // the variations as JSON
+	served [][]byte // what a result says of each variation
 	needs  []dependency
 	// changed is the newest revision at which the flag or anything its result depends on changed,
 	// membership aside.
@@ -55,10 +63,15 @@ type part struct {
 	*wire
 	model *ldmodel.Segment
 	needs []dependency
+
+	big   bool             // members are looked up, by ref
+	ref   segment.Ref      // that names them
+	rules *ldmodel.Segment // stands for it where it says nothing of a context
 }
 
 // build makes the next snapshot out of one that stays as it is.
 type build struct {
+	from    segment.Revision // of the one that stays
 	next    *Snapshot
 	graph   graph
 	owned   [segment.SegmentDefinition + 1]bool // maps already copied
@@ -67,10 +80,11 @@ type build struct {
 
 func newBuild(from *Snapshot, g graph) *build {
 	return &build{
-		graph: g,
+		from: from.Revision, graph: g,
 		next: &Snapshot{
 			Revision: from.Revision, flags: from.flags, segments: from.segments, list: from.list,
-			deletedAt: from.deletedAt, log: from.log, recent: from.recent, flagSheets: from.flagSheets, segmentSheets: from.segmentSheets,
+			deletedAt: from.deletedAt, moved: from.moved, movedAfter: from.movedAfter, asking: from.asking,
+			log: from.log, recent: from.recent, flagSheets: from.flagSheets, segmentSheets: from.segmentSheets,
 		},
 		changed: map[dependency]segment.Revision{},
 	}
@@ -161,8 +175,13 @@ func (b *build) finish() *Snapshot {
 		return nil
 	})
 	b.spread()
-	s.payload, s.flagsOnly, s.transfer = sync.OnceValue(s.encode), sync.OnceValue(s.encodeFlags), sync.OnceValue(s.encodeTransfer)
+	s.encodeLater()
 	return s
+}
+
+// encodeLater lets the snapshot be encoded when somebody first asks.
+func (s *Snapshot) encodeLater() {
+	s.payload, s.flagsOnly, s.transfer = sync.OnceValue(s.encode), sync.OnceValue(s.encodeFlags), sync.OnceValue(s.encodeTransfer)
 }
 
 // changedKeys returns the keys of the definitions of a kind that changed, sorted.
@@ -176,6 +195,9 @@ func (b *build) changedKeys(kind segment.DefinitionKind) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// maxMoved is how many flags that changed of late a snapshot remembers, if not more changed at once.
+const maxMoved = 64
 
 // spread carries changes on to every flag whose result may differ because of them, and puts the flags
 // into order.
@@ -194,21 +216,54 @@ func (b *build) spread() {
 		s.flags[d.key] = &c
 		touched = append(touched, d.key)
 	}
+	if len(touched) == 0 && len(s.list) == len(s.flags) {
+		return
+	}
 	for _, key := range touched {
 		_, found := s.find(key)
 		came = came || !found
 	}
 	if came || len(s.list) != len(s.flags) {
-		s.list = slices.SortedFunc(maps.Values(s.flags), func(x, y *flag) int { return strings.Compare(x.key, y.key) })
-		return
-	}
-	if len(touched) > 0 {
+		s.list = slices.SortedFunc(maps.Values(s.flags), byKey)
+	} else {
 		s.list = slices.Clone(s.list)
+		for _, key := range touched {
+			i, _ := s.find(key)
+			s.list[i] = s.flags[key]
+		}
+	}
+	b.remember(touched)
+}
+
+// remember notes which flags moved, and which ask for membership.
+func (b *build) remember(touched []string) {
+	s := b.next
+	still := func(f *flag) bool { return s.flags[f.key] == f }
+	var moved []*flag
+	if len(s.moved)+len(touched) <= maxMoved {
+		moved = filter(s.moved, still)
+	} else {
+		s.movedAfter = b.from
 	}
 	for _, key := range touched {
-		i, _ := s.find(key)
-		s.list[i] = s.flags[key]
+		moved = append(moved, s.flags[key])
 	}
+	slices.SortFunc(moved, byKey)
+	s.moved = moved
+	s.asking = filter(s.list, func(f *flag) bool { return f.big })
+}
+
+func byKey(x, y *flag) int { return strings.Compare(x.key, y.key) }
+
+// filter returns the flags that keep is true of, in a list of its own.
+func filter(list []*flag, keep func(*flag) bool) []*flag {
+	var kept []*flag
+	for _, f := range list {
+		if keep(f) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
 }
 
 // find returns where a flag stands in the list.
@@ -241,9 +296,9 @@ func parseFlag(d segment.Definition) (*flag, error) {
 		return nil, fmt.Errorf("flag %s calls itself %q", d.Key, model.Key)
 	}
 	f := &flag{wire: newWire(dependency{d.Kind, d.Key}, model.Version, raw), model: &model, needs: flagNeeds(&model)}
-	f.values = make([][]byte, len(model.Variations))
+	f.served = make([][]byte, len(model.Variations))
 	for i, v := range model.Variations {
-		f.values[i] = []byte(v.JSONString())
+		f.served[i] = appendServed(nil, []byte(v.JSONString()), ldvalue.NewOptionalInt(i), model.Version)
 	}
 	return f, nil
 }
@@ -260,7 +315,11 @@ func parseSegment(d segment.Definition) (*part, error) {
 	if model.Key != d.Key {
 		return nil, fmt.Errorf("segment %s calls itself %q", d.Key, model.Key)
 	}
-	return &part{wire: newWire(dependency{d.Kind, d.Key}, model.Version, raw), model: &model, needs: segmentNeeds(&model)}, nil
+	p := &part{wire: newWire(dependency{d.Kind, d.Key}, model.Version, raw), model: &model, needs: segmentNeeds(&model)}
+	if p.big = model.Unbounded && model.Generation.IsDefined(); p.big {
+		p.ref, p.rules = refOf(&model), rulesOf(&model)
+	}
+	return p, nil
 }
 
 // line returns a copy of JSON on one line, which the framing of server-sent events requires.
@@ -326,26 +385,35 @@ func (s *Snapshot) opening() [][]byte {
 // etag returns a strong entity tag of a digest.
 func etag(sum []byte) string { return `"` + hex.EncodeToString(sum[:16]) + `"` }
 
-// GetFeatureFlag returns a flag for the evaluator; nil if there is none.
-func (s *Snapshot) GetFeatureFlag(key string) *ldmodel.FeatureFlag {
-	if f := s.flags[key]; f != nil {
-		return f.model
-	}
-	return nil
-}
-
-// GetSegment returns a segment for the evaluator; nil if there is none.
-func (s *Snapshot) GetSegment(key string) *ldmodel.Segment {
-	if p := s.segments[key]; p != nil {
-		return p.model
-	}
-	return nil
-}
-
 // Item is one flag or segment as SDKs receive it.
 type Item struct {
 	JSON    []byte
 	Version int
+}
+
+// Size returns how many flags or segments there are.
+func (s *Snapshot) Size(kind segment.DefinitionKind) int {
+	if kind == segment.FlagDefinition {
+		return len(s.flags)
+	}
+	return len(s.segments)
+}
+
+// Items yields the key of every flag or segment with what SDKs receive of it, in key order.
+func (s *Snapshot) Items(kind segment.DefinitionKind) iter.Seq2[string, Item] {
+	sheets := s.segmentSheets
+	if kind == segment.FlagDefinition {
+		sheets = s.flagSheets
+	}
+	return func(yield func(string, Item) bool) {
+		for _, sheet := range sheets {
+			for _, w := range sheet.wires {
+				if !yield(w.key, Item{JSON: w.json, Version: w.version}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Flag returns one flag; false if there is none.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"muster/internal/catalog"
 	"muster/internal/segment"
 )
 
@@ -12,31 +13,58 @@ import (
 // exactly every later change, in order. It needs no closing and is used by one goroutine.
 type Subscription struct {
 	f       *follower
-	second  bool // protocol
+	speaks  protocol
 	at      *change
 	opening [][]byte               // what is left to be written of it
 	written atomic.Pointer[change] // the last one that was; nil before the snapshot was
 }
 
-// Subscribe opens a server-side stream of an environment in the first protocol.
-func (d *Delivery) Subscribe(ctx context.Context, env segment.EnvID) (*Subscription, error) {
-	f, err := d.present(ctx, env)
+// protocol is what a server-side stream speaks.
+type protocol int
+
+const (
+	firstProtocol  protocol = iota
+	secondProtocol          // see Snapshot.beginning
+	flagsOnly               // the first one as it was before there were segments
+)
+
+// Subscribe opens a server-side stream of an environment in the first protocol, of what a payload filter
+// leaves if one is named. A fault of [ErrNoFilter] says that there is none with the key.
+func (d *Delivery) Subscribe(ctx context.Context, env segment.EnvID, filter catalog.FilterKey) (*Subscription, error) {
+	f, s, at, err := d.standing(ctx, env, filter)
 	if err != nil {
 		return nil, err
 	}
-	st := f.state.Load()
-	return &Subscription{f: f, at: st.newest, opening: st.snapshot.opening()}, nil
+	return &Subscription{f: f, at: at, opening: s.opening()}, nil
 }
 
-// SubscribeSince opens a server-side stream of an environment in the second protocol for an SDK that
+// SubscribeSince opens a server-side stream like Subscribe in the second protocol for an SDK that
 // has a basis, or none.
-func (d *Delivery) SubscribeSince(ctx context.Context, env segment.EnvID, basis string) (*Subscription, error) {
-	f, err := d.present(ctx, env)
+func (d *Delivery) SubscribeSince(ctx context.Context, env segment.EnvID, filter catalog.FilterKey, basis string) (*Subscription, error) {
+	f, s, at, err := d.standing(ctx, env, filter)
 	if err != nil {
 		return nil, err
 	}
-	st := f.state.Load()
-	return &Subscription{f: f, second: true, at: st.newest, opening: st.snapshot.beginning(basis)}, nil
+	return &Subscription{f: f, speaks: secondProtocol, at: at, opening: s.beginning(basis)}, nil
+}
+
+// standing returns a snapshot of an environment, not older than anything that was durable when it was
+// called, and the place in the chain of changes from which to go on.
+func (d *Delivery) standing(ctx context.Context, env segment.EnvID, filter catalog.FilterKey) (*follower, *Snapshot, *change, error) {
+	f, err := d.present(ctx, env)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if filter == "" {
+		st := f.state.Load()
+		return f, st.snapshot, st.newest, nil
+	}
+	v, err := f.filtered(filter)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, at := v.present()
+	return f, s, at, nil
 }
 
 // opened is a channel that is always ready.
@@ -73,14 +101,20 @@ func (s *Subscription) Next() (Message, error) {
 	}
 	s.at = s.at.next
 	n := s.at.news.Load()
-	switch {
-	case n == nil:
+	if n == nil {
 		s.f.d.slow.Add(1)
 		return Message{}, ErrSlow
-	case s.second:
-		return Message{Bytes: n.second, Environment: n.environment}, nil
 	}
-	return Message{Bytes: n.first, Environment: n.environment}, nil
+	m := Message{Environment: n.environment}
+	switch s.speaks {
+	case secondProtocol:
+		m.Bytes = n.second
+	case flagsOnly:
+		m.Bytes = n.flags()
+	default:
+		m.Bytes = n.first
+	}
+	return m, nil
 }
 
 func (s *Subscription) following() *follower { return s.f }
@@ -101,14 +135,11 @@ func (s *Subscription) reached(st *state) (at segment.Revision, waiting time.Tim
 	return last.next.rev - 1, last.next.at
 }
 
-// Current returns the snapshot of an environment, not older than anything that was durable when
-// Current was called.
-func (d *Delivery) Current(ctx context.Context, env segment.EnvID) (*Snapshot, error) {
-	f, err := d.present(ctx, env)
-	if err != nil {
-		return nil, err
-	}
-	return f.state.Load().snapshot, nil
+// Current returns the snapshot of an environment, or what a payload filter leaves of it, not older than
+// anything that was durable when Current was called.
+func (d *Delivery) Current(ctx context.Context, env segment.EnvID, filter catalog.FilterKey) (*Snapshot, error) {
+	_, s, _, err := d.standing(ctx, env, filter)
+	return s, err
 }
 
 // Pings is a stream that says only that something changed.

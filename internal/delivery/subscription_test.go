@@ -21,7 +21,7 @@ func TestSubscription(t *testing.T) {
 	vipSegment, flag := bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")
 	l.commit(define(vipSegment, flag))
 	d := open(t, l, Options{})
-	s, err := d.Subscribe(t.Context(), env)
+	s, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestATrimmedLogStartsOverFromAWholePut(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(boolFlag(t, "checkout", 1, true)))
 	d := open(t, l, Options{})
-	s, err := d.Subscribe(t.Context(), env)
+	s, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestATrimmedLogStartsOverFromAWholePut(t *testing.T) {
 
 func TestEmptyEnvironmentHasEmptyMaps(t *testing.T) {
 	d := open(t, newMemoryLog(), Options{})
-	s, err := d.Current(t.Context(), env)
+	s, err := d.Current(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,11 +78,11 @@ func TestPayloadTagFollowsTheContent(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{})
 	l.commit(define(boolFlag(t, "checkout", 1, true)))
-	first, _ := d.Current(t.Context(), env)
+	first, _ := d.Current(t.Context(), env, "")
 	l.commit(segment.Entry{}, include(vip, "u1"))
-	same, _ := d.Current(t.Context(), env)
+	same, _ := d.Current(t.Context(), env, "")
 	l.commit(define(boolFlag(t, "checkout", 2, false)))
-	changed, _ := d.Current(t.Context(), env)
+	changed, _ := d.Current(t.Context(), env, "")
 	if first.Payload().ETag != same.Payload().ETag || first.Payload().ETag == changed.Payload().ETag {
 		t.Errorf("tags %s, %s, %s", first.Payload().ETag, same.Payload().ETag, changed.Payload().ETag)
 	}
@@ -102,7 +102,7 @@ func TestPoisonNeverReachesStreams(t *testing.T) {
 			good := boolFlag(t, "checkout", 1, true)
 			l.commit(define(good))
 			d := open(t, l, Options{})
-			s, err := d.Subscribe(t.Context(), env)
+			s, err := d.Subscribe(t.Context(), env, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func TestPoisonNeverReachesStreams(t *testing.T) {
 			if got := text(t, s); !strings.Contains(got, `"path":"/flags/marker"`) {
 				t.Errorf("stream got %s", got)
 			}
-			snapshot, _ := d.Current(t.Context(), env)
+			snapshot, _ := d.Current(t.Context(), env, "")
 			if it, ok := snapshot.Flag("checkout"); !ok || string(it.JSON) != string(good.JSON) {
 				t.Errorf("the last good definition is gone: %s", it.JSON)
 			}
@@ -128,7 +128,7 @@ func TestDefinitionsOfSeveralLinesAreSentOnOne(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(segment.Definition{Kind: segment.FlagDefinition, Key: "a", Version: 1, JSON: []byte("{\"key\":\"a\",\r\n\"version\":1}")}))
 	d := open(t, l, Options{})
-	s, _ := d.Current(t.Context(), env)
+	s, _ := d.Current(t.Context(), env, "")
 	if got := string(bytes.Join(s.Payload().JSON, nil)); got != `{"flags":{"a":{"key":"a","version":1}},"segments":{}}` {
 		t.Error(got)
 	}
@@ -137,11 +137,11 @@ func TestDefinitionsOfSeveralLinesAreSentOnOne(t *testing.T) {
 func TestSlowReaderIsEndedAndOthersGoOn(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{WindowEvents: 4})
-	slow, err := d.Subscribe(t.Context(), env)
+	slow, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := d.Subscribe(t.Context(), env)
+	quick, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +164,14 @@ func TestSlowReaderIsEndedAndOthersGoOn(t *testing.T) {
 func TestWindowIsBoundedInBytes(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{WindowBytes: 1})
-	s, err := d.Subscribe(t.Context(), env)
+	s, err := d.Subscribe(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text(t, s)
 	l.commit(define(boolFlag(t, "checkout", 1, true)))
 	l.commit(define(boolFlag(t, "checkout", 2, true)))
-	if _, err := d.Current(t.Context(), env); err != nil { // waits for the follower
+	if _, err := d.Current(t.Context(), env, ""); err != nil { // waits for the follower
 		t.Fatal(err)
 	}
 	if _, err := next(t, s); !errors.Is(err, ErrSlow) {
@@ -239,7 +239,7 @@ type serverSDK struct {
 func (s *serverSDK) read() bool {
 	if s.stream == nil {
 		var err error
-		if s.stream, err = s.d.Subscribe(s.t.Context(), env); err != nil {
+		if s.stream, err = s.d.Subscribe(s.t.Context(), env, ""); err != nil {
 			s.t.Fatal(err)
 		}
 		s.part = ""
@@ -310,7 +310,7 @@ func (s *serverSDK) replace(data json.RawMessage) {
 
 // settle reads until the SDK has what the log holds.
 func (s *serverSDK) settle(l *memoryLog) {
-	if _, err := s.d.Current(s.t.Context(), env); err != nil { // waits for the follower
+	if _, err := s.d.Current(s.t.Context(), env, ""); err != nil { // waits for the follower
 		s.t.Fatal(err)
 	}
 	for s.read() {

@@ -112,7 +112,7 @@ func (s *Snapshot) changes(b []byte, basis string, f frame) ([]byte, bool) {
 	b = s.appendIntent(b, f, "xfer-changes", "stale")
 	for _, kind := range []segment.DefinitionKind{segment.SegmentDefinition, segment.FlagDefinition} { // flags refer to segments
 		for i, m := range since {
-			if m.of.kind == kind && last[m.of] == i {
+			if m.of.kind == kind && last[m.of] == i && (!s.narrow || s.wire(m.of) != nil) {
 				b = s.appendMoved(b, f, m)
 			}
 		}

@@ -38,7 +38,7 @@ func TestAStreamOfTheSecondProtocol(t *testing.T) {
 	vipSegment, flag := bigSegment(t, "vip"), bigFlag(t, "checkout", 1, "vip")
 	l.commit(define(vipSegment, flag))
 	d := open(t, l, Options{})
-	s, err := d.SubscribeSince(t.Context(), env, "")
+	s, err := d.SubscribeSince(t.Context(), env, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestWhatABasisLacks(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(boolFlag(t, "old", 1, true)))
 	d := open(t, l, Options{})
-	if _, err := d.Current(t.Context(), env); err != nil { // what is followed begins at revision 1
+	if _, err := d.Current(t.Context(), env, ""); err != nil { // what is followed begins at revision 1
 		t.Fatal(err)
 	}
 	first, second, vipSegment := boolFlag(t, "checkout", 1, true), boolFlag(t, "checkout", 2, false), bigSegment(t, "vip")
@@ -88,14 +88,14 @@ func TestWhatABasisLacks(t *testing.T) {
 		"\"}\n\nno": full,
 		strings.Replace(stateAt(6), "07", "08", 1): full, // another history
 	} {
-		s, err := d.SubscribeSince(t.Context(), env, basis)
+		s, err := d.SubscribeSince(t.Context(), env, "", basis)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, text(t, s)); diff != "" {
 			t.Errorf("stream since %s: %s", basis, diff)
 		}
-		snapshot, err := d.Current(t.Context(), env)
+		snapshot, err := d.Current(t.Context(), env, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func asStream(t *testing.T, body []byte) string {
 func TestABasisThatIsTooOldGetsEverything(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{})
-	snapshot, err := d.Current(t.Context(), env)
+	snapshot, err := d.Current(t.Context(), env, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestABasisThatIsTooOldGetsEverything(t *testing.T) {
 	isFull := func() bool {
 		t.Helper()
 		for head, _ := l.Head(env); snapshot.Revision < head; { // a slow machine takes its time
-			if snapshot, err = d.Current(t.Context(), env); err != nil {
+			if snapshot, err = d.Current(t.Context(), env, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,7 +157,7 @@ func TestATrimmedLogTransfersEverything(t *testing.T) {
 	l := newMemoryLog()
 	l.commit(define(boolFlag(t, "checkout", 1, true)))
 	d := open(t, l, Options{})
-	s, err := d.SubscribeSince(t.Context(), env, "")
+	s, err := d.SubscribeSince(t.Context(), env, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ type transferEvent struct {
 func (s *transferSDK) read() {
 	if s.stream == nil {
 		var err error
-		if s.stream, err = s.d.SubscribeSince(s.t.Context(), env, s.state); err != nil {
+		if s.stream, err = s.d.SubscribeSince(s.t.Context(), env, "", s.state); err != nil {
 			s.t.Fatal(err)
 		}
 		s.intent = ""
@@ -255,7 +255,7 @@ func (s *transferSDK) read() {
 
 // poll asks once, with its state.
 func (s *transferSDK) poll() {
-	snapshot, err := s.d.Current(s.t.Context(), env)
+	snapshot, err := s.d.Current(s.t.Context(), env, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -13,7 +13,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"muster/internal/access"
 	"muster/internal/catalog"
@@ -23,6 +25,9 @@ import (
 
 // Prefix is where every path of the protocol begins.
 const Prefix = "/ofrep/"
+
+// writeTimeout is how long an answer may take to get through.
+const writeTimeout = 30 * time.Second
 
 // maxBody is how many bytes a request may have.
 const maxBody = 1 << 20
@@ -50,6 +55,16 @@ func New(d *delivery.Delivery, a *access.Access, log *slog.Logger) *Handler {
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler: //nolint:errorlint // net/http compares it this way
+			panic(v)
+		default:
+			h.log.Error("request panicked", "method", r.Method, "panic", v, "stack", string(debug.Stack()))
+			h.write(w, http.StatusInternalServerError, failure{Code: general, Details: "internal error"})
+		}
+	}()
 	head := w.Header()
 	head.Set("Access-Control-Allow-Origin", cmp.Or(r.Header.Get("Origin"), "*"))
 	head.Set("Access-Control-Allow-Methods", "OPTIONS,POST")
@@ -132,6 +147,10 @@ func (h *Handler) send(w http.ResponseWriter, status int, body []byte) {
 	head.Set("Content-Type", "application/json")
 	head.Set("Cache-Control", "no-cache")
 	head.Set("X-Content-Type-Options", "nosniff")
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error here means that the client is gone
+	_ = control.Flush()  // likewise
+	_ = control.SetWriteDeadline(time.Time{})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,12 @@ type relayed struct {
 	Version    int64
 }
 
+// relayedFilter is a payload filter as ld-relay reads it.
+type relayedFilter struct {
+	ProjKey, Key string
+	Version      int64
+}
+
 // relay keeps the rules by which ld-relay v8 takes what it is sent: versions that did not grow are
 // ignored, also after a deletion and over reconnects.
 type relay struct {
@@ -46,11 +53,12 @@ type relay struct {
 	key          string
 	in           *listener
 	environments map[string]relayed
+	filters      map[string]relayedFilter
 	versions     map[string]int64 // of what was deleted too
 }
 
 func newRelay(w *world) *relay {
-	r := &relay{t: w.t, w: w, key: relayKey, environments: map[string]relayed{}, versions: map[string]int64{}}
+	r := &relay{t: w.t, w: w, key: relayKey, environments: map[string]relayed{}, filters: map[string]relayedFilter{}, versions: map[string]int64{}}
 	r.connect()
 	return r
 }
@@ -78,11 +86,12 @@ func (r *relay) take() string {
 	}
 	r.read(data, &m)
 	id, isEnvironment := strings.CutPrefix(m.Path, "/environments/")
+	filter, isFilter := strings.CutPrefix(m.Path, "/filters/")
 	switch {
 	case name == "put" && m.Path == "/":
 		var all struct {
 			Environments map[string]relayed
-			Filters      map[string]any
+			Filters      map[string]relayedFilter
 		}
 		r.read(string(m.Data), &all)
 		if all.Environments == nil || all.Filters == nil {
@@ -96,6 +105,7 @@ func (r *relay) take() string {
 		for id, e := range all.Environments {
 			r.change(id, e)
 		}
+		r.filters = all.Filters
 	case name == "patch" && isEnvironment:
 		var e relayed
 		r.read(string(m.Data), &e)
@@ -104,6 +114,20 @@ func (r *relay) take() string {
 		if m.Version > r.versions[id] {
 			delete(r.environments, id)
 			r.versions[id] = m.Version
+		}
+	case name == "patch" && isFilter:
+		if _, known := r.filters[filter]; known {
+			r.t.Errorf("a filter is changed, which relays ignore: %s", data)
+		}
+		var f relayedFilter
+		r.read(string(m.Data), &f)
+		if f.Version > r.versions[filter] {
+			r.filters[filter], r.versions[filter] = f, f.Version
+		}
+	case name == "delete" && isFilter:
+		if m.Version > r.filters[filter].Version {
+			delete(r.filters, filter)
+			r.versions[filter] = m.Version
 		}
 	default:
 		r.t.Errorf("event %q that relays ignore", text)
@@ -348,6 +372,31 @@ func TestRelayStreamsEndWithTheirKey(t *testing.T) {
 	if res, _ := w.ask("GET", "/relay_auto_config", "", "Authorization", "rel-third"); res.StatusCode != 401 {
 		t.Errorf("the key of a deleted configuration: %d", res.StatusCode)
 	}
+}
+
+func TestRelaysAreToldOfTheFiltersOfTheirProjects(t *testing.T) {
+	w := plainWorld(t)
+	w.putFilters(filterOf("a"), filterOf("b"))
+	w.putRelayConfig(selecting("proj/web:env/*")...)
+	r := newRelay(w)
+	want := func(keys ...string) {
+		t.Helper()
+		r.until(func() bool { return len(r.filters) == len(keys) })
+		for _, f := range r.filters {
+			if !slices.Contains(keys, f.Key) || f.ProjKey != string(project) || f.Version == 0 {
+				t.Errorf("the relay knows %+v, want %q", r.filters, keys)
+			}
+		}
+	}
+	want("a", "b")
+	w.putFilters(filterOf("b", include(catalog.FlagKeyProperty, "x")), filterOf("c"), filterOf("d")) // rules are none of its business
+	want("b", "c", "d")
+	w.putRelayConfig(selecting("proj/nope:env/*")...)
+	want()
+	r.connect()
+	want()
+	w.putRelayConfig(selecting("proj/web:env/*")...)
+	want("b", "c", "d")
 }
 
 func TestRelaysOfTheFirstProtocolAreToldOfNoFilters(t *testing.T) {

@@ -1,8 +1,10 @@
 package sdk_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"muster/internal/catalog"
@@ -67,4 +69,36 @@ func BenchmarkPushToBrowser(b *testing.B) {
 		w.push(ops, "u1")
 		l.event()
 	}
+}
+
+// A flag changes for many browsers, until the last of them has heard it: what one stream costs, its reader included.
+func BenchmarkPatchToStreams(b *testing.B) {
+	const streams = 1000
+	w := newWorld(b, delivery.Options{}, sdk.Options{})
+	w.putSegment()
+	w.putFlag("checkout", 1)
+	var told sync.WaitGroup
+	told.Add(streams)
+	for i := range streams {
+		_, in := w.raw("GET /eval/" + string(envID) + "/" + contextPath(fmt.Sprintf("u%d", i)) + " HTTP/1.1\r\nHost: muster\r\n\r\n")
+		go func() {
+			for {
+				line, err := in.ReadSlice('\n')
+				if err != nil {
+					return // the benchmark is over
+				}
+				if bytes.HasPrefix(line, []byte("data: ")) {
+					told.Done()
+				}
+			}
+		}()
+	}
+	told.Wait()
+	b.ReportAllocs()
+	for version := 2; b.Loop(); version++ {
+		told.Add(streams)
+		w.putFlag("checkout", version)
+		told.Wait()
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/streams, "us/stream")
 }

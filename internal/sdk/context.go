@@ -19,7 +19,7 @@ func (c *call) request(to delivery.Receiver) (delivery.Request, error) {
 	if c.r.Method == report {
 		raw, err = c.reportedContext()
 	} else {
-		raw, err = decodeContext(c.params["context"], c.h.o.MaxContext)
+		raw, err = decodeContext(c.params[contextParam], c.h.o.MaxContext)
 	}
 	if err != nil {
 		return delivery.Request{}, err
@@ -31,7 +31,7 @@ func (c *call) request(to delivery.Receiver) (delivery.Request, error) {
 	if err := c.checkSecureMode(ctx); err != nil {
 		return delivery.Request{}, err
 	}
-	reasons := c.r.URL.Query().Get("withReasons") == "true"
+	reasons := c.r.URL.RawQuery != "" && c.r.URL.Query().Get("withReasons") == "true"
 	return delivery.Request{Context: ctx, Receiver: to, Reasons: reasons}, nil
 }
 

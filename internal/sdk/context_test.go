@@ -96,7 +96,7 @@ func TestSecureModeHash(t *testing.T) {
 }
 
 func TestPathsAreMatchedAsTheyWereSent(t *testing.T) {
-	h := New(nil, nil, nil, nil, Options{})
+	h := New(nil, nil, nil, nil, nil, Options{})
 	tests := []struct{ method, path, route, context string }{
 		{"GET", "/all", "all", ""},
 		{"GET", "/sdk/evalx/abc/contexts/e30", "sdk/evalx/{env}/contexts/{context...}", "e30"},
@@ -117,7 +117,7 @@ func TestPathsAreMatchedAsTheyWereSent(t *testing.T) {
 		var route, context string
 		for _, rt := range h.routes[path[0]] {
 			if p, ok := rt.match(path); ok && rt.serves(tt.method) {
-				route, context = strings.Join(rt.elements, "/"), p["context"]
+				route, context = rt.pattern(), p[contextParam]
 				break
 			}
 		}
@@ -125,6 +125,21 @@ func TestPathsAreMatchedAsTheyWereSent(t *testing.T) {
 			t.Errorf("%s %s is %q with context %q", tt.method, tt.path, route, context)
 		}
 	}
+}
+
+// pattern returns the path as the table of routes has it.
+func (rt *route) pattern() string {
+	var all []string
+	for _, e := range rt.elements {
+		text := e.text
+		for name, p := range paramNames {
+			if e.param == p {
+				text = "{" + name + strings.Repeat("...", map[bool]int{true: 1}[e.rest]) + "}"
+			}
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "/")
 }
 
 func TestAcceptsGzip(t *testing.T) {

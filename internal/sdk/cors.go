@@ -15,23 +15,42 @@ const (
 	exposedHeaders = "Date,ETag,X-Ld-Envid,X-LD-FD-Fallback,X-LD-FD-Fallback-TTL"
 )
 
-// allowOrigin lets any web page use a path that answers the given methods. Credentials of the
-// browser's own, such as cookies, are never involved.
-func allowOrigin(h http.Header, r *http.Request, methods []string) {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		origin = "*"
-	}
+// What is the same in every answer to a web page, as net/http keeps headers. They are never changed.
+var (
+	anyOrigin     = []string{"*"}
+	noCredentials = []string{"false"}
+	maxAge        = []string{"300"}
+	allowHeaders  = []string{allowedHeaders}
+	exposeHeaders = []string{exposedHeaders}
+	varyOrigin    = []string{"Origin"}
+)
+
+// allowedMethods returns the header with the methods that web pages may use of a path that answers the given ones.
+func allowedMethods(methods ...string) []string {
 	if slices.Contains(methods, http.MethodGet) {
 		methods = append(methods, http.MethodHead)
 	}
 	methods = append(methods, http.MethodOptions)
 	slices.Sort(methods)
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Allow-Credentials", "false")
-	h.Set("Access-Control-Max-Age", "300")
-	h.Set("Access-Control-Allow-Methods", strings.Join(slices.Compact(methods), ","))
-	h.Set("Access-Control-Allow-Headers", allowedHeaders)
-	h.Set("Access-Control-Expose-Headers", exposedHeaders)
-	h.Add("Vary", "Origin")
+	return []string{strings.Join(slices.Compact(methods), ",")}
+}
+
+// allowOrigin lets any web page use a path that routes answer. Credentials of the browser's own, such as
+// cookies, are never involved.
+func allowOrigin(h http.Header, r *http.Request, answering []*route) {
+	origin := anyOrigin
+	if o := r.Header.Get("Origin"); o != "" {
+		origin = []string{o}
+	}
+	allowed := answering[0].allowed
+	if len(answering) > 1 {
+		allowed = allowedMethods(methods(answering)...)
+	}
+	h["Access-Control-Allow-Origin"] = origin
+	h["Access-Control-Allow-Credentials"] = noCredentials
+	h["Access-Control-Max-Age"] = maxAge
+	h["Access-Control-Allow-Methods"] = allowed
+	h["Access-Control-Allow-Headers"] = allowHeaders
+	h["Access-Control-Expose-Headers"] = exposeHeaders
+	h["Vary"] = append(h["Vary"], varyOrigin...)
 }

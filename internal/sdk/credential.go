@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 
@@ -42,11 +43,11 @@ var (
 		return err
 	}}
 	clientSideID = door{browser: true, open: func(c *call) (err error) {
-		c.env, err = c.h.access.ClientSideID(c.params["env"])
+		c.env, err = c.h.access.ClientSideID(c.params[envParam])
 		return err
 	}}
 	gifName = door{browser: true, open: func(c *call) (err error) {
-		id, ok := strings.CutSuffix(c.params["gif"], ".gif")
+		id, ok := strings.CutSuffix(c.params[gifParam], ".gif")
 		if !ok {
 			return fault.NotFoundf("no such path")
 		}
@@ -66,6 +67,20 @@ func (c *call) stillOpen() bool {
 		return false
 	}
 	return (env == nil || env.ID == c.env.ID) && (relay == nil || relay.ID == c.relay.ID)
+}
+
+// expiry returns when the SDK key of the request, which was rotated, stops working; false if it was not.
+func (c *call) expiry() (time.Time, bool) {
+	if c.env == nil || c.route.door.browser {
+		return time.Time{}, false
+	}
+	key := c.key()
+	for _, old := range c.env.ExpiringSDKKeys {
+		if key != c.env.SDKKey && old.Key == key {
+			return old.Expiry, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // checkSecureMode returns an error unless the request proves that the environment's owner knows

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -22,7 +23,7 @@ const maxID = 128
 func (c *call) takeEvents() error {
 	control := http.NewResponseController(c.w)
 	_ = control.SetReadDeadline(time.Now().Add(c.h.o.EventsTimeout)) // not every writer has deadlines
-	body := c.h.usage.NewBody()
+	body := c.h.usage.NewBody(c.env.ID)
 	n, err := c.readEvents(body)
 	if err != nil {
 		body.Discard()
@@ -37,6 +38,11 @@ func (c *call) takeEvents() error {
 	return nil
 }
 
+// eventBufferBytes is how much of a body is read at once.
+const eventBufferBytes = 16 << 10
+
+var eventBuffers = sync.Pool{New: func() any { return new([eventBufferBytes]byte) }}
+
 // readEvents copies the body, decompressed, and returns its size.
 func (c *call) readEvents(to io.Writer) (int64, error) {
 	limit := c.h.o.MaxEvents
@@ -49,7 +55,9 @@ func (c *call) readEvents(to io.Writer) (int64, error) {
 		defer func() { _ = plain.Close() }() // the bytes come from memory
 		from = io.LimitReader(plain, limit+1)
 	}
-	n, err := io.Copy(to, from)
+	room := eventBuffers.Get().(*[eventBufferBytes]byte) //nolint:forcetypeassert // nothing else is in it
+	defer eventBuffers.Put(room)
+	n, err := io.CopyBuffer(to, from, room[:])
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large) || n > limit:
@@ -86,7 +94,7 @@ var pixel = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\
 // takeImage receives events from browsers that can only ask for an image.
 func (c *call) takeImage() error {
 	query := c.r.URL.Query()
-	body := c.h.usage.NewBody()
+	body := c.h.usage.NewBody(c.env.ID)
 	if plain, err := plainBase64(query.Get("d")); err == nil { // a page shows nobody an error about an image
 		_, _ = body.Write(plain) // it never fails
 	}

@@ -167,8 +167,8 @@ func bomb(t *testing.T, n int64) string {
 func TestHostileEventsAreHarmless(t *testing.T) {
 	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	w.putFlag("checkout", 1)
-	packed := bomb(t, 128<<20)
-	twice := bomb(t, 64<<20) + bomb(t, 64<<20)
+	half := bomb(t, 64<<20)
+	packed, twice := bomb(t, 128<<20), half+half
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var all sync.WaitGroup
@@ -248,11 +248,13 @@ func TestASlowBodyEnds(t *testing.T) {
 
 // An SDK that comes back on the same connection is not hurried by the time of the request before.
 func TestAConnectionServesManyBodies(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{EventsTimeout: 200 * time.Millisecond})
+	t.Parallel()
+	const timeout = 2 * time.Second
+	w := newWorld(t, delivery.Options{}, sdk.Options{EventsTimeout: timeout})
 	w.putFlag("checkout", 1)
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
-	for began := time.Now(); time.Since(began) < 500*time.Millisecond; {
+	for began := time.Now(); time.Since(began) < timeout+timeout/10; {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", w.url+"/bulk", strings.NewReader(summary(1)))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,31 +9,28 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"muster/internal/catalog"
 	"muster/internal/delivery"
 	"muster/internal/fault"
 )
 
 // latestAll answers a server-side SDK that polls.
 func (c *call) latestAll() error {
-	if err := c.checkFilter(); err != nil {
-		return err
-	}
-	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID, c.filter())
 	if err != nil {
 		return ready(err)
 	}
+	c.polled()
 	return c.writePayload(s.Payload())
 }
 
 // transferred answers a server-side SDK that polls in the second protocol.
 func (c *call) transferred() error {
-	if err := c.checkFilter(); err != nil {
-		return err
-	}
-	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID, c.filter())
 	if err != nil {
 		return ready(err)
 	}
+	c.polled()
 	return c.writePayload(s.Transfer(c.r.URL.Query().Get("basis")))
 }
 
@@ -48,13 +46,8 @@ func (c *call) writePayload(p *delivery.Payload) error {
 	return c.writeJSON(p.JSON...)
 }
 
-// checkFilter refuses the named subsets of flags that SDKs may ask for: there are none yet.
-func (c *call) checkFilter() error {
-	if f := c.r.URL.Query().Get("filter"); f != "" {
-		return fault.NotFoundf("there is no filter %q", shortened(f))
-	}
-	return nil
-}
+// filter returns the payload filter that an SDK names, "" for none.
+func (c *call) filter() catalog.FilterKey { return catalog.FilterKey(c.r.URL.Query().Get("filter")) }
 
 // fallBack sends client-side SDKs that try the second protocol back to the first one.
 func (c *call) fallBack() error {
@@ -64,10 +57,11 @@ func (c *call) fallBack() error {
 
 // flags answers the PHP SDK, which polls at every page view.
 func (c *call) flags() error {
-	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID, "")
 	if err != nil {
 		return ready(err)
 	}
+	c.polled()
 	return c.writePayload(s.Flags())
 }
 
@@ -81,13 +75,13 @@ func (c *call) segment() error {
 
 // item answers the PHP SDK with one flag or segment. Here 404 says only that there is none.
 func (c *call) item(find func(*delivery.Snapshot, string) (delivery.Item, bool)) error {
-	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID)
+	s, err := c.h.delivery.Current(c.r.Context(), c.env.ID, "")
 	if err != nil {
 		return ready(err)
 	}
-	it, ok := find(s, c.params["key"])
+	it, ok := find(s, c.params[keyParam])
 	if !ok {
-		return fault.NotFoundf("there is no %q", shortened(c.params["key"]))
+		return fault.NotFoundf("there is no %q", shortened(c.params[keyParam]))
 	}
 	if c.unchanged(`"muster-` + strconv.Itoa(it.Version) + `"`) {
 		return nil
@@ -106,6 +100,7 @@ func evaluated(to delivery.Receiver) func(*call) error {
 		if err != nil {
 			return ready(err)
 		}
+		c.polled()
 		if c.unchanged(res.ETag) {
 			return nil
 		}
@@ -124,20 +119,30 @@ func ready(err error) error {
 	if fault.KindOf(err) == fault.Unavailable {
 		return err
 	}
-	if f := fault.From(err); f.Kind == fault.NotFound {
+	if f := fault.From(err); f.Kind == fault.NotFound && !errors.Is(err, delivery.ErrNoFilter) {
 		// The environment was deleted since; the next attempt finds out by its credential.
 		return fault.Unavailablef("the environment is going away").Because(err)
 	}
 	return err
 }
 
+// What many answers say, as net/http keeps headers. They are never changed.
+var (
+	noCache = []string{"no-cache"}
+	isJSON  = []string{"application/json"}
+)
+
 // unchanged sends the headers of a cacheable answer and reports whether the client already has it,
 // in which case it was told so. SDKs must ask every time, so the answer never counts as fresh.
 func (c *call) unchanged(etag string) bool {
 	h := c.w.Header()
-	h.Set("ETag", etag)
-	h.Set("Cache-Control", "no-cache")
-	for held := range strings.SplitSeq(c.r.Header.Get("If-None-Match"), ",") {
+	h["Etag"] = []string{etag} // as net/http spells it
+	h["Cache-Control"] = noCache
+	known := c.r.Header.Get("If-None-Match")
+	if known == "" {
+		return false
+	}
+	for held := range strings.SplitSeq(known, ",") {
 		held = strings.TrimPrefix(strings.TrimSpace(held), "W/")
 		if held == etag || held == "*" {
 			c.w.WriteHeader(http.StatusNotModified)
@@ -175,11 +180,13 @@ func (c *call) writeCompressed(body []byte) error {
 	}
 	c.w.Header().Set("Content-Encoding", "gzip")
 	c.w.Header().Set("Content-Type", "application/json")
-	w := zippers.Get().(*gzip.Writer)
+	w, out := zippers.Get().(*gzip.Writer), newShared(c)
 	defer zippers.Put(w)
-	w.Reset(c.w)
+	w.Reset(out)
 	_, _ = w.Write(body) // an error here means that the client is gone
-	_ = w.Close()
+	if w.Close() == nil {
+		_ = out.flush() // likewise
+	}
 	return nil
 }
 
@@ -189,12 +196,15 @@ func (c *call) writeJSON(body ...[]byte) error {
 	for _, piece := range body {
 		size += len(piece)
 	}
-	c.w.Header().Set("Content-Type", "application/json")
-	c.w.Header().Set("Content-Length", strconv.Itoa(size))
+	h := c.w.Header()
+	h["Content-Type"] = isJSON
+	h["Content-Length"] = []string{strconv.Itoa(size)}
+	out := newShared(c)
 	for _, piece := range body {
-		if _, err := c.w.Write(piece); err != nil {
-			return nil // the client is gone
+		if out.send(piece) != nil {
+			return nil // the client is gone, or takes nothing
 		}
 	}
+	_ = out.flush() // likewise
 	return nil
 }

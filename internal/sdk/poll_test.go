@@ -57,7 +57,6 @@ func TestCredentials(t *testing.T) {
 		{"an unknown filter", "GET", "/sdk/latest-all?filter=mine", sdkKey, 404},
 		{"an unknown filter on a stream", "GET", "/all?filter=mine", sdkKey, 404},
 		{"an empty filter", "GET", "/sdk/latest-all?filter=", sdkKey, 200},
-		{"the old stream of flags", "GET", "/flags", sdkKey, 404},
 		{"a path that isn't there", "GET", "/nope", sdkKey, 404},
 		{"a wrong method", "POST", "/sdk/latest-all", sdkKey, 405},
 	}

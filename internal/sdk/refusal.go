@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -30,6 +31,9 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) {
 		status = http.StatusMethodNotAllowed
 	case fault.CodeUnsupportedType:
 		status = http.StatusUnsupportedMediaType
+	}
+	if isLoop(err) || errors.Is(err, errTooMany) {
+		status = http.StatusTooManyRequests
 	}
 	if status >= http.StatusInternalServerError {
 		h.log.Error("request failed", "status", status, "error", err)

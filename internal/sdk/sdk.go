@@ -1,7 +1,7 @@
-// Package sdk serves SDKs: polling, streaming, client-side results and the intake of events, the
-// way LaunchDarkly's SDKs ask for them.
+// Package sdk serves SDKs and relays: polling, streaming, client-side results, members for the stores of
+// relays and the intake of events, the way LaunchDarkly's SDKs and its Relay Proxy ask for them.
 //
-// It renders what package delivery holds and decides nothing itself. Whatever an SDK sends is
+// It renders what packages delivery and relayfeed hold and decides nothing itself. Whatever an SDK sends is
 // bounded in size and time. A permanent answer (401, 404) is given only where the credential is
 // wrong: SDKs stop for good on any 4xx but a few, so whatever will pass is 503.
 //
@@ -11,6 +11,7 @@ package sdk
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -21,6 +22,7 @@ import (
 	"muster/internal/access"
 	"muster/internal/delivery"
 	"muster/internal/fault"
+	"muster/internal/relayfeed"
 	"muster/internal/usage"
 )
 
@@ -34,7 +36,14 @@ type Options struct {
 	MaxBody       int64         // bytes of a context in a body; default 1 MiB
 	MaxEvents     int64         // bytes of an event body, decompressed; default 10 MiB
 	EventsTimeout time.Duration // for an event body to arrive; default 30 s
-	Now           func() time.Time
+	// RelayKeyGrace is how long a relay may use an SDK key that has expired; 0: not at all.
+	RelayKeyGrace time.Duration
+	// How many streams may be open with one credential and from one address; 0 is any number.
+	StreamsPerKey     int
+	StreamsPerAddress int
+	// Proxies are believed what they say of the clients whose requests they pass on.
+	Proxies access.Proxies
+	Now     func() time.Time
 }
 
 func (o Options) filled() Options {
@@ -58,12 +67,16 @@ func (h *Handler) Limits() []fault.Limit {
 		{Name: "maxContextInPathBytes", Value: int64(h.o.MaxContext)},
 		{Name: "maxContextBodyBytes", Value: h.o.MaxBody},
 		{Name: "maxEventsBytes", Value: h.o.MaxEvents},
+		{Name: "maxRelayCursorBytes", Value: maxAfter},
+		{Name: "maxStreamsPerKey", Value: int64(h.o.StreamsPerKey), Setting: "--max-streams-per-key"},
+		{Name: "maxStreamsPerAddress", Value: int64(h.o.StreamsPerAddress), Setting: "--max-streams-per-address"},
 	}
 }
 
 // Handler is the SDK endpoints.
 type Handler struct {
 	delivery *delivery.Delivery
+	feed     *relayfeed.Feed
 	access   *access.Access
 	usage    *usage.Usage
 	log      *slog.Logger
@@ -74,16 +87,20 @@ type Handler struct {
 	draining sync.Once
 
 	streams [streamKinds]atomic.Int64
+	running sync.WaitGroup // streams on connections of their own
+	limiter limiter
+	endings [endings]atomic.Uint64
 }
 
 // New returns the SDK endpoints. They answer every path; unknown ones with 404.
-func New(d *delivery.Delivery, a *access.Access, u *usage.Usage, log *slog.Logger, o Options) *Handler {
+func New(d *delivery.Delivery, f *relayfeed.Feed, a *access.Access, u *usage.Usage, log *slog.Logger, o Options) *Handler {
 	h := &Handler{
-		delivery: d, access: a, usage: u, log: log, o: o.filled(),
+		delivery: d, feed: f, access: a, usage: u, log: log, o: o.filled(),
 		routes: map[string][]route{}, drain: make(chan struct{}),
 	}
+	h.limiter.perKey, h.limiter.perAddress = h.o.StreamsPerKey, h.o.StreamsPerAddress
 	for _, r := range h.table() {
-		first := r.elements[0]
+		first := r.elements[0].text
 		h.routes[first] = append(h.routes[first], r)
 	}
 	return h
@@ -92,19 +109,44 @@ func New(d *delivery.Delivery, a *access.Access, u *usage.Usage, log *slog.Logge
 // Drain makes all streams end within the jitter, also those that open later.
 func (h *Handler) Drain() { h.draining.Do(func() { close(h.drain) }) }
 
+// Wait returns when all streams have ended, or with ctx. No request may come any more.
+func (h *Handler) Wait(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		h.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
 // Stats is what the endpoints do.
 type Stats struct {
 	ServerStreams int64 // open now
 	ClientStreams int64
 	PingStreams   int64
-	RelayStreams  int64
+	RelayStreams  int64 // of what relays are to serve
+	MemberStreams int64 // of what changes of members, to relays
+
+	Ended   map[string]uint64 // streams, by reason
+	Refused map[string]uint64 // streams, by what there was too much of
 }
 
 // Stats returns the counters as of now.
 func (h *Handler) Stats() Stats {
+	ended, refused := make(map[string]uint64, endings), make(map[string]uint64, refusals)
+	for i, name := range endingNames {
+		ended[name] = h.endings[i].Load()
+	}
+	for i, name := range refusalNames {
+		refused[name] = h.limiter.refused[i].Load()
+	}
 	return Stats{
+		Ended: ended, Refused: refused,
 		ServerStreams: h.streams[serverStream].Load() + h.streams[transferStream].Load(), ClientStreams: h.streams[clientStream].Load(),
-		PingStreams: h.streams[pingStream].Load(), RelayStreams: h.streams[relayStream].Load(),
+		PingStreams: h.streams[pingStream].Load(), RelayStreams: h.streams[relayStream].Load(), MemberStreams: h.streams[memberStream].Load(),
 	}
 }
 

@@ -2,8 +2,10 @@ package sdk
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"muster/internal/delivery"
@@ -16,34 +18,37 @@ const (
 	clientStream
 	pingStream
 	relayStream
+	memberStream
 	streamKinds
 )
 
 // all streams flags and segments to a server-side SDK.
 func (c *call) all() error {
-	if err := c.checkFilter(); err != nil {
-		return err
-	}
-	s, err := c.h.delivery.Subscribe(c.r.Context(), c.env.ID)
+	s, err := c.h.delivery.Subscribe(c.r.Context(), c.env.ID, c.filter())
 	if err != nil {
 		return ready(err)
 	}
-	defer c.attend(serverStream, s)()
-	c.stream(serverStream, s, 0)
+	c.stream(serverStream, s, 0, c.attend(serverStream, s))
+	return nil
+}
+
+// oldFlags streams flags alone to a server-side SDK of before there were segments.
+func (c *call) oldFlags() error {
+	s, err := c.h.delivery.SubscribeFlags(c.r.Context(), c.env.ID, c.filter())
+	if err != nil {
+		return ready(err)
+	}
+	c.stream(serverStream, s, 0, c.attend(serverStream, s))
 	return nil
 }
 
 // transfers streams flags and segments to a server-side SDK in the second protocol.
 func (c *call) transfers() error {
-	if err := c.checkFilter(); err != nil {
-		return err
-	}
-	s, err := c.h.delivery.SubscribeSince(c.r.Context(), c.env.ID, c.r.URL.Query().Get("basis"))
+	s, err := c.h.delivery.SubscribeSince(c.r.Context(), c.env.ID, c.filter(), c.r.URL.Query().Get("basis"))
 	if err != nil {
 		return ready(err)
 	}
-	defer c.attend(transferStream, s)()
-	c.stream(transferStream, s, 0)
+	c.stream(transferStream, s, 0, c.attend(transferStream, s))
 	return nil
 }
 
@@ -54,8 +59,7 @@ func (c *call) autoConfig() error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	c.stream(relayStream, s, 0)
+	c.stream(relayStream, s, 0, s.Close)
 	return nil
 }
 
@@ -70,9 +74,11 @@ func live(to delivery.Receiver) func(*call) error {
 		if err != nil {
 			return ready(err)
 		}
-		defer conn.Close()
-		defer c.attend(clientStream, conn)()
-		c.stream(clientStream, conn, 0)
+		leave := c.attend(clientStream, conn)
+		c.stream(clientStream, conn, 0, func() {
+			leave()
+			conn.Close()
+		})
 		return nil
 	}
 }
@@ -83,8 +89,7 @@ func (c *call) ping() error {
 	if err != nil {
 		return ready(err)
 	}
-	defer c.attend(pingStream, p)()
-	c.stream(pingStream, p, c.h.o.PingPause)
+	c.stream(pingStream, p, c.h.o.PingPause, c.attend(pingStream, p))
 	return nil
 }
 
@@ -100,25 +105,70 @@ type source interface {
 }
 
 // stream writes what src says until it ends, the client leaves, the credential ends or the server
-// drains. After each message it rests for about pause, so that many changes become one message.
-func (c *call) stream(kind int, src source, pause time.Duration) {
-	open := &c.h.streams[kind]
-	open.Add(1)
-	defer open.Add(-1)
-	out := newOutput(c)
-	if out.start() != nil {
-		return
+// drains, and calls leave then. After each message it rests for about pause, so that many changes
+// become one message. A stream that has a connection for itself goes on when stream has returned.
+func (c *call) stream(kind int, src source, pause time.Duration, leave func()) {
+	c.h.streams[kind].Add(1)
+	admitted := c.admitted
+	c.admitted = nil
+	end := func() {
+		leave()
+		admitted()
+		c.h.streams[kind].Add(-1)
 	}
+	// Who waits for streams does so once the server has let go of its connections. Until it is taken over this
+	// one is the server's, so it counts from before that.
+	c.h.running.Add(1)
+	sock, err := c.takeOver()
+	switch {
+	case errors.Is(err, http.ErrNotSupported):
+		defer c.h.running.Done()
+		defer end()
+		out := newShared(c)
+		if err = out.start(); err == nil {
+			err = c.run(kind, out, src, pause)
+		}
+		c.ended(kind, err)
+	case err != nil: // the client is gone
+		c.h.endings[endLeft].Add(1)
+		end()
+		c.h.running.Done()
+	default:
+		go func() {
+			defer c.h.running.Done()
+			defer end()
+			defer c.h.recovered(kind)
+			defer sock.close()
+			c.ended(kind, c.run(kind, sock, src, pause))
+		}()
+	}
+}
+
+// recovered keeps the others going when a stream panics.
+func (h *Handler) recovered(kind int) {
+	if v := recover(); v != nil {
+		h.log.Error("stream panicked", "stream", streamNames[kind], "panic", v, "stack", string(debug.Stack()))
+	}
+}
+
+// run writes a stream to its end, and returns why it ends.
+func (c *call) run(kind int, out output, src source, pause time.Duration) error {
 	beat := time.NewTicker(c.h.o.Heartbeat)
 	defer beat.Stop()
 	var rested, over <-chan time.Time
-	drain := c.h.drain
+	drain, ends := c.h.drain, c.ends()
 	for {
 		if rested == nil {
+			env := c.env
 			wrote, err := c.write(out, src)
+			if errors.Is(err, errCredential) {
+				leave(kind, out, "the credential is no longer valid", false)
+			}
 			if err != nil {
-				c.h.ended(kind, c, err)
-				return
+				return err
+			}
+			if c.env != env { // its settings changed
+				ends = c.ends()
 			}
 			if wrote {
 				beat.Reset(c.h.o.Heartbeat)
@@ -135,35 +185,66 @@ func (c *call) stream(kind int, src source, pause time.Duration) {
 		case <-more:
 		case <-rested:
 			rested = nil
+		case <-ends:
+			if !c.stillOpen() {
+				leave(kind, out, "the SDK key has expired", false)
+				return errCredential
+			}
+			ends = c.ends() // it was given more time
 		case <-beat.C:
-			// A rotated key expires without any change to the environment.
-			if !c.stillOpen() || out.send(heartbeat) != nil || out.flush() != nil {
-				return
+			if err := c.beat(out); err != nil {
+				return err
 			}
 		case <-drain:
 			drain, over = nil, time.After(rand.N(c.h.o.DrainJitter))
 		case <-over:
-			if kind == transferStream && out.send(goodbye) == nil {
-				_ = out.flush() // the stream ends either way
-			}
-			return
-		case <-c.r.Context().Done():
-			return
+			leave(kind, out, "the server is being stopped", true)
+			return errDrained
+		case <-out.gone():
+			return errLeft
 		}
+	}
+}
+
+// beat shows that the stream lives. Keys of relays expire, and the grace of theirs ends, without any change that
+// would be told, so the credential is looked at here, too.
+func (c *call) beat(out output) error {
+	if !c.stillOpen() {
+		return errCredential
+	}
+	if err := out.send(heartbeat); err != nil {
+		return err
+	}
+	return out.flush()
+}
+
+// ends returns what is ready when the SDK key of the stream expires, nil if it does not or has done so.
+func (c *call) ends() <-chan time.Time {
+	at, expires := c.expiry()
+	if left := at.Sub(c.h.o.Now()); expires && left > 0 {
+		return time.After(left)
+	}
+	return nil
+}
+
+// leave tells an SDK why its stream ends, if it can be told, and whether that is worth a line of its log. The
+// stream ends either way.
+func leave(kind int, out output, reason string, silent bool) {
+	if kind == transferStream && out.send(goodbye(reason, silent)) == nil {
+		_ = out.flush()
 	}
 }
 
 // heartbeat is a comment, which parsers skip and proxies take for life.
 var heartbeat = []byte(":\n\n")
 
-// goodbye tells an SDK to connect anew, and that there is nothing to log.
-var goodbye = []byte("event: goodbye\ndata: {\"reason\":\"the server is being stopped\",\"silent\":true,\"catastrophe\":false}\n\n")
-
-// errCredential says that a stream's credential was taken away.
-var errCredential = errors.New("credential is no longer valid")
+// goodbye tells an SDK to connect anew.
+func goodbye(reason string, silent bool) []byte {
+	return fmt.Appendf(nil, "event: goodbye\ndata: {\"reason\":%q,\"silent\":%t,\"catastrophe\":false}\n\n", reason, silent)
+}
 
 // write sends everything that src has to say now and reports whether that was anything.
-func (c *call) write(out *output, src source) (wrote bool, err error) {
+func (c *call) write(out output, src source) (wrote bool, err error) {
 	for {
 		m, err := src.Next()
 		switch {
@@ -177,74 +258,24 @@ func (c *call) write(out *output, src source) (wrote bool, err error) {
 			}
 			wrote = true
 		case !m.Environment:
-			if wrote {
-				err = out.flush()
-			}
-			return wrote, err
+			return wrote, out.flush()
 		}
-		if c.r.Context().Err() != nil {
-			return wrote, c.r.Context().Err()
+		if left(out) {
+			return wrote, errLeft
 		}
 	}
 }
 
-// ended logs why the server ended a stream. That clients leave is not worth a line.
-func (h *Handler) ended(kind int, c *call, err error) {
-	if c.r.Context().Err() != nil || errors.Is(err, delivery.ErrClosed) {
-		return
+// errLeft says that nobody reads a stream any more.
+var errLeft = errors.New("the client left")
+
+func left(out output) bool {
+	select {
+	case <-out.gone():
+		return true
+	default:
+		return false
 	}
-	if kind == relayStream {
-		h.log.Info("stream ended", "stream", "relay", "relay_config", c.relay.ID, "reason", err)
-		return
-	}
-	name := [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping"}[kind]
-	h.log.Info("stream ended", "stream", name, "environment", c.env.ID, "reason", err)
 }
 
-// output writes a stream in pieces, each of which must get through in time.
-type output struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	timeout time.Duration
-}
-
-func newOutput(c *call) *output {
-	return &output{w: c.w, control: http.NewResponseController(c.w), timeout: c.h.o.WriteTimeout}
-}
-
-// pieceBytes is how much must get through within one write timeout.
-const pieceBytes = 64 << 10
-
-// start sends the headers, so that the client knows at once that it is connected.
-func (o *output) start() error {
-	h := o.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Accel-Buffering", "no")
-	// The server's read timeout is for requests; this one may stay open for days.
-	_ = o.control.SetReadDeadline(time.Time{}) // not every writer has deadlines
-	o.extend()
-	o.w.WriteHeader(http.StatusOK)
-	return o.flush()
-}
-
-func (o *output) extend() {
-	_ = o.control.SetWriteDeadline(time.Now().Add(o.timeout)) // not every writer has deadlines
-}
-
-func (o *output) send(b []byte) error {
-	for len(b) > 0 {
-		n := min(len(b), pieceBytes)
-		o.extend()
-		if _, err := o.w.Write(b[:n]); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
-
-func (o *output) flush() error {
-	o.extend()
-	return o.control.Flush()
-}
+var streamNames = [streamKinds]string{serverStream: "server", transferStream: "server", clientStream: "client", pingStream: "ping", relayStream: "relay", memberStream: "members"}

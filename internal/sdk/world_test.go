@@ -21,6 +21,7 @@ import (
 	"muster/internal/access"
 	"muster/internal/catalog"
 	"muster/internal/delivery"
+	"muster/internal/relayfeed"
 	"muster/internal/sdk"
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -46,12 +47,19 @@ type world struct {
 	t        testing.TB
 	store    *engine.Engine
 	delivery *delivery.Delivery
+	feed     *relayfeed.Feed
 	usage    *usage.Usage
 	handler  *sdk.Handler
 	url      string
 }
 
 func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
+	t.Helper()
+	return newWorldAt(t, time.Now, do, so)
+}
+
+// newWorldAt is newWorld with a clock by which keys expire.
+func newWorldAt(t testing.TB, now func() time.Time, do delivery.Options, so sdk.Options) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	files, err := pebblestore.Open("data", vfs.NewMem(), log, func(err error) { t.Errorf("disk failed: %v", err) })
@@ -64,11 +72,12 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	}
 	do.Log = log
 	d := delivery.New(s, do)
+	f := relayfeed.New(s, relayfeed.Options{Log: log})
 	u, err := usage.New(t.Context(), s, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s, delivery: d, usage: u, handler: sdk.New(d, access.New(s, time.Now), u, log, so)}
+	w := &world{t: t, store: s, delivery: d, usage: u, feed: f, handler: sdk.New(d, f, access.New(s, now), u, log, so)}
 	server := httptest.NewUnstartedServer(w.handler)
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if err := c.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil { // so that slow readers show soon
@@ -80,8 +89,10 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	w.url = server.URL
 	t.Cleanup(func() {
 		d.Close()
+		f.Close()
 		server.CloseClientConnections()
 		server.Close()
+		w.handler.Wait(context.Background())
 		u.Close()
 		if err := errors.Join(s.Close(), files.Close()); err != nil {
 			t.Error(err)

@@ -1,9 +1,12 @@
 package usage
 
+import "muster/internal/segment"
+
 // Body collects the body of a report, decompressed, in memory that all bodies share. Writing never
 // fails: a body that finds no memory left is forgotten, and dropped when it is taken.
 type Body struct {
-	u     *Usage
+	q     *queue
+	env   segment.EnvID
 	bytes []byte
 	size  int64
 	full  bool
@@ -12,8 +15,8 @@ type Body struct {
 // minBody is what a body begins with.
 const minBody = 4 << 10
 
-// NewBody begins a body. It must be taken or discarded.
-func (u *Usage) NewBody() *Body { return &Body{u: u} }
+// NewBody begins a body of an environment. It must be taken or discarded.
+func (u *Usage) NewBody(env segment.EnvID) *Body { return &Body{q: u.queue, env: env} }
 
 // Write adds to the body.
 func (b *Body) Write(p []byte) (int, error) {
@@ -36,8 +39,7 @@ func (b *Body) grow(n int) bool {
 		return true
 	}
 	more := max(need, 2*held, minBody) - held
-	if b.u.waiting.Add(int64(more)) > maxBytes {
-		b.u.waiting.Add(-int64(more))
+	if !b.q.reserve(b.env, int64(more)) {
 		return false
 	}
 	b.bytes = append(make([]byte, 0, held+more), b.bytes...)
@@ -46,6 +48,8 @@ func (b *Body) grow(n int) bool {
 
 // Discard forgets the body.
 func (b *Body) Discard() {
-	b.u.waiting.Add(-int64(cap(b.bytes)))
+	if n := cap(b.bytes); n > 0 {
+		b.q.release(b.env, int64(n))
+	}
 	b.bytes = nil
 }

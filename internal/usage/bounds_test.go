@@ -97,7 +97,7 @@ func TestTooMuchIsDropped(t *testing.T) {
 	w := newWorld(t, "checkout")
 	bodies := make([]*usage.Body, 100) // of which each would have a megabyte
 	for i := range bodies {
-		bodies[i] = w.usage.NewBody()
+		bodies[i] = w.usage.NewBody(w.env.ID)
 		for range 16 {
 			_, _ = bodies[i].Write([]byte(strings.Repeat(" ", 1<<16)))
 		}
@@ -171,4 +171,19 @@ func TestManyReportAtOnce(t *testing.T) {
 	dropped := w.usage.Stats().Dropped
 	w.restart()
 	w.want("checkout", fmt.Sprintf("28T12 0 %d", 800-dropped))
+}
+
+// However many reports wait, whoever else wants the processor gets it after one of them.
+func TestOthersRunBetweenReports(t *testing.T) {
+	w := newWorld(t, "checkout")
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const waiting = 200
+	for range waiting {
+		w.send(string(browserEvents(20)))
+	}
+	before := usage.Waiting(w.usage)
+	runtime.Gosched()
+	if after := usage.Waiting(w.usage); before < waiting/2 || before-after > waiting/4 {
+		t.Errorf("of %d reports %d wait, and %d after the reader had one turn more", waiting, before, after)
+	}
 }

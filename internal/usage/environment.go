@@ -37,6 +37,8 @@ type environment struct {
 
 	total, unknown uint64 // evaluations since the start
 
+	contexts *contexts // of an environment that is to remember them
+
 	changed map[hour]bool // hours that must be written again
 	news    bool          // something else must be
 	written map[hour]uint64
@@ -46,7 +48,7 @@ type environment struct {
 func newEnvironment() *environment {
 	return &environment{
 		flags: make(map[catalog.FlagKey]*flag), sdks: make(map[SDK]*seen), instances: make(map[uint64]instance),
-		changed: make(map[hour]bool), written: make(map[hour]uint64),
+		contexts: newContexts(), changed: make(map[hour]bool), written: make(map[hour]uint64),
 	}
 }
 
@@ -102,6 +104,9 @@ func (e *environment) add(p *payload, now time.Time, instance uint64) {
 	}
 	for key, fallback := range p.defaults {
 		e.flag(key).fallback = fallback
+	}
+	for name, n := range p.contexts {
+		e.contexts.see(name, n, p.report.SDK, now)
 	}
 	e.unknown += p.unknown
 	e.see(p.report.SDK, instance, now)

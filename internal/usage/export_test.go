@@ -3,10 +3,18 @@ package usage
 import "muster/internal/catalog"
 
 // Waiting returns how many reports wait to be read.
-func Waiting(u *Usage) int { return len(u.reports) }
+func Waiting(u *Usage) int {
+	u.queue.mu.Lock()
+	defer u.queue.mu.Unlock()
+	return u.queue.count
+}
 
 // Held returns how many bytes of bodies are in memory.
-func Held(u *Usage) int64 { return u.waiting.Load() }
+func Held(u *Usage) int64 {
+	u.queue.mu.Lock()
+	defer u.queue.mu.Unlock()
+	return u.queue.bytes
+}
 
 // Read reads a body and returns how many evaluations of which flags it reports, and of how many flags
 // that there are not.

@@ -25,6 +25,8 @@ const (
 	prefix      = "usage/"
 	hourPrefix  = prefix + "hour/"
 	otherPrefix = prefix + "other/"
+
+	contextPrefix = prefix + "context/"
 )
 
 // hourJSON is a document of counts: by flag, by variation.
@@ -89,15 +91,29 @@ func (u *Usage) keep(ctx context.Context, v *catalog.Environment, e *environment
 		rest = e.rest()
 	}
 	oldest := e.oldest()
+	if !v.RecordContexts { // any more
+		was := e.contexts.written
+		e.contexts = newContexts()
+		e.contexts.written = was
+	}
+	names := e.contexts
+	var seen []seenContextJSON
+	if names.news {
+		seen, names.news = names.document(), false
+	}
 	u.mu.Unlock()
 
 	err := u.write(ctx, v.ID, e, counts, rest)
+	if err == nil {
+		err = u.writeContexts(ctx, v.ID, names, seen, v.RecordContexts)
+	}
 	if err != nil {
 		u.mu.Lock()
 		for h := range hours {
 			e.changed[h] = true
 		}
 		e.news = e.news || news
+		names.news = names.news || seen != nil
 		u.mu.Unlock()
 		return err
 	}
@@ -163,6 +179,25 @@ func (u *Usage) write(ctx context.Context, env segment.EnvID, e *environment, co
 	return nil
 }
 
+// writeContexts makes a document of the contexts, if there are news, and drops that of an environment which
+// is not to remember them any more. The caller holds keeping.
+func (u *Usage) writeContexts(ctx context.Context, env segment.EnvID, c *contexts, seen []seenContextJSON, remembers bool) error {
+	switch {
+	case !remembers && c.written != 0:
+		if err := u.drop(ctx, env, contextDocument(c.written)); err != nil {
+			return err
+		}
+		c.written = 0
+	case seen != nil:
+		n, err := u.replace(ctx, env, seen, c.written, contextDocument)
+		if err != nil {
+			return err
+		}
+		c.written = n
+	}
+	return nil
+}
+
 // replace writes a document under a new number and deletes the one of the old number, if there is one.
 func (u *Usage) replace(ctx context.Context, env segment.EnvID, v any, old uint64, name func(uint64) store.DocumentID) (uint64, error) {
 	text, err := json.Marshal(v)
@@ -197,6 +232,10 @@ func hourDocument(h hour, n uint64) store.DocumentID {
 
 func otherDocument(n uint64) store.DocumentID {
 	return store.DocumentID(fmt.Sprintf("%s%016x", otherPrefix, n))
+}
+
+func contextDocument(n uint64) store.DocumentID {
+	return store.DocumentID(fmt.Sprintf("%s%016x", contextPrefix, n))
 }
 
 // number returns the number behind the last slash of a document's name, and what is before it.
@@ -267,6 +306,15 @@ func (u *Usage) loadDocument(ctx context.Context, env segment.EnvID, e *environm
 	_, n, err := number(id)
 	if err != nil {
 		return err
+	}
+	if group == contextPrefix {
+		var seen []seenContextJSON
+		if err := json.UnmarshalRead(text, &seen); err != nil {
+			return err
+		}
+		e.contexts.restore(seen)
+		e.contexts.written = n
+		return nil
 	}
 	at, isHour := strings.CutPrefix(group, hourPrefix)
 	if !isHour {

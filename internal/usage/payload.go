@@ -33,6 +33,7 @@ type payload struct {
 	counts   map[evaluated]uint64
 	defaults map[catalog.FlagKey]string // what the code would serve, as JSON
 	unknown  uint64                     // evaluations of flags that the project does not have
+	contexts map[contextName]uint64     // how many events named them
 }
 
 // read reads a list of events, or the one event that diagnostics send. An error means that the body
@@ -63,6 +64,8 @@ func (p *payload) event(v jsontext.Value) {
 		Key       string         `json:"key"`
 		Variation *int           `json:"variation"`
 		Default   jsontext.Value `json:"default"`
+		Context   jsontext.Value `json:"context"`
+		User      jsontext.Value `json:"user"` // its name of before there were kinds
 		ID        struct {
 			Diagnostic string `json:"diagnosticId"`
 		} `json:"id"`
@@ -74,6 +77,8 @@ func (p *payload) event(v jsontext.Value) {
 	if json.Unmarshal(v, &e, lenient) != nil {
 		return
 	}
+	p.context(e.Context)
+	p.context(e.User)
 	switch e.Kind {
 	case "summary":
 		_ = members(e.Features, p.feature) // it is JSON; features that are no object count nothing

@@ -3,8 +3,9 @@
 //
 // Reports are foreign bytes. Those who bring them never wait: a report lies in memory of a fixed size
 // until the one reader has come to it, and when too much lies there the next ones are dropped and
-// counted. A report counts whole or not at all, and once, however often it is sent. Only flags and
-// variations that the project has are counted one by one, so that nothing grows with what is sent.
+// counted; environments share the memory and the reader's time. A report counts whole or not at all, and once,
+// however often it is sent. Only flags and variations that the project has are counted one by one, so that
+// nothing grows with what is sent. Contexts are remembered, by kind and key, of environments that ask for it.
 //
 // Counts stand in the hour in which they arrive; clocks of SDKs are not believed. They are kept for
 // [Kept], or shorter in an environment with very many flags. What was counted since the last Keep is
@@ -18,11 +19,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/segment"
 	"muster/internal/store"
 )
@@ -36,16 +39,25 @@ const (
 	maxBytes   = 64 << 20
 )
 
+// Limits are those of what is counted.
+func Limits() []fault.Limit {
+	return []fault.Limit{
+		{Name: "maxEventsWaitingBytes", Value: maxBytes},
+		{Name: "maxEventsWaitingRequests", Value: maxReports},
+		{Name: "maxSeenContexts", Value: maxContexts},
+		{Name: "maxSeenContextKeyBytes", Value: maxContextKey},
+	}
+}
+
 // Usage counts what SDKs report. It is safe for concurrent use.
 type Usage struct {
 	store store.Store
 	now   func() time.Time
 	log   *slog.Logger
 
-	reports chan queued
-	waiting atomic.Int64 // bytes of bodies, those that are still arriving included
-	done    chan struct{}
-	reader  sync.WaitGroup
+	queue  *queue
+	done   chan struct{}
+	reader sync.WaitGroup
 
 	seed    maphash.Seed
 	repeats repeats
@@ -83,7 +95,7 @@ type Report struct {
 // and said in the log.
 func New(ctx context.Context, s store.Store, now func() time.Time, log *slog.Logger) (*Usage, error) {
 	u := &Usage{
-		store: s, now: now, log: log, reports: make(chan queued, maxReports), done: make(chan struct{}),
+		store: s, now: now, log: log, queue: newQueue(maxReports, maxBytes), done: make(chan struct{}),
 		seed: maphash.MakeSeed(), environments: make(map[segment.EnvID]*environment),
 	}
 	for _, p := range s.Projects() {
@@ -113,12 +125,8 @@ func (u *Usage) Take(r Report, b *Body) {
 		b.Discard()
 		return
 	}
-	if !b.full {
-		select {
-		case u.reports <- queued{r, b, u.now()}:
-			return
-		default:
-		}
+	if !b.full && u.queue.put(queued{r, b, u.now()}) {
+		return
 	}
 	u.dropped.Add(1)
 	b.Discard()
@@ -127,14 +135,25 @@ func (u *Usage) Take(r Report, b *Body) {
 func (u *Usage) read() {
 	for {
 		select {
-		case q := <-u.reports:
-			u.take(q)
+		case <-u.queue.wake:
+			u.takeAll()
 		case <-u.done:
-			for len(u.reports) > 0 {
-				u.take(<-u.reports)
-			}
+			u.takeAll()
 			return
 		}
+	}
+}
+
+// takeAll counts what waits. Between two reports others may run: whoever waits behind a reader that has a thousand of
+// them before it would else wait until the scheduler takes the processor from it, which is ten milliseconds.
+func (u *Usage) takeAll() {
+	for {
+		q, ok := u.queue.next()
+		if !ok {
+			return
+		}
+		u.take(q)
+		runtime.Gosched()
 	}
 }
 

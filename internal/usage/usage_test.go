@@ -117,7 +117,7 @@ func (w *world) restart() {
 
 func (w *world) report(r usage.Report, body string) {
 	w.t.Helper()
-	b := w.usage.NewBody()
+	b := w.usage.NewBody(w.env.ID)
 	if _, err := io.WriteString(b, body); err != nil {
 		w.t.Fatal(err)
 	}
