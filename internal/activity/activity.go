@@ -1,6 +1,7 @@
 // Package activity is what goes on at this moment, as events for whoever watches an environment.
 //
-// It is told by the store what was written and by the transport of tools who called. Nobody who
+// It is told by the store what was written, by the transport of tools who called, and which exports ended and
+// webhooks were told of something by those that do so. Nobody who
 // writes or calls waits for those who watch: news goes through a bounded queue, and a watch whose
 // reader falls behind ends with [ErrSlow]. Nothing is replayed; whoever comes back reads the present
 // state first. Who may watch is decided by the caller.
@@ -12,6 +13,7 @@ import (
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
+	"muster/internal/segment"
 	"muster/internal/store"
 )
 
@@ -29,7 +31,7 @@ func Limits() []fault.Limit {
 
 // Activity passes on what goes on. It is safe for concurrent use.
 type Activity struct {
-	store    store.Writer
+	store    Store
 	news     chan news
 	watching atomic.Int64 // how many watch, so that news without readers costs one look
 	missed   atomic.Bool  // something did not fit into news
@@ -42,14 +44,22 @@ type Activity struct {
 	stop    func() // ends being told by the store; nil while nobody watches
 }
 
-// news is one of both.
+// Store is what of a store the activity needs.
+type Store interface {
+	store.Writer
+	Environment(segment.EnvID) (*catalog.Environment, bool)
+}
+
+// news is one of them.
 type news struct {
-	written *store.Written
-	call    *Call
+	written  *store.Written
+	call     *Call
+	export   *Export
+	delivery *Delivery
 }
 
 // New returns the activity of a store.
-func New(s store.Writer) *Activity {
+func New(s Store) *Activity {
 	a := &Activity{store: s, news: make(chan news, maxNews), done: make(chan struct{}), watches: make(map[*Watch]struct{})}
 	a.wait.Go(a.serve)
 	return a
@@ -70,7 +80,8 @@ func (a *Activity) Close() {
 	a.wait.Wait()
 }
 
-// Watch begins to watch an environment. Everything lets calls be seen that name no environment.
+// Watch begins to watch an environment. Everything lets calls be seen that name no environment, or none
+// that there is.
 func (a *Activity) Watch(env *catalog.Environment, everything bool) (*Watch, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,6 +119,20 @@ func (a *Activity) Called(c Call) {
 	}
 }
 
+// Exported tells those who watch that an export ended.
+func (a *Activity) Exported(x Export) {
+	if a.watching.Load() > 0 {
+		a.tell(news{export: &x})
+	}
+}
+
+// Attempted tells those who watch, whatever environment, that a webhook was told of something or could not be.
+func (a *Activity) Attempted(d Delivery) {
+	if a.watching.Load() > 0 {
+		a.tell(news{delivery: &d})
+	}
+}
+
 // tell passes news on without waiting.
 func (a *Activity) tell(n news) {
 	select {
@@ -130,6 +155,11 @@ func (a *Activity) serve() {
 
 func (a *Activity) spread(n news) {
 	missed := a.missed.Swap(false)
+	if n.call != nil {
+		if _, known := a.store.Environment(n.call.Env); !known {
+			n.call.Env = "" // the call is nobody's
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for w := range a.watches {
@@ -138,6 +168,10 @@ func (a *Activity) spread(n news) {
 			w.fail(ErrSlow)
 		case n.written != nil:
 			w.written(n.written)
+		case n.export != nil:
+			w.exported(n.export)
+		case n.delivery != nil: // webhooks are the account's
+			w.post(Event{Kind: DeliveryEvent, Delivery: *n.delivery})
 		default:
 			w.called(n.call)
 		}

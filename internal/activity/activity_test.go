@@ -28,6 +28,10 @@ type writer struct {
 	stopped      int
 }
 
+func (w *writer) Environment(id segment.EnvID) (*catalog.Environment, bool) {
+	return production, id == env
+}
+
 func (w *writer) Watch(tell func(*store.Written)) func() {
 	w.tell = tell
 	return func() { w.stopped++; w.tell = nil }
@@ -73,6 +77,7 @@ func TestAWatchIsToldWhatConcernsItsEnvironment(t *testing.T) {
 		const other segment.EnvID = "65f000000000000000000002"
 		w.tell(&store.Written{
 			Heads:   map[segment.EnvID]segment.Revision{env: 7, other: 3},
+			Audited: 2,
 			Runs:    []segment.Run{{ID: "r1", Env: env, Segment: "vip"}, {ID: "r2", Env: other, Segment: "vip"}, {ID: "r3", Env: env}},
 			Members: []store.SegmentName{{Env: env, Key: "vip"}, {Env: other, Key: "beta"}},
 			Objects: []store.Object{
@@ -87,7 +92,7 @@ func TestAWatchIsToldWhatConcernsItsEnvironment(t *testing.T) {
 		a.Called(Call{Env: other, Path: "/b"})
 		a.Called(Call{Path: "/c"})
 		synctest.Wait()
-		wantSubjects(t, next(t, watch), "head ", "catalog flag\ncheckout", "catalog segment\nnew", "segment new", "catalog segment\nold",
+		wantSubjects(t, next(t, watch), "head ", "audit ", "catalog flag\ncheckout", "catalog segment\nnew", "segment new", "catalog segment\nold",
 			"segment vip", "run r1", "run r3", "call /a\n\n")
 	})
 }
@@ -97,8 +102,40 @@ func TestCallsThatNameNoEnvironmentAreForThoseWhoSeeEverything(t *testing.T) {
 		_, a, watch := watching(t, true)
 		a.Called(Call{Path: "/c", Message: "no token"})
 		a.Called(Call{Path: "/c"})
+		a.Called(Call{Path: "/d", Env: "65f0000000000000000000ff"}) // that is no environment
 		synctest.Wait()
-		wantSubjects(t, next(t, watch), "call /c\n\nno token", "call /c\n\n")
+		wantSubjects(t, next(t, watch), "call /c\n\nno token", "call /c\n\n", "call /d\n\n")
+	})
+}
+
+func TestCallsToNoEnvironmentThereIsAreNotForEverybody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, watch := watching(t, false)
+		a.Called(Call{Path: "/c", Env: "65f0000000000000000000ff"})
+		a.Called(Call{Path: "/d", Env: env})
+		synctest.Wait()
+		wantSubjects(t, next(t, watch), "call /d\n\n")
+	})
+}
+
+func TestTheEndOfAnExportIsToldWhereItWasMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, watch := watching(t, false)
+		a.Exported(Export{Env: "65f0000000000000000000ff", ID: "x1"})
+		a.Exported(Export{Env: env, ID: "x2"})
+		synctest.Wait()
+		wantSubjects(t, next(t, watch), "export x2")
+	})
+}
+
+func TestADeliveryToAWebhookIsToldEverywhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, watch := watching(t, false)
+		a.Attempted(Delivery{Webhook: "h1"})
+		a.Attempted(Delivery{Webhook: "h2"})
+		a.Attempted(Delivery{Webhook: "h1"})
+		synctest.Wait()
+		wantSubjects(t, next(t, watch), "delivery h1", "delivery h2")
 	})
 }
 

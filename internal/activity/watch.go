@@ -137,10 +137,13 @@ func (w *Watch) take() ([]Event, error) {
 // Close ends the watch.
 func (w *Watch) Close() { w.a.leave(w) }
 
-// written posts what a write did to the environment.
+// written posts what a write did to the environment, and that the audit log of the account grew.
 func (w *Watch) written(what *store.Written) {
 	if rev, ok := what.Heads[w.env]; ok {
 		w.post(Event{Kind: HeadEvent, Head: rev, At: what.At})
+	}
+	if what.Audited > 0 {
+		w.post(Event{Kind: AuditEvent, At: what.At})
 	}
 	for _, o := range what.Objects {
 		switch {
@@ -167,6 +170,13 @@ func (w *Watch) written(what *store.Written) {
 		if r.Segment != "" {
 			w.post(Event{Kind: SegmentEvent, Segment: r.Segment})
 		}
+	}
+}
+
+// exported posts the end of an export.
+func (w *Watch) exported(x *Export) {
+	if x.Env == w.env {
+		w.post(Event{Kind: ExportEvent, Export: *x})
 	}
 }
 

@@ -9,6 +9,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"muster/internal/catalog"
@@ -28,6 +29,8 @@ type Admin struct {
 	now       func() time.Time
 	lists     catalog.ListLimit
 	auditScan int // entries of the audit log that one query reads at most
+	// waitsFor are the names of the followers that a move waits for, by turnID.
+	waitsFor sync.Map
 }
 
 // New returns the write path over a store. Secrets that muster must be able to use are sealed with the
@@ -136,13 +139,15 @@ type NewToken struct {
 	DefaultAPIVersion int // 0: the current one
 	// Secret is what only administrators may choose; an empty one is made up.
 	Secret string
+	Expiry time.Time // zero: none
 }
 
 // AuditQuery selects audit entries.
 type AuditQuery struct {
 	After, Before time.Time
 	Text          string
-	Spec          string // resource specifier; "" = all
+	Spec          string     // resource specifier; "" = all
+	Actor         catalog.ID // account member, whose personal tokens count too, or token; "" = all
 	// Statements select entries of which one access passes; none select all.
 	Statements []policy.Statement
 	Limit      int
@@ -170,4 +175,21 @@ func (a *Admin) update(ctx context.Context, scope store.Scope, how Change, fn fu
 		return fault.NotFoundf("the environment does not exist any more").Because(err)
 	}
 	return err
+}
+
+// updateIn runs fn in the order of an environment, with the project and the environment as they are then.
+func (a *Admin) updateIn(
+	ctx context.Context, p catalog.ProjectKey, e catalog.EnvKey, how Change, fn func(store.Tx, *catalog.Project, *catalog.Environment) error,
+) error {
+	_, env, err := findEnvironment(a.store, p, e)
+	if err != nil {
+		return err
+	}
+	return a.update(ctx, store.Scope{Env: env.ID}, how, func(tx store.Tx) error {
+		project, env, err := findEnvironment(tx, p, e)
+		if err != nil {
+			return err
+		}
+		return fn(tx, project, env)
+	})
 }

@@ -429,6 +429,10 @@ func TestReadsNeedTheProject(t *testing.T) {
 			_, err := h.SegmentFlags(t.Context(), c, "web", "test", "vip")
 			return err
 		},
+		"flags of segments": func(c catalog.Caller) error {
+			_, err := h.FlagsOfSegments(t.Context(), c, "web", "test")
+			return err
+		},
 		"flags": func(c catalog.Caller) error { _, err := h.Flags(t.Context(), c, "web"); return err },
 		"flag":  func(c catalog.Caller) error { _, err := h.Flag(t.Context(), c, "web", "checkout"); return err },
 	}

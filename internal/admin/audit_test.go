@@ -9,6 +9,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/segment"
 	"muster/internal/store"
 )
 
@@ -65,6 +66,38 @@ func TestAuditEntriesAreSelected(t *testing.T) {
 	e := h.audited(t, root, admin.AuditQuery{Limit: 1})
 	if e[0].TitleVerb != "updated the segment" || e[0].Target != segTest || e[0].Comment != "for the launch" || e[0].Project != "web" || e[0].Env != "test" {
 		t.Errorf("got %+v", e[0])
+	}
+}
+
+func TestAuditEntriesAreSelectedByWhoIsBehindThem(t *testing.T) {
+	h := furnished(t)
+	added, err := h.AddMembers(t.Context(), root, []admin.NewMember{{Email: "noor@x.test", Role: catalog.RoleWriter}})
+	must(t, err)
+	noor := catalog.Caller{Principal: root.Principal, Member: added[0], Actor: segment.Actor{Kind: "member", ID: string(added[0].ID), Name: "noor@x.test"}}
+	personal, _, err := h.CreateToken(t.Context(), noor, admin.NewToken{Name: "laptop", Role: catalog.RoleWriter})
+	must(t, err)
+	service, _, err := h.CreateToken(t.Context(), noor, admin.NewToken{Name: "ci", Role: catalog.RoleWriter, Service: true})
+	must(t, err)
+	for _, token := range []*catalog.Token{personal, service} {
+		by := catalog.Caller{Principal: root.Principal, Token: token, Actor: segment.Actor{Kind: "token", ID: string(token.ID), Name: token.Name}}
+		_, err = h.ChangeSegment(t.Context(), by, "web", "test", "vip", admin.Change{}, func(s *catalog.Segment) error {
+			s.Name = "by " + token.Name
+			return nil
+		})
+		must(t, err)
+	}
+	for what, tt := range map[string]struct {
+		actor catalog.ID
+		want  int
+	}{
+		"the member, by personal tokens too": {added[0].ID, 3},
+		"the personal token":                 {personal.ID, 1},
+		"the service token":                  {service.ID, 1},
+		"nobody that there is":               {catalog.NewID(), 0},
+	} {
+		if got := h.audited(t, root, admin.AuditQuery{Actor: tt.actor, Limit: 100}); len(got) != tt.want {
+			t.Errorf("%s: %d entries, want %d: %+v", what, len(got), tt.want, got)
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ func environmentEffects(p *catalog.Project, before, after *catalog.Environment) 
 	es.when(before.SecureMode != after.SecureMode, policy.UpdateSecureMode, was)
 	es.when(before.DefaultTrackEvents != after.DefaultTrackEvents, policy.UpdateDefaultTrackEvents, was)
 	es.when(before.RequireComments != after.RequireComments, policy.UpdateRequireComments, was)
+	es.when(before.RecordContexts != after.RecordContexts, policy.UpdateRecordContexts, was)
 	es.when(before.ConfirmChanges != after.ConfirmChanges, policy.UpdateConfirmChanges, was)
 	sameExpiring := slices.EqualFunc(before.ExpiringSDKKeys, after.ExpiringSDKKeys, func(a, b catalog.ExpiringKey) bool {
 		return a.Key == b.Key && a.Expiry.Equal(b.Expiry)
@@ -153,6 +154,7 @@ func tokenEffects(before, after *catalog.Token) effects {
 	es.when(before.Name != after.Name, policy.UpdateAccessTokenName, on)
 	es.when(before.Description != after.Description, policy.UpdateAccessTokenDescription, on)
 	es.when(!sameGrants(before, after), policy.UpdateAccessTokenPolicy, on)
+	es.when(!before.Expiry.Equal(after.Expiry), policy.UpdateAccessTokenExpiry, on)
 	return es
 }
 

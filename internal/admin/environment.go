@@ -147,7 +147,7 @@ func (a *Admin) CreateEnvironment(ctx context.Context, who catalog.Caller, key c
 				c = c.Like(from)
 			}
 			c.Version = tx.LastVersion(e.ID, segment.FlagDefinition, string(f.Key)) + 1
-			c.ModifiedAt = e.CreatedAt
+			c.ModifiedAt, c.ModifiedBy = e.CreatedAt, who.Actor
 			if f.Environments == nil {
 				f.Environments = map[catalog.EnvKey]*catalog.FlagConfig{}
 			}
@@ -270,6 +270,9 @@ func (a *Admin) ChangeEnvironment(ctx context.Context, who catalog.Caller, p cat
 		tx.PutEnvironment(after)
 		result = shown(who, project, after)
 		d := environmentDone("updated the environment", project, before, after)
+		if after.SDKKey == before.SDKKey {
+			d.details = map[policy.Action]string{policy.UpdateAPIKey: "ended the former SDK keys of"}
+		}
 		d.how = how
 		return a.audit(tx, who, es, d)
 	})

@@ -59,7 +59,33 @@ func flagDone(verb string, p *catalog.Project, es effects, before, after *catalo
 	if !slices.ContainsFunc(es, func(e effect) bool { return env(e) != env(es[0]) }) {
 		d.env = catalog.EnvKey(env(es[0]))
 	}
+	if verb := turnedVerb(before, after); verb != "" {
+		d.details = map[policy.Action]string{policy.UpdateOn: verb}
+	}
 	return d
+}
+
+// turnedVerb says which way a change turned a flag, "" where it turned it both ways or not at all.
+func turnedVerb(before, after *catalog.Flag) string {
+	if before == nil || after == nil {
+		return ""
+	}
+	verb := ""
+	for key, now := range after.Environments {
+		was := before.Environments[key]
+		if was == nil || was.On == now.On {
+			continue
+		}
+		turned := "turned off"
+		if now.On {
+			turned = "turned on"
+		}
+		if verb != "" && verb != turned {
+			return ""
+		}
+		verb = turned
+	}
+	return verb
 }
 
 // CreateFlag creates a flag with a configuration in every environment.
@@ -108,10 +134,10 @@ func (a *Admin) beginFlag(tx store.Tx, who catalog.Caller, p *catalog.Project, n
 	if err := es.authorise(who); err != nil {
 		return nil, nil, err
 	}
-	return a.newFlag(tx, p, n), es, nil
+	return a.newFlag(tx, who, p, n), es, nil
 }
 
-func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Flag {
+func (a *Admin) newFlag(tx store.Tx, who catalog.Caller, p *catalog.Project, n NewFlag) *catalog.Flag {
 	f := &catalog.Flag{
 		Project:          p.Key,
 		Key:              n.Key,
@@ -140,15 +166,15 @@ func (a *Admin) newFlag(tx store.Tx, p *catalog.Project, n NewFlag) *catalog.Fla
 		c.On = n.On
 		c.TrackEvents = e.DefaultTrackEvents
 		c.Version = tx.LastVersion(e.ID, segment.FlagDefinition, string(n.Key)) + 1
-		c.ModifiedAt = f.CreatedAt
+		c.ModifiedAt, c.ModifiedBy = f.CreatedAt, who.Actor
 		f.Environments[e.Key] = c
 	}
 	f.Normalize()
 	return f
 }
 
-func checkMaintainer(tx store.Tx, id catalog.ID) error {
-	if _, ok := tx.Member(id); !ok {
+func checkMaintainer(from store.Catalog, id catalog.ID) error {
+	if _, ok := from.Member(id); !ok {
 		return fault.Invalidf("maintainerId %s is not an account member", id)
 	}
 	return nil
@@ -191,7 +217,7 @@ func (a *Admin) changeFlag(
 		if err := checkFlag(tx, before, after); err != nil {
 			return err
 		}
-		a.settleFlag(tx, before, after)
+		a.settleFlag(tx, who, before, after)
 		tx.PutFlag(after)
 		result = after
 		d := flagDone("updated the flag", project, es, before, after)
@@ -202,6 +228,21 @@ func (a *Admin) changeFlag(
 		return nil, err
 	}
 	return result, nil
+}
+
+// PreviewFlag returns a flag and what change would make of it. Nothing is kept, so that whoever may view
+// the flag may ask.
+func (a *Admin) PreviewFlag(_ context.Context, who catalog.Caller, p catalog.ProjectKey, key catalog.FlagKey, change func(*catalog.Flag) error) (before, after *catalog.Flag, err error) {
+	if _, err := viewProject(a.store, who, p); err != nil {
+		return nil, nil, err
+	}
+	if before, err = findFlag(a.store, p, key); err != nil {
+		return nil, nil, err
+	}
+	if after, err = changedFlag(before, change); err != nil {
+		return nil, nil, err
+	}
+	return before, after, checkFlag(a.store, before, after)
 }
 
 // changedFlag returns what change makes of the flag, what never changes put back.
@@ -224,7 +265,7 @@ func changedFlag(before *catalog.Flag, change func(*catalog.Flag) error) (*catal
 				now.Rules[i].Serve = chosenServe(old.Rules[j].Serve, now.Rules[i].Serve)
 			}
 		}
-		now.Sel, now.Version, now.ModifiedAt = old.Sel, old.Version, old.ModifiedAt
+		now.Sel, now.Version, now.ModifiedAt, now.ModifiedBy = old.Sel, old.Version, old.ModifiedAt, old.ModifiedBy
 	}
 	for env := range after.Environments {
 		if before.Environments[env] == nil {
@@ -251,16 +292,16 @@ func chosenServe(before, after catalog.Serve) catalog.Serve {
 	return after
 }
 
-func checkFlag(tx store.Tx, before, after *catalog.Flag) error {
+func checkFlag(from store.Catalog, before, after *catalog.Flag) error {
 	if err := after.Validate(); err != nil {
 		return err
 	}
 	if after.MaintainerID != before.MaintainerID && after.MaintainerID != "" {
-		if err := checkMaintainer(tx, after.MaintainerID); err != nil {
+		if err := checkMaintainer(from, after.MaintainerID); err != nil {
 			return err
 		}
 	}
-	lookup := func(key catalog.FlagKey) (*catalog.Flag, bool) { return tx.Flag(after.Project, key) }
+	lookup := func(key catalog.FlagKey) (*catalog.Flag, bool) { return from.Flag(after.Project, key) }
 	for env, c := range after.Environments {
 		if slices.Equal(before.Environments[env].Prerequisites, c.Prerequisites) {
 			continue
@@ -269,16 +310,16 @@ func checkFlag(tx store.Tx, before, after *catalog.Flag) error {
 			return err
 		}
 	}
-	return checkDependents(tx, before, after)
+	return checkDependents(from, before, after)
 }
 
 // checkDependents refuses to take away what flags with this prerequisite rely on: the flag itself,
 // and the variation at the index that they name.
-func checkDependents(tx store.Tx, before, after *catalog.Flag) error {
+func checkDependents(from store.Catalog, before, after *catalog.Flag) error {
 	if before.Archived == after.Archived && slices.EqualFunc(before.Variations, after.Variations, catalog.Variation.Equal) {
 		return nil
 	}
-	for _, f := range tx.Flags(before.Project) {
+	for _, f := range from.Flags(before.Project) {
 		for _, env := range f.Requires(before.Key) {
 			if after.Archived && !before.Archived {
 				return fault.Conflictf("flag %s is a prerequisite of flag %s in environment %s; it can't be archived", before.Key, f.Key, env)
@@ -298,20 +339,20 @@ func movedVariation(before, after *catalog.Flag, i int) bool {
 }
 
 // settleFlag sets times and versions: one more for the flag, and one more in every environment
-// where SDKs see a difference.
-func (a *Admin) settleFlag(tx store.Tx, before, after *catalog.Flag) {
+// where SDKs see a difference. It notes who changed the configurations.
+func (a *Admin) settleFlag(tx store.Tx, who catalog.Caller, before, after *catalog.Flag) {
 	now := a.now()
 	after.Version++
 	after.ArchivedAt = since(before.Archived, after.Archived, before.ArchivedAt, now)
 	after.DeprecatedAt = since(before.Deprecated, after.Deprecated, before.DeprecatedAt, now)
 	for _, e := range tx.Environments(after.Project) {
 		if c := after.Environments[e.Key]; c != nil {
-			settleConfig(tx, e, before, after, now)
+			settleConfig(tx, who, e, before, after, now)
 		}
 	}
 }
 
-func settleConfig(tx store.Tx, e *catalog.Environment, before, after *catalog.Flag, now time.Time) {
+func settleConfig(tx store.Tx, who catalog.Caller, e *catalog.Environment, before, after *catalog.Flag, now time.Time) {
 	old, c := before.Environments[e.Key], after.Environments[e.Key]
 	same := old != nil && sameToSDKs(before, after, e.Key)
 	if !same {
@@ -322,7 +363,7 @@ func settleConfig(tx store.Tx, e *catalog.Environment, before, after *catalog.Fl
 		es.flagConfig(nil, old, c)
 	}
 	if !same || len(es) > 0 {
-		c.ModifiedAt = now
+		c.ModifiedAt, c.ModifiedBy = now, who.Actor
 	}
 }
 

@@ -37,7 +37,7 @@ func (a *Admin) cloneFlag(tx store.Tx, who catalog.Caller, p *catalog.Project, n
 	for _, e := range tx.Environments(p.Key) {
 		if c := f.Environments[e.Key]; c != nil {
 			c.Version = tx.LastVersion(e.ID, segment.FlagDefinition, string(n.Key)) + 1
-			c.ModifiedAt = f.CreatedAt
+			c.ModifiedAt, c.ModifiedBy = f.CreatedAt, who.Actor
 		}
 	}
 	f.Normalize()

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -10,24 +11,33 @@ import (
 	"muster/internal/store"
 )
 
-// Guard is the limits of a segment as they count.
+// Guard is the limits of a segment as they count, or those that the segments of a source or of an
+// environment inherit.
 type Guard struct {
 	segment.Guard
-	// Inherited are the limits that were set somewhere else or are the default.
-	Inherited []segment.GuardField
+	// Scope says on what the limits that are its own are set: "segment", "source" or "environment".
+	Scope string
+	// Origins says where each limit comes from: one of these, or "default".
+	Origins map[segment.GuardField]string
 }
 
-// guardOf returns the guard of a segment as somebody sees it.
-func guardOf(e *catalog.Environment, s *catalog.Segment) Guard {
-	return Guard{e.GuardOf(s), s.Guard.Inherited()}
+// Inherited returns the limits that were set somewhere else or are the default.
+func (g Guard) Inherited() []segment.GuardField {
+	return slices.DeleteFunc(slices.Clone(segment.GuardFields), func(f segment.GuardField) bool { return g.Origins[f] == g.Scope })
 }
 
-func guardOfSource(e *catalog.Environment, source string) Guard {
-	settings := e.Guard
+// GuardOf returns the guard of a segment of an environment.
+func GuardOf(e *catalog.Environment, s *catalog.Segment) Guard {
+	return Guard{e.GuardOf(s), "segment", e.GuardOrigins(s, "")}
+}
+
+// GuardOfSource returns the guard that segments of a source inherit or, without one, all segments.
+func GuardOfSource(e *catalog.Environment, source string) Guard {
+	scope := "environment"
 	if source != "" {
-		settings = e.SourceGuards[source]
+		scope = "source"
 	}
-	return Guard{e.GuardOfSource(source), settings.Inherited()}
+	return Guard{e.GuardOfSource(source), scope, e.GuardOrigins(nil, source)}
 }
 
 // Guard returns the guard of a segment, or the one that the segments of a source or of the
@@ -38,13 +48,13 @@ func (a *Admin) Guard(_ context.Context, who catalog.Caller, p catalog.ProjectKe
 		return Guard{}, err
 	}
 	if of.Segment == "" {
-		return guardOfSource(env, of.Source), checkIntegrationKey(of.Source)
+		return GuardOfSource(env, of.Source), checkIntegrationKey(of.Source)
 	}
 	s, err := findSegment(a.store, env, of.Segment)
 	if err != nil {
 		return Guard{}, err
 	}
-	return guardOf(env, s), nil
+	return GuardOf(env, s), nil
 }
 
 // checkIntegrationKey refuses what can be no tool's; "" stands for none.
@@ -133,14 +143,14 @@ func (w *guardChange) settings(before *segment.GuardSettings, on policy.Resource
 func (w *guardChange) segment(before *catalog.Segment, change func(*segment.GuardSettings) error) (Guard, error) {
 	settings, es, err := w.settings(before.Guard, catalog.SegmentResource(w.project, w.env, before.Key, before.Tags), change)
 	if err != nil || len(es) == 0 {
-		return guardOf(w.env, before), err
+		return GuardOf(w.env, before), err
 	}
 	after := before.Clone()
 	after.Guard = settings
 	w.tx.PutSegment(after)
 	d := segmentDone("updated the guard of", w.project, w.env, before, after)
 	d.how = w.how
-	return guardOf(w.env, after), w.audit(w.tx, w.who, es, d)
+	return GuardOf(w.env, after), w.audit(w.tx, w.who, es, d)
 }
 
 func (w *guardChange) environment(source string, change func(*segment.GuardSettings) error) (Guard, error) {
@@ -150,7 +160,7 @@ func (w *guardChange) environment(source string, change func(*segment.GuardSetti
 	}
 	settings, es, err := w.settings(before, catalog.SegmentResource(w.project, w.env, "", nil), change)
 	if err != nil || len(es) == 0 {
-		return guardOfSource(w.env, source), err
+		return GuardOfSource(w.env, source), err
 	}
 	after := w.env.Clone()
 	switch {
@@ -171,5 +181,5 @@ func (w *guardChange) environment(source string, change func(*segment.GuardSetti
 	w.tx.PutEnvironment(after)
 	d := environmentDone("updated the guard of", w.project, w.env, after)
 	d.how = w.how
-	return guardOfSource(after, source), w.audit(w.tx, w.who, es, d)
+	return GuardOfSource(after, source), w.audit(w.tx, w.who, es, d)
 }

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestLimitsAreInheritedEachByItself(t *testing.T) {
 		must(t, err)
 		return g
 	}
-	if g := of("big"); g.Guard != segment.DefaultGuard || len(g.Inherited) != 6 {
+	if g := of("big"); g.Guard != segment.DefaultGuard || len(g.Inherited()) != 6 {
 		t.Errorf("at first: %+v", g)
 	}
 	change("", func(s *segment.GuardSettings) error {
@@ -37,13 +38,20 @@ func TestLimitsAreInheritedEachByItself(t *testing.T) {
 		s.Shrink, s.Window = &shrink, &window
 		return nil
 	})
-	if g := change("big", setShrink(-1)); g.Shrink != -1 || g.Window != time.Minute || g.Members != 1000 || slices.Contains(g.Inherited, segment.GuardShrink) || len(g.Inherited) != 5 {
+	if g := change("big", setShrink(-1)); g.Shrink != -1 || g.Window != time.Minute || g.Members != 1000 || slices.Contains(g.Inherited(), segment.GuardShrink) || len(g.Inherited()) != 5 {
 		t.Errorf("with limits of its own and of the environment: %+v", g)
 	}
-	if g := of(""); g.Shrink != 50 || len(g.Inherited) != 4 {
+	origins := map[segment.GuardField]string{
+		segment.GuardShrink: "segment", segment.GuardWindow: "environment", segment.GuardMembers: "default",
+		segment.GuardAllowEmpty: "default", segment.GuardGrowth: "default", segment.GuardReject: "default",
+	}
+	if g := of("big"); !maps.Equal(g.Origins, origins) {
+		t.Errorf("where its limits come from: %v", g.Origins)
+	}
+	if g := of(""); g.Shrink != 50 || len(g.Inherited()) != 4 {
 		t.Errorf("the environment's: %+v", g)
 	}
-	if g := change("big", func(s *segment.GuardSettings) error { *s = segment.GuardSettings{}; return nil }); g.Shrink != 50 || len(g.Inherited) != 6 {
+	if g := change("big", func(s *segment.GuardSettings) error { *s = segment.GuardSettings{}; return nil }); g.Shrink != 50 || len(g.Inherited()) != 6 {
 		t.Errorf("inherited again: %+v", g)
 	}
 	s, err := h.Segment(t.Context(), root, "web", "test", "big")
@@ -87,7 +95,7 @@ func TestASourceHasAGuardBetweenThoseOfItsSegmentsAndOfTheEnvironment(t *testing
 		s.Shrink, s.Members = &shrink, &members
 		return nil
 	})
-	if g := set(tool, setShrink(20)); g.Shrink != 20 || g.Members != 10 || slices.Contains(g.Inherited, segment.GuardShrink) || len(g.Inherited) != 5 {
+	if g := set(tool, setShrink(20)); g.Shrink != 20 || g.Members != 10 || g.Origins[segment.GuardShrink] != "source" || g.Origins[segment.GuardMembers] != "environment" || slices.Contains(g.Inherited(), segment.GuardShrink) || len(g.Inherited()) != 5 {
 		t.Errorf("of the source: %+v", g)
 	}
 	env, err := h.Environment(t.Context(), root, "web", "test")
@@ -104,7 +112,7 @@ func TestASourceHasAGuardBetweenThoseOfItsSegmentsAndOfTheEnvironment(t *testing
 	if g := env.GuardOf(&catalog.Segment{Key: "other"}); g.Shrink != 50 {
 		t.Errorf("of a segment without source: %+v", g)
 	}
-	if g := set(tool, func(s *segment.GuardSettings) error { *s = segment.GuardSettings{}; return nil }); g.Shrink != 50 || len(g.Inherited) != 6 {
+	if g := set(tool, func(s *segment.GuardSettings) error { *s = segment.GuardSettings{}; return nil }); g.Shrink != 50 || len(g.Inherited()) != 6 {
 		t.Errorf("inherited again: %+v", g)
 	}
 	if env, err = h.Environment(t.Context(), root, "web", "test"); err != nil || len(env.SourceGuards) != 0 {

@@ -2,7 +2,8 @@ package admin
 
 import "muster/internal/fault"
 
-// Limits are those of how many objects there may be.
+// Limits are those of how many objects there may be, and how many contexts must have left a segment before
+// it moves to its next generation by itself.
 func Limits() []fault.Limit {
 	return []fault.Limit{
 		{Name: "maxEnvironments", Value: maxEnvironments},
@@ -11,7 +12,8 @@ func Limits() []fault.Limit {
 		{Name: "maxAccountMembers", Value: maxAccountMembers},
 		{Name: "maxRelayConfigs", Value: maxRelayConfigs},
 		{Name: "maxPersistentStores", Value: maxSinks},
-		{Name: "maxStorePasswordBytes", Value: maxPasswordBytes},
+		{Name: "maxStorePasswordBytes", Value: maxSecretBytes},
 		{Name: "maxNewMembersPerCall", Value: MaxNewMembers},
+		{Name: "leastGravesOfAMove", Value: DefaultTurnGraves},
 	}
 }

@@ -26,6 +26,7 @@ type NewMember struct {
 	// Role or CustomRoles, which are named by id or key.
 	Role        catalog.BaseRole
 	CustomRoles []string
+	Password    string // what is to be kept of it; "": no password yet
 }
 
 // memberResource is the resource of an account member; one that is about to be added has no id.
@@ -64,16 +65,33 @@ func findMember(from store.Catalog, who catalog.Caller, id catalog.ID) (*catalog
 
 func memberDone(verb string, before, after *catalog.Member) done {
 	m := cmp.Or(after, before)
-	return done{kind: "member", name: m.Email, verb: verb, on: memberResource(m.ID), before: before, after: after}
+	return done{kind: "member", name: m.Email, verb: verb, on: memberResource(m.ID), before: withoutSecrets(before), after: withoutSecrets(after)}
+}
+
+func withoutSecrets(m *catalog.Member) *catalog.Member {
+	if m == nil {
+		return nil
+	}
+	c := *m
+	c.Password, c.SignIns = "", nil
+	return &c
+}
+
+// toAddMembers is what adding account members needs.
+var toAddMembers = effects{{policy.CreateMember, memberResource("")}}
+
+// MayAddMembers refuses a caller who can't add so many account members. It is asked before their passwords
+// are hashed, which is work.
+func (a *Admin) MayAddMembers(who catalog.Caller, n int) error {
+	if n == 0 || n > MaxNewMembers {
+		return fault.Invalidf("the body names %d account members; give 1 to %d", n, MaxNewMembers)
+	}
+	return toAddMembers.authorise(who)
 }
 
 // AddMembers adds account members, all of them or none. None gets more than the caller has.
 func (a *Admin) AddMembers(ctx context.Context, who catalog.Caller, news []NewMember) ([]*catalog.Member, error) {
-	if len(news) == 0 || len(news) > MaxNewMembers {
-		return nil, fault.Invalidf("the body names %d account members; give 1 to %d", len(news), MaxNewMembers)
-	}
-	es := effects{{policy.CreateMember, memberResource("")}}
-	if err := es.authorise(who); err != nil {
+	if err := a.MayAddMembers(who, len(news)); err != nil {
 		return nil, err
 	}
 	if doubled := doubledEmails(news); len(doubled) > 0 {
@@ -104,7 +122,7 @@ func (a *Admin) AddMembers(ctx context.Context, who catalog.Caller, news []NewMe
 				return within(i, err)
 			}
 			tx.PutMember(m)
-			if err := a.audit(tx, who, es, memberDone("added the account member", nil, m)); err != nil {
+			if err := a.audit(tx, who, toAddMembers, memberDone("added the account member", nil, m)); err != nil {
 				return err
 			}
 			added = append(added, m)
@@ -131,7 +149,7 @@ func (a *Admin) newMember(tx store.Tx, who catalog.Caller, n NewMember) (*catalo
 	m := &catalog.Member{
 		ID: catalog.NewID(), Email: n.Email, FirstName: n.FirstName, LastName: n.LastName,
 		// Without custom roles nothing may be left that nobody gave.
-		Role: cmp.Or(n.Role, catalog.RoleNoAccess), CustomRoles: roles, CreatedAt: a.now(),
+		Role: cmp.Or(n.Role, catalog.RoleNoAccess), CustomRoles: roles, Password: n.Password, CreatedAt: a.now(),
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -167,9 +185,9 @@ func within(i int, err error) error {
 	return fault.New(f.Kind, f.Code, "element %d: %s", i, f.Message).Because(err)
 }
 
-// ChangeMember runs change on a clone of the account member, of whom only the roles can change; the
-// caller needs the action of every difference and may hand out no more than it has. Custom roles may
-// be named by their keys. change may run more than once.
+// ChangeMember runs change on a clone of the account member, of whom the roles can change and, by the
+// account member alone, name and address. The caller needs the action of every difference of roles and
+// may hand out no more than it has. Custom roles may be named by their keys. change may run more than once.
 func (a *Admin) ChangeMember(ctx context.Context, who catalog.Caller, id catalog.ID, how Change, change func(*catalog.Member) error) (*catalog.Member, error) {
 	var result *catalog.Member
 	err := a.update(ctx, store.Account, how, func(tx store.Tx) error {
@@ -186,8 +204,14 @@ func (a *Admin) ChangeMember(ctx context.Context, who catalog.Caller, id catalog
 		}
 		result = before
 		es := memberEffects(before, after)
-		if len(es) == 0 {
+		renamed := before.FirstName != after.FirstName || before.LastName != after.LastName || before.Email != after.Email
+		if len(es) == 0 && !renamed {
 			return nil
+		}
+		if renamed {
+			if err := checkRenamed(tx, who, before, after); err != nil {
+				return err
+			}
 		}
 		if err := es.authorise(who); err != nil {
 			return err
@@ -195,18 +219,22 @@ func (a *Admin) ChangeMember(ctx context.Context, who catalog.Caller, id catalog
 		if err := after.Validate(); err != nil {
 			return err
 		}
-		switch {
-		case before.Role == catalog.RoleOwner:
-			return fault.Forbiddenf("the roles of the owner of the account can't be changed")
-		case after.Role == catalog.RoleOwner:
-			return fault.Invalidf("there is one owner; give the role admin")
-		}
-		if err := checkCovered(who, "the account member "+after.Email, after.Grants(tx.Role)); err != nil {
-			return err
+		verb := "updated the name or address of"
+		if len(es) > 0 {
+			verb = "updated the roles of"
+			switch {
+			case before.Role == catalog.RoleOwner:
+				return fault.Forbiddenf("the roles of the owner of the account can't be changed")
+			case after.Role == catalog.RoleOwner:
+				return fault.Invalidf("there is one owner; give the role admin")
+			}
+			if err := checkCovered(who, "the account member "+after.Email, after.Grants(tx.Role)); err != nil {
+				return err
+			}
 		}
 		tx.PutMember(after)
 		result = after
-		d := memberDone("updated the roles of", before, after)
+		d := memberDone(verb, before, after)
 		d.how = how
 		return a.audit(tx, who, es, d)
 	})
@@ -214,6 +242,19 @@ func (a *Admin) ChangeMember(ctx context.Context, who catalog.Caller, id catalog
 		return nil, err
 	}
 	return result, nil
+}
+
+// checkRenamed refuses another name or address that the caller may not give, or that somebody else has.
+func checkRenamed(tx store.Tx, who catalog.Caller, before, after *catalog.Member) error {
+	if err := checkOneself(tx, who, before); err != nil {
+		return err
+	}
+	for _, m := range tx.Members() {
+		if m.ID != after.ID && strings.EqualFold(m.Email, after.Email) {
+			return emailFault(fault.CodeEmailExists, []string{after.Email}, "%s belongs to another account member already", after.Email)
+		}
+	}
+	return nil
 }
 
 // DeleteMember deletes an account member with the personal tokens. Service tokens stay.

@@ -79,7 +79,7 @@ func (a *Admin) PutSDKData(ctx context.Context, who catalog.Caller, p catalog.Pr
 		if err != nil {
 			return err
 		}
-		i := sdkImport{admin: a, tx: tx, project: project, env: env}
+		i := sdkImport{admin: a, tx: tx, who: who, project: project, env: env}
 		for _, s := range segments {
 			if err := i.putSegment(s.Clone()); err != nil {
 				return err
@@ -137,6 +137,7 @@ func parseSDKDocument(data []byte, env catalog.EnvKey) ([]*catalog.Flag, []*cata
 type sdkImport struct {
 	admin   *Admin
 	tx      store.Tx
+	who     catalog.Caller
 	project *catalog.Project
 	env     *catalog.Environment
 	changed int
@@ -157,7 +158,8 @@ func (i *sdkImport) putSegment(s *catalog.Segment) error {
 		}
 		details := before.Clone()
 		s.ID, s.Name, s.Description, s.Tags, s.Source, s.Move = details.ID, details.Name, details.Description, details.Tags, details.Source, details.Move
-		s.CreatedAt, s.Generation, s.Guard, s.Hold = details.CreatedAt, details.Generation, details.Guard, details.Hold
+		s.CreatedAt, s.ExpiresAt, s.Guard, s.Hold = details.CreatedAt, details.ExpiresAt, details.Guard, details.Hold
+		s.Generation, s.Origin, s.Turn = details.Generation, details.Origin, details.Turn
 		s.Salt = cmp.Or(s.Salt, details.Salt)
 		last = max(last, details.Version)
 		keepSegmentRules(details.Rules, s.Rules)
@@ -199,7 +201,7 @@ func (i *sdkImport) putFlag(f *catalog.Flag) error {
 			keepFlagRules(old.Rules, config.Rules)
 		}
 	} else {
-		after = i.admin.newFlag(i.tx, i.project, NewFlag{
+		after = i.admin.newFlag(i.tx, i.who, i.project, NewFlag{
 			Key: f.Key, Name: string(f.Key), Variations: f.Variations, Availability: &f.Availability, Temporary: new(false),
 			Defaults: &catalog.Defaults{On: 0, Off: max(0, len(f.Variations)-1)},
 		})
@@ -216,9 +218,9 @@ func (i *sdkImport) putFlag(f *catalog.Flag) error {
 		return fault.Invalidf("flag %s: %s", f.Key, fault.From(err).Message)
 	}
 	if exists {
-		i.admin.settleFlag(i.tx, before, after)
+		i.admin.settleFlag(i.tx, i.who, before, after)
 	} else {
-		config.ModifiedAt = i.admin.now()
+		config.ModifiedAt, config.ModifiedBy = i.admin.now(), i.who.Actor
 		config.Version++
 	}
 	config.Version = max(config.Version, wanted)

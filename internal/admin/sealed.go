@@ -22,12 +22,19 @@ type SealedSecret struct {
 func SealedSecrets(from store.Catalog) []SealedSecret {
 	var all []SealedSecret
 	for _, s := range from.Sinks() {
-		if len(s.Password()) > 0 {
+		for i, secret := range s.Secrets() {
+			if len(*secret.Sealed) == 0 {
+				continue
+			}
 			all = append(all, SealedSecret{
-				Of: "password of the integration " + string(s.ID), Place: s.PasswordPlace(), Sealed: s.Password(),
+				Of: string(secret.Name) + " of the integration " + string(s.ID), Place: s.SecretPlace(secret.Name), Sealed: *secret.Sealed,
 				put: func(tx store.Tx, sealed seal.Sealed) {
-					c := s.Clone()
-					c.Redis.Password = sealed
+					now, ok := tx.Sink(s.ID)
+					if !ok {
+						return
+					}
+					c := now.Clone()
+					*c.Secrets()[i].Sealed = sealed
 					tx.PutSink(c)
 				},
 			})

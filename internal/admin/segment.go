@@ -65,19 +65,29 @@ func flagsNaming(from store.Catalog, e *catalog.Environment, key segment.Key) []
 	return flags
 }
 
-// CreateSegment creates a segment by hand. The context kind of an unbounded one becomes known to
-// the project.
-func (a *Admin) CreateSegment(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, n NewSegment) (*catalog.Segment, error) {
-	_, env, err := findEnvironment(a.store, p, e)
+// FlagsOfSegments returns the flags with a rule that names a segment in this environment, for every segment
+// that one names: what SegmentFlags says of each. The rules of all flags are looked at once.
+func (a *Admin) FlagsOfSegments(_ context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey) (map[segment.Key][]*catalog.Flag, error) {
+	_, env, err := viewEnvironment(a.store, who, p, e)
 	if err != nil {
 		return nil, err
 	}
-	var result *catalog.Segment
-	err = a.update(ctx, store.Scope{Env: env.ID}, Change{}, func(tx store.Tx) error {
-		project, env, err := findEnvironment(tx, p, e)
-		if err != nil {
-			return err
+	flags := make(map[segment.Key][]*catalog.Flag)
+	for _, f := range a.store.Flags(env.Project) {
+		for key := range f.Segments(env.Key) {
+			if named := flags[key]; len(named) == 0 || named[len(named)-1] != f {
+				flags[key] = append(named, f)
+			}
 		}
+	}
+	return flags, nil
+}
+
+// CreateSegment creates a segment by hand. The context kind of an unbounded one becomes known to
+// the project.
+func (a *Admin) CreateSegment(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, n NewSegment) (*catalog.Segment, error) {
+	var result *catalog.Segment
+	err := a.updateIn(ctx, p, e, Change{}, func(tx store.Tx, project *catalog.Project, env *catalog.Environment) error {
 		es := effects{{policy.CreateSegment, catalog.SegmentResource(project, env, n.Key, n.Tags)}}
 		if err := es.authorise(who); err != nil {
 			return err
@@ -138,16 +148,8 @@ func segmentDone(verb string, p *catalog.Project, e *catalog.Environment, before
 // difference it makes. Name, description and tags of a synced segment count as edited by hand.
 // change may run more than once.
 func (a *Admin) ChangeSegment(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key, how Change, change func(*catalog.Segment) error) (*catalog.Segment, error) {
-	_, env, err := findEnvironment(a.store, p, e)
-	if err != nil {
-		return nil, err
-	}
 	var result *catalog.Segment
-	err = a.update(ctx, store.Scope{Env: env.ID}, how, func(tx store.Tx) error {
-		project, env, err := findEnvironment(tx, p, e)
-		if err != nil {
-			return err
-		}
+	err := a.updateIn(ctx, p, e, how, func(tx store.Tx, project *catalog.Project, env *catalog.Environment) error {
 		before, err := findSegment(tx, env, key)
 		if err != nil {
 			return err
@@ -167,7 +169,7 @@ func (a *Admin) ChangeSegment(ctx context.Context, who catalog.Caller, p catalog
 		if err := a.checkSegment(tx, before, after); err != nil {
 			return err
 		}
-		a.settleSegment(tx, before, after)
+		a.settleSegment(tx, who, before, after)
 		tx.PutSegment(after)
 		result = after
 		d := segmentDone("updated the segment", project, env, before, after)
@@ -200,6 +202,7 @@ func changedSegment(before *catalog.Segment, change func(*catalog.Segment) error
 	after.ID, after.Env, after.Salt = before.ID, before.Env, before.Salt
 	after.CreatedAt, after.ModifiedAt, after.Version = before.CreatedAt, before.ModifiedAt, before.Version
 	after.Source, after.Move = before.Clone().Source, before.Clone().Move
+	after.Origin, after.Turn = before.Origin, before.Clone().Turn
 	return after, nil
 }
 
@@ -216,14 +219,78 @@ func (a *Admin) checkSegment(tx store.Tx, before, after *catalog.Segment) error 
 	return after.CheckNesting(func(key segment.Key) (*catalog.Segment, bool) { return tx.Segment(after.Env, key) })
 }
 
-func (a *Admin) settleSegment(tx store.Tx, before, after *catalog.Segment) {
+func (a *Admin) settleSegment(tx store.Tx, who catalog.Caller, before, after *catalog.Segment) {
 	after.ModifiedAt = a.now()
 	after.Version = max(before.Version, tx.LastVersion(after.Env, segment.SegmentDefinition, string(after.Key))) + 1
-	if src := after.Source; src != nil {
-		src.NameEdited = src.NameEdited || before.Name != after.Name
-		src.DescriptionEdited = src.DescriptionEdited || before.Description != after.Description
-		src.TagsEdited = src.TagsEdited || !slices.Equal(before.Tags, after.Tags)
+	src := after.Source
+	if src == nil {
+		return
 	}
+	edit := &catalog.Edit{By: who.Actor, At: after.ModifiedAt}
+	if before.Name != after.Name {
+		src.NameEdited, src.NameEdit = true, edit
+	}
+	if before.Description != after.Description {
+		src.DescriptionEdited, src.DescriptionEdit = true, edit
+	}
+	if !slices.Equal(before.Tags, after.Tags) {
+		src.TagsEdited, src.TagsEdit = true, edit
+	}
+}
+
+// Followed are the details of a synced segment that follow its tool unless somebody edited them.
+type Followed struct{ Name, Description bool }
+
+// FollowTool lets details of a synced segment follow its tool again: they become what the tool says at
+// last, and later syncs change them. The caller needs updateName and updateDescription.
+func (a *Admin) FollowTool(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, key segment.Key, what Followed, how Change) (*catalog.Segment, error) {
+	var result *catalog.Segment
+	err := a.updateIn(ctx, p, e, how, func(tx store.Tx, project *catalog.Project, env *catalog.Environment) error {
+		before, err := findSegment(tx, env, key)
+		if err != nil {
+			return err
+		}
+		resource := catalog.SegmentResource(project, env, key, before.Tags)
+		var es effects
+		es.when(what.Name, policy.UpdateName, resource)
+		es.when(what.Description, policy.UpdateDescription, resource)
+		if err := es.authorise(who); err != nil {
+			return err
+		}
+		if before.Source == nil {
+			return fault.Invalidf("segment %s belongs to no tool that its name and description could follow", key)
+		}
+		after := before.Clone()
+		if !following(after, what) {
+			result = before
+			return nil
+		}
+		after.ModifiedAt = a.now()
+		after.Version = max(before.Version, tx.LastVersion(env.ID, segment.SegmentDefinition, string(key))) + 1
+		tx.PutSegment(after)
+		result = after
+		d := segmentDone("let the tool describe the segment", project, env, before, after)
+		d.how = how
+		return a.audit(tx, who, es, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// following lets details of a segment follow its tool and reports whether that changes anything.
+func following(s *catalog.Segment, what Followed) (changed bool) {
+	src := s.Source
+	if what.Name && src.NameEdited {
+		src.NameEdited, src.NameEdit, changed = false, nil, true
+		s.Name = cmp.Or(src.ExternalName, s.Name)
+	}
+	if what.Description && src.DescriptionEdited {
+		src.DescriptionEdited, src.DescriptionEdit, changed = false, nil, true
+		s.Description = cmp.Or(src.ExternalDescription, s.Description)
+	}
+	return changed
 }
 
 // DeleteSegment deletes a segment that no rule of a flag or segment names, unless check objects. Runs

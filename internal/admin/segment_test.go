@@ -10,6 +10,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/segment"
+	"muster/internal/store"
 )
 
 func matches(keys ...string) []catalog.Clause {
@@ -105,6 +106,42 @@ func TestManualEditsOfASyncedSegmentAreRemembered(t *testing.T) {
 	}
 }
 
+func TestWhoEditedASyncedSegmentIsKnownAndItsToolIsFollowedAgain(t *testing.T) {
+	h := furnished(t)
+	_, err := h.changeSegment(t, "crm", func(s *catalog.Segment) { s.Name, s.Description = "Ours", "Our words" })
+	must(t, err)
+	env := h.env(t, "web", "test")
+	_, err = h.store.Update(t.Context(), store.Scope{Env: env.ID}, func(tx store.Tx) error {
+		s, _ := tx.Segment(env.ID, "crm")
+		s = s.Clone()
+		s.Source.ExternalName, s.Source.ExternalDescription = "Theirs", "Their words"
+		tx.PutSegment(s)
+		return nil
+	})
+	must(t, err)
+	s, err := h.Segment(t.Context(), root, "web", "test", "crm")
+	must(t, err)
+	if e := s.Source.NameEdit; e == nil || e.By.Name != "Ann" || !e.At.Equal(clock) || s.Source.TagsEdit != nil {
+		t.Fatalf("who edited the name: %+v of %+v", e, s.Source)
+	}
+	onlyName := may(allow("updateName", "*"), allow("view*", "*"))
+	_, err = h.FollowTool(t.Context(), onlyName, "web", "test", "crm", admin.Followed{Name: true, Description: true}, admin.Change{})
+	wantKind(t, err, fault.Forbidden)
+	s, err = h.FollowTool(t.Context(), onlyName, "web", "test", "crm", admin.Followed{Name: true}, admin.Change{})
+	must(t, err)
+	if s.Name != "Theirs" || s.Source.NameEdited || s.Source.NameEdit != nil || s.Description != "Our words" || !s.Source.DescriptionEdited {
+		t.Errorf("after its name follows again: %q, %q, %+v", s.Name, s.Description, s.Source)
+	}
+	version := s.Version
+	s, err = h.FollowTool(t.Context(), root, "web", "test", "crm", admin.Followed{Name: true}, admin.Change{})
+	must(t, err)
+	if s.Version != version {
+		t.Error("what follows already was changed")
+	}
+	_, err = h.FollowTool(t.Context(), root, "web", "test", "big", admin.Followed{Name: true}, admin.Change{})
+	wantKind(t, err, fault.Invalid)
+}
+
 func TestSegmentsInUseStay(t *testing.T) {
 	h := furnished(t)
 	_, err := h.changeFlag(t, "checkout", func(f *catalog.Flag) {
@@ -122,6 +159,15 @@ func TestSegmentsInUseStay(t *testing.T) {
 	must(t, err)
 	if len(flags) != 1 || flags[0].Key != "checkout" {
 		t.Errorf("flags %v", flags)
+	}
+	_, err = h.changeFlag(t, "checkout", func(f *catalog.Flag) { // a flag that names a segment twice is one flag
+		f.Environments["test"].Rules = append(f.Environments["test"].Rules, catalog.FlagRule{Serve: catalog.Serve{Variation: new(0)}, Clauses: matches("vip")})
+	})
+	must(t, err)
+	all, err := h.FlagsOfSegments(t.Context(), viewer, "web", "test")
+	must(t, err)
+	if len(all) != 2 || len(all["vip"]) != 1 || all["vip"][0].Key != "checkout" || len(all["not-there"]) != 1 {
+		t.Errorf("flags of segments: %v", all)
 	}
 	must(t, h.deleteFlag(t, root, "web", "checkout"))
 

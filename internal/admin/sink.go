@@ -3,12 +3,15 @@ package admin
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/seal"
 	"muster/internal/store"
 )
 
@@ -20,9 +23,9 @@ type Sink struct {
 	*catalog.Sink
 	Project     catalog.ProjectKey
 	Environment catalog.EnvKey
-	// Password is masked, such as "sup********123". Any other text that a caller puts here is the
-	// new password, "" for none.
-	Password string
+	// Secrets are masked, such as "sup********123". Any other text that a caller puts here is the
+	// new secret, "" for none.
+	Secrets map[catalog.SecretName]string
 	// Problem says why the sink can't work whatever the store does, such as that its password can't be
 	// opened; "" if there is no reason.
 	Problem string
@@ -41,23 +44,29 @@ type NewSink struct {
 	Name string
 	On   bool
 	Tags []string
-	// One of these, according to the kind. The password is given in the clear and kept sealed.
+	// One of these, according to the kind. Secrets are given in the clear and kept sealed.
 	Redis    *catalog.Redis
-	Password string
 	DynamoDB *catalog.DynamoDB
+	Secrets  map[catalog.SecretName]string
+
+	Rate       int
+	DaemonMode bool
 }
 
 func sinkResource(s *catalog.Sink) policy.Resource {
 	return policy.Resource{{Kind: "integration", Name: string(s.ID), Tags: s.Tags}}
 }
 
-// shownSink returns the sink with its password masked.
+// shownSink returns the sink with its secrets masked.
 func (a *Admin) shownSink(s *catalog.Sink, e *catalog.Environment) *Sink {
-	v := &Sink{Sink: s, Project: e.Project, Environment: e.Key}
-	if password, err := a.keys.Open(s.Password(), s.PasswordPlace()); err != nil {
-		v.Password, v.Problem = hidden, "the password can't be used: "+err.Error()
-	} else if password != "" {
-		v.Password = maskMiddle(password)
+	v := &Sink{Sink: s, Project: e.Project, Environment: e.Key, Secrets: make(map[catalog.SecretName]string)}
+	for _, secret := range s.Secrets() {
+		switch plain, err := a.keys.Open(*secret.Sealed, s.SecretPlace(secret.Name)); {
+		case err != nil:
+			v.Secrets[secret.Name], v.Problem = hidden, fmt.Sprintf("the %s can't be used: %s", secret.Name, err)
+		case plain != "":
+			v.Secrets[secret.Name] = maskMiddle(plain)
+		}
 	}
 	return v
 }
@@ -127,23 +136,12 @@ func (a *Admin) CreateSink(ctx context.Context, who catalog.Caller, at SinkPath,
 		if err != nil {
 			return err
 		}
-		now := a.now()
-		s := &catalog.Sink{
-			ID: catalog.NewID(), Env: e.ID, Kind: at.Kind, Name: n.Name, On: n.On, Tags: n.Tags, DynamoDB: n.DynamoDB,
-			CreatedAt: now, ModifiedAt: now, Version: 1,
-		}
-		if n.Redis != nil {
-			s.Redis = new(*n.Redis)
-		}
 		es := effects{{policy.CreateIntegration, policy.Resource{{Kind: "integration", Tags: n.Tags}}}}
 		if err := es.authorise(who); err != nil {
 			return err
 		}
-		if err := a.setPassword(s, n.Password); err != nil {
-			return err
-		}
-		s.Normalize()
-		if err := s.Validate(); err != nil {
+		s, err := a.newSink(at.Kind, e, n)
+		if err != nil {
 			return err
 		}
 		if err := checkSinkFits(tx, s); err != nil {
@@ -159,51 +157,66 @@ func (a *Admin) CreateSink(ctx context.Context, who catalog.Caller, at SinkPath,
 	return result, nil
 }
 
-// setPassword seals a password that somebody gave.
-func (a *Admin) setPassword(s *catalog.Sink, password string) error {
-	if looksMasked(password) {
-		return fault.Invalidf("config/password is a masked text, and not that of the password that is kept; send the password itself")
+// newSink returns a sink that is valid by itself.
+func (a *Admin) newSink(kind catalog.SinkKind, e *catalog.Environment, n NewSink) (*catalog.Sink, error) {
+	now := a.now()
+	s := &catalog.Sink{
+		ID: catalog.NewID(), Env: e.ID, Kind: kind, Name: n.Name, On: n.On, Tags: n.Tags, DynamoDB: n.DynamoDB,
+		CreatedAt: now, ModifiedAt: now, Version: 1, Rate: n.Rate, DaemonMode: n.DaemonMode,
 	}
-	if len(password) > maxPasswordBytes {
-		return fault.Invalidf("config/password has %d bytes; at most %d are allowed", len(password), maxPasswordBytes)
+	if n.Redis != nil {
+		s.Redis = new(*n.Redis)
+		s.Redis.Nodes = slices.Clone(n.Redis.Nodes)
 	}
-	if s.Redis == nil {
-		if password != "" {
-			return fault.Invalidf("config/password is not for a %.80q integration", s.Kind)
+	for _, secret := range s.Secrets() {
+		var err error
+		if *secret.Sealed, err = a.sealedSecret(s, secret.Name, n.Secrets[secret.Name]); err != nil {
+			return nil, err
 		}
-		return nil
 	}
-	sealed, err := a.sealed("password", password, s.PasswordPlace())
-	if err != nil {
-		return err
-	}
-	s.Redis.Password = sealed
-	return nil
+	s.Normalize()
+	return s, s.Validate()
 }
 
-const maxPasswordBytes = 4096
+// sealedSecret seals a secret that somebody gave.
+func (a *Admin) sealedSecret(s *catalog.Sink, name catalog.SecretName, secret string) (seal.Sealed, error) {
+	if looksMasked(secret) {
+		return nil, fault.Invalidf("config/%s is a masked text, and not that of the %s that is kept; send the %s itself", name, name, name)
+	}
+	if len(secret) > maxSecretBytes {
+		return nil, fault.Invalidf("config/%s has %d bytes; at most %d are allowed", name, len(secret), maxSecretBytes)
+	}
+	return a.sealed(string(name), secret, s.SecretPlace(name))
+}
 
-// editPassword decides what becomes of the password of a sink that was edited. One that is kept goes
+const maxSecretBytes = 16 << 10
+
+// editSecrets decides what becomes of the secrets of a sink that was edited. One that is kept goes
 // only where it went before: whoever may change the host need not be who may know the password. Who may
 // not change the configuration learns nothing by guessing: every text but the masked one is a change.
-func (a *Admin) editPassword(who catalog.Caller, before, edited *Sink) error {
-	was, is := before.Redis, edited.Redis
-	if is == nil {
-		return a.setPassword(edited.Sink, edited.Password)
-	}
-	kept := edited.Password == before.Password || before.Problem != "" && looksMasked(edited.Password)
-	if !kept {
+func (a *Admin) editSecrets(who catalog.Caller, before, edited *Sink) error {
+	is := edited.Sink.Secrets()
+	for i, was := range before.Sink.Secrets() {
+		shown, text := before.Secrets[was.Name], edited.Secrets[was.Name]
+		if kept := text == shown || shown == hidden && looksMasked(text); kept {
+			if len(*was.Sealed) > 0 && !before.SameWay(edited.Sink) {
+				return fault.Invalidf("config/%s must be sent anew, in the clear, when config changes where it goes or how it is protected on its way (host, port, nodes, cluster, sentinelMaster and tls…; region and endpoint)", was.Name)
+			}
+			*is[i].Sealed = *was.Sealed
+			continue
+		}
 		if err := who.Check(policy.UpdateConfiguration, sinkResource(before.Sink)); err != nil {
 			return err
 		}
-		plain, err := a.keys.Open(was.Password, before.PasswordPlace())
-		if err != nil || plain != edited.Password {
-			return a.setPassword(edited.Sink, edited.Password)
+		plain, err := a.keys.Open(*was.Sealed, before.SecretPlace(was.Name))
+		if err == nil && plain == text {
+			*is[i].Sealed = *was.Sealed
+			continue
 		}
-	} else if len(was.Password) > 0 && (was.Host != is.Host || was.Port != is.Port || was.TLS && !is.TLS) {
-		return fault.Invalidf("config/password must be sent anew, in the clear, when config/host or config/port changes or config/tlsEnabled ends: it would go elsewhere")
+		if *is[i].Sealed, err = a.sealedSecret(edited.Sink, was.Name, text); err != nil {
+			return err
+		}
 	}
-	is.Password = was.Password
 	return nil
 }
 
@@ -237,14 +250,9 @@ func (a *Admin) ChangeSink(ctx context.Context, who catalog.Caller, at SinkPath,
 		if err != nil {
 			return err
 		}
-		edited := a.shownSink(before.Clone(), e)
-		if err := change(edited); err != nil {
-			return err
-		}
-		after := edited.Sink
-		after.Normalize()
 		result = a.shownSink(before, e)
-		if err := a.editPassword(who, result, edited); err != nil {
+		after, err := a.editedSink(who, result, change)
+		if err != nil {
 			return err
 		}
 		es := sinkEffects(before, after)
@@ -271,6 +279,34 @@ func (a *Admin) ChangeSink(ctx context.Context, who catalog.Caller, at SinkPath,
 	return result, nil
 }
 
+// editedSink returns what a change makes of a sink that the caller was shown. It need not be valid.
+func (a *Admin) editedSink(who catalog.Caller, before *Sink, change func(*Sink) error) (*catalog.Sink, error) {
+	edited := *before
+	edited.Sink, edited.Secrets = before.Clone(), maps.Clone(before.Secrets)
+	if err := change(&edited); err != nil {
+		return nil, err
+	}
+	edited.Normalize()
+	return edited.Sink, a.editSecrets(who, before, &edited)
+}
+
+// TriedChange returns the sink that the same change would make of one that is kept, for somebody who wants to know
+// whether it would work. Nothing is changed.
+func (a *Admin) TriedChange(ctx context.Context, who catalog.Caller, at SinkPath, change func(*Sink) error) (*catalog.Sink, error) {
+	before, err := a.SinkToRun(ctx, who, at)
+	if err != nil {
+		return nil, err
+	}
+	after, err := a.editedSink(who, before, change)
+	if err != nil {
+		return nil, err
+	}
+	if err := after.Validate(); err != nil {
+		return nil, err
+	}
+	return after, checkSinkFits(a.store, after)
+}
+
 func sinkEffects(before, after *catalog.Sink) effects {
 	var es effects
 	was, is := sinkResource(before), sinkResource(after)
@@ -282,13 +318,82 @@ func sinkEffects(before, after *catalog.Sink) effects {
 }
 
 func sameConfig(a, b *catalog.Sink) bool {
-	if a.Redis == nil || b.Redis == nil {
-		return samePointers(a.DynamoDB, b.DynamoDB)
+	if a.Rate != b.Rate || a.DaemonMode != b.DaemonMode {
+		return false
 	}
-	x, y := *a.Redis, *b.Redis
-	same := slices.Equal(x.Password, y.Password)
-	x.Password, y.Password = nil, nil
-	return same && x.Host == y.Host && x.Username == y.Username && x.TLS == y.TLS && x.Cluster == y.Cluster
+	others := b.Secrets()
+	for i, secret := range a.Secrets() {
+		if !slices.Equal(*secret.Sealed, *others[i].Sealed) {
+			return false
+		}
+	}
+	if x, y := a.DynamoDB, b.DynamoDB; x != nil {
+		return x.RoleARN == y.RoleARN && x.ExternalID == y.ExternalID && x.AccessKeyID == y.AccessKeyID && x.CreateTable == y.CreateTable
+	}
+	x, y := a.Redis, b.Redis
+	return x.SameWay(y) && x.Username == y.Username && x.SentinelUsername == y.SentinelUsername && x.Certificate == y.Certificate
+}
+
+// PauseSink makes a sink that is on write nothing until it is resumed, or resumes it.
+func (a *Admin) PauseSink(ctx context.Context, who catalog.Caller, at SinkPath, paused bool) (*Sink, error) {
+	var result *Sink
+	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
+		before, e, err := findSink(tx, who, at)
+		if err != nil {
+			return err
+		}
+		es := effects{{policy.UpdateOn, sinkResource(before)}}
+		if err := es.authorise(who); err != nil {
+			return err
+		}
+		result = a.shownSink(before, e)
+		if before.Paused == paused {
+			return nil
+		}
+		after := before.Clone()
+		after.Paused, after.ModifiedAt = paused, a.now()
+		after.Version++
+		tx.PutSink(after)
+		result = a.shownSink(after, e)
+		verb := "resumed the integration"
+		if paused {
+			verb = "paused the integration"
+		}
+		return a.audit(tx, who, es, sinkDone(verb, e, before, after))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// SinkToRun returns a sink whose writing the caller may direct, such as have it checked or begun anew.
+func (a *Admin) SinkToRun(_ context.Context, who catalog.Caller, at SinkPath) (*Sink, error) {
+	s, e, err := findSink(a.store, who, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.Check(policy.UpdateConfiguration, sinkResource(s)); err != nil {
+		return nil, err
+	}
+	return a.shownSink(s, e), nil
+}
+
+// TriedSink returns the sink that the same call to CreateSink would create, for somebody who wants to
+// know whether it would work. Nothing is kept.
+func (a *Admin) TriedSink(_ context.Context, who catalog.Caller, at SinkPath, n NewSink) (*catalog.Sink, error) {
+	_, e, err := viewEnvironment(a.store, who, at.Project, at.Env)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.Check(policy.CreateIntegration, policy.Resource{{Kind: "integration", Tags: n.Tags}}); err != nil {
+		return nil, err
+	}
+	s, err := a.newSink(at.Kind, e, n)
+	if err != nil {
+		return nil, err
+	}
+	return s, checkSinkFits(a.store, s)
 }
 
 // DeleteSink deletes a sink. What it wrote stays in its store.
@@ -311,15 +416,17 @@ func sinkDone(verb string, e *catalog.Environment, before, after *catalog.Sink) 
 	s := cmp.Or(after, before)
 	return done{
 		kind: "integration", name: cmp.Or(s.Name, string(s.Kind)), verb: verb, on: sinkResource(s), project: e.Project, env: e.Key,
-		before: withoutPassword(before), after: withoutPassword(after),
+		before: withoutSinkSecrets(before), after: withoutSinkSecrets(after),
 	}
 }
 
-func withoutPassword(s *catalog.Sink) *catalog.Sink {
-	if s == nil || s.Redis == nil {
-		return s
+func withoutSinkSecrets(s *catalog.Sink) *catalog.Sink {
+	if s == nil {
+		return nil
 	}
 	c := s.Clone()
-	c.Redis.Password = nil
+	for _, secret := range c.Secrets() {
+		*secret.Sealed = nil
+	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/policy"
+	"muster/internal/segment"
 	"muster/internal/store"
 )
 
@@ -78,6 +79,12 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 			return nil, "", err
 		}
 	}
+	if !n.Expiry.IsZero() && !n.Expiry.After(t.CreatedAt) {
+		return nil, "", fault.Invalidf("expiry has passed already")
+	}
+	if err := checkOutlived(who, "the new token", n.Expiry); err != nil {
+		return nil, "", err
+	}
 	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
 		made := t.Clone()
 		var err error
@@ -116,6 +123,28 @@ func (a *Admin) CreateToken(ctx context.Context, who catalog.Caller, n NewToken)
 	return t, secret, nil
 }
 
+// RecoverToken makes an administrator's token of the owner of the account, for whoever has the store
+// itself in hand, and returns its secret.
+func (a *Admin) RecoverToken(ctx context.Context, name string, expiry time.Time) (string, error) {
+	secret := catalog.NewSecret(catalog.AccessTokenPrefix)
+	err := a.update(ctx, store.Account, Change{}, func(tx store.Tx) error {
+		m := owner(tx)
+		if m == nil {
+			return fault.NotFoundf("the store has no owner yet; the first start makes one, and prints a token")
+		}
+		t := newToken(NewToken{Name: name, Description: "Made by muster token", Role: catalog.RoleAdmin, Expiry: expiry}, secret)
+		t.Owner, t.CreatedAt = m.ID, a.now()
+		t.ModifiedAt = t.CreatedAt
+		if err := t.Validate(); err != nil {
+			return err
+		}
+		tx.PutToken(t)
+		who := catalog.Caller{Actor: segment.Actor{Kind: "system", Name: "muster token"}}
+		return a.audit(tx, who, nil, tokenDone("created the access token", nil, t))
+	})
+	return secret, err
+}
+
 // authoriseToken refuses effects on a token that is neither the caller's own nor covered by actions.
 func authoriseToken(who catalog.Caller, t *catalog.Token, es effects) error {
 	if owns(who, t) {
@@ -133,9 +162,18 @@ func newToken(n NewToken, secret string) *catalog.Token {
 		Role:              n.Role,
 		InlineRole:        n.InlineRole,
 		DefaultAPIVersion: cmp.Or(n.DefaultAPIVersion, catalog.CurrentAPIVersion),
+		Expiry:            n.Expiry,
 	}
 	t.SetSecret(secret)
 	return t
+}
+
+// checkOutlived refuses a token that would work longer than the caller's own.
+func checkOutlived(who catalog.Caller, what string, expiry time.Time) error {
+	if who.Token == nil || who.Token.Expiry.IsZero() || !expiry.IsZero() && !expiry.After(who.Token.Expiry) {
+		return nil
+	}
+	return fault.Forbiddenf("%s would work longer than this credential, which expires on %s", what, who.Token.Expiry.UTC().Format(time.RFC3339))
 }
 
 // ChangeToken runs change on a clone of the token; the caller needs the action of every difference
@@ -174,6 +212,11 @@ func (a *Admin) ChangeToken(ctx context.Context, who catalog.Caller, id catalog.
 				return err
 			}
 		}
+		if !before.Expiry.Equal(after.Expiry) {
+			if err := checkOutlived(who, "the changed token", after.Expiry); err != nil {
+				return err
+			}
+		}
 		after.ModifiedAt = a.now()
 		tx.PutToken(after)
 		result = after
@@ -204,6 +247,9 @@ func (a *Admin) ResetToken(ctx context.Context, who catalog.Caller, id catalog.I
 		// Whoever gets the secret can do what the token can.
 		if who.Token == nil || who.Token.ID != before.ID {
 			if err := checkCovered(who, "the token", before.Grants(tx.Role)); err != nil {
+				return err
+			}
+			if err := checkOutlived(who, "the token", before.Expiry); err != nil {
 				return err
 			}
 		}
@@ -249,5 +295,6 @@ func withoutHash(t *catalog.Token) *catalog.Token {
 	}
 	c := *t
 	c.HashedSecret = catalog.HashedSecret{Ending: t.Ending}
+	c.SignIns = nil
 	return &c
 }

@@ -20,6 +20,7 @@ type Manifest struct {
 	Overview string
 	Author   string
 	Links    Links
+	Guide    Guide
 
 	okStatus int       // zero unless the tool insists on a status
 	reply    *template // nil for tools that read no reply
@@ -146,14 +147,15 @@ type memberArrayParser struct {
 }
 
 type extensionsJSON struct {
-	RemoveMatcher         *string   `json:"removeMatcher"`
-	ReplaceMatcher        *string   `json:"replaceMatcher"`
-	MembershipMatcher     *string   `json:"membershipMatcher"`
-	Page                  *pageJSON `json:"page"`
-	DedupePath            *string   `json:"dedupePath"`
-	EmptyOK               *string   `json:"emptyOk"`
-	CohortDescriptionPath *string   `json:"cohortDescriptionPath"`
-	OKStatus              *int      `json:"okStatus"`
+	RemoveMatcher         *string    `json:"removeMatcher"`
+	ReplaceMatcher        *string    `json:"replaceMatcher"`
+	MembershipMatcher     *string    `json:"membershipMatcher"`
+	Page                  *pageJSON  `json:"page"`
+	DedupePath            *string    `json:"dedupePath"`
+	EmptyOK               *string    `json:"emptyOk"`
+	CohortDescriptionPath *string    `json:"cohortDescriptionPath"`
+	OKStatus              *int       `json:"okStatus"`
+	Guide                 *guideJSON `json:"guide"`
 }
 
 type pageJSON struct {
@@ -207,6 +209,7 @@ func parseManifest(key Key, text []byte) (*Manifest, error) {
 	c := compiler{m: m}
 	c.parser(synced.RequestParser, synced.Extensions)
 	c.status(synced.Extensions.OKStatus)
+	c.guide(synced.Extensions.Guide)
 	c.reply(synced.JSONResponseBody)
 	return m, c.err
 }

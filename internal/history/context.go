@@ -60,7 +60,7 @@ func (h *History) SegmentsOf(ctx context.Context, who catalog.Caller, p catalog.
 	for _, s := range in {
 		of.Items = append(of.Items, ContextSegment{Segment: s})
 	}
-	h.joined(ctx, hash, of.Items)
+	h.joined(ctx, env.ID, hash, of.Items)
 	return of, nil
 }
 
@@ -100,10 +100,10 @@ type KnownContext struct {
 	Unreadable []*catalog.Segment
 }
 
-// Contexts returns those of the named contexts that a segment includes by their key, in the order of
-// the names. Members of big segments that the caller may not view count for nothing; a caller who may
+// Contexts returns those of the named contexts that a segment includes by their key or that are known
+// otherwise, in the order of the names. Members of big segments that the caller may not view count for nothing; a caller who may
 // view those of no big segment of a named kind is refused.
-func (h *History) Contexts(who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, names []ContextName) ([]KnownContext, error) {
+func (h *History) Contexts(who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, names []ContextName, otherwise func(ContextName) bool) ([]KnownContext, error) {
 	project, env, err := h.viewEnvironment(who, p, e)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (h *History) Contexts(who catalog.Caller, p catalog.ProjectKey, e catalog.E
 				c.Segments = append(c.Segments, s)
 			}
 		}
-		if len(c.Segments) > 0 {
+		if len(c.Segments) > 0 || otherwise(name) {
 			slices.SortFunc(c.Segments, byKey)
 			known = append(known, c)
 		}
@@ -157,18 +157,28 @@ func unreadable(view store.View, hash segment.Hash, of map[segment.Ref]*catalog.
 	return all
 }
 
-// joined fills in since when segments include a context, as far as that is found out quickly.
-func (h *History) joined(ctx context.Context, hash segment.Hash, all []ContextSegment) {
+// joined fills in since when segments of an environment include a context, as far as that is found out
+// quickly.
+func (h *History) joined(ctx context.Context, env segment.EnvID, hash segment.Hash, all []ContextSegment) {
+	if len(all) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, sinceTime)
 	defer cancel()
+	at := make(map[segment.Key]int, len(all))
 	for i, s := range all {
-		for step, err := range h.store.Trace(ctx, s.Env, s.Key, hash) {
-			if err != nil {
-				return // what the log doesn't tell is left out
-			}
-			if step.Ops&segment.Include != 0 {
-				all[i].Since = step.At
-				break
+		at[s.Key] = i
+	}
+	open := len(all)
+	asked := func(k segment.Key) bool { _, ok := at[k]; return ok }
+	for step, err := range h.store.Trace(ctx, env, asked, hash) {
+		if err != nil {
+			return // what the log doesn't tell is left out
+		}
+		if i, ok := at[step.Segment]; ok && all[i].Since.IsZero() && step.Ops&segment.Include != 0 {
+			all[i].Since = step.At
+			if open--; open == 0 {
+				return
 			}
 		}
 	}

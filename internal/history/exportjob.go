@@ -21,6 +21,7 @@ type exports struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	turn    chan struct{} // holds one thing for each that is written
+	told    func(segment.EnvID, Export)
 
 	mu sync.Mutex
 	at map[ExportID]*exportJob
@@ -36,7 +37,12 @@ func (xs *exports) init() {
 	xs.ctx, xs.stop = context.WithCancel(context.Background())
 	xs.turn = make(chan struct{}, exportsAtOnce)
 	xs.at = make(map[ExportID]*exportJob)
+	xs.told = func(segment.EnvID, Export) {}
 }
+
+// OnExport makes told be called with each export that was written or came to nothing, as soon as that
+// can be read. It must be called before anything else.
+func (h *History) OnExport(told func(segment.EnvID, Export)) { h.exports.told = told }
 
 func (xs *exports) close() {
 	xs.stop()
@@ -105,6 +111,12 @@ func (h *History) export(env segment.EnvID, j *exportJob, members iter.Seq2[segm
 	if err := h.putJSON(ctx, env, exportPart(j.Segment, j.ID, exportResult), &result); err != nil {
 		h.log.Warn("result of an export was not kept", "env", env, "segment", j.Segment, "export", j.ID, "err", err)
 	}
+	h.exports.end(j)
+	x := j.Export
+	if x.Status = ExportComplete; result.Error != "" {
+		x.Status = ExportStopped
+	}
+	h.exports.told(env, x)
 	h.trimExports(ctx, env, j.Segment)
 }
 

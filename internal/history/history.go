@@ -29,6 +29,7 @@ type History struct {
 	pins    pins
 	exports exports
 	pulses  pulses
+	series  seriesKept
 
 	verifying atomic.Bool
 }
@@ -93,4 +94,13 @@ func (h *History) Membership(_ context.Context, who catalog.Caller, s *catalog.S
 		return 0, fmt.Errorf("read membership of segment %s: %w", s.Key, err)
 	}
 	return state, nil
+}
+
+// Head returns an environment's newest revision; 0 if there is no such environment any more.
+func (h *History) Head(env segment.EnvID) segment.Revision {
+	head, err := h.store.Head(env)
+	if err != nil {
+		return 0
+	}
+	return head
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Timeline struct {
 
 // TimelineItem is one change and the run that made it; an empty Run.ID: it is not known any more.
 type TimelineItem struct {
+	Segment  *catalog.Segment
 	At       time.Time
 	Revision segment.Revision
 	Ops      segment.Ops
@@ -55,8 +57,8 @@ func (h *History) Timeline(ctx context.Context, who catalog.Caller, t Target, ke
 	if out.Included, err = included(key); err != nil {
 		return out, within(seg, err)
 	}
-	if err := h.trace(ctx, seg, segment.HashOf(key), &out); err != nil {
-		return out, err
+	if out.Items, out.CompleteSince, err = h.trace(ctx, seg.Env, map[segment.Key]*catalog.Segment{seg.Key: seg}, segment.HashOf(key)); err != nil {
+		return out, within(seg, err)
 	}
 	for _, near := range variants(key) {
 		in, err := included(near)
@@ -70,27 +72,57 @@ func (h *History) Timeline(ctx context.Context, who catalog.Caller, t Target, ke
 	return out, nil
 }
 
-// trace adds the changes of a context to a timeline.
-func (h *History) trace(ctx context.Context, seg *catalog.Segment, hash segment.Hash, to *Timeline) error {
-	for s, err := range h.store.Trace(ctx, seg.Env, seg.Key, hash) {
+// ContextTimeline is what happened to one context in the segments whose members the caller may view,
+// newest first.
+type ContextTimeline struct {
+	Items []TimelineItem
+	// CompleteSince is the moment from which on nothing is missing.
+	CompleteSince time.Time
+}
+
+// ContextTimeline tells when a context joined and left segments, and by which runs. Segments that were
+// deleted are not among them. Who may view the members of no segment of the kind is refused.
+func (h *History) ContextTimeline(ctx context.Context, who catalog.Caller, p catalog.ProjectKey, e catalog.EnvKey, kind segment.ContextKind, key string) (ContextTimeline, error) {
+	var out ContextTimeline
+	project, env, err := h.viewEnvironment(who, p, e)
+	if err != nil {
+		return out, err
+	}
+	viewable, err := h.viewable(who, project, env, kind)
+	if err != nil {
+		return out, err
+	}
+	byKey := make(map[segment.Key]*catalog.Segment, len(viewable))
+	for _, s := range viewable {
+		byKey[s.Key] = s
+	}
+	if out.Items, out.CompleteSince, err = h.trace(ctx, env.ID, byKey, segment.HashOf(key)); err != nil {
+		return out, reading(fmt.Sprintf("read what happened to a context of environment %s", env.ID), err)
+	}
+	return out, nil
+}
+
+// trace returns the changes of a context in some segments of an environment, newest first, and from
+// when on none of them is missing.
+func (h *History) trace(ctx context.Context, env segment.EnvID, of map[segment.Key]*catalog.Segment, hash segment.Hash) (items []TimelineItem, since time.Time, err error) {
+	asked := func(k segment.Key) bool { return of[k] != nil }
+	for s, err := range h.store.Trace(ctx, env, asked, hash) {
 		if err != nil {
-			return within(seg, err)
+			return nil, since, err
 		}
 		if !s.Since.IsZero() {
-			to.CompleteSince = s.Since
-			return nil
+			return items, s.Since, nil
 		}
-		if len(to.Items) == MaxTimeline {
-			to.CompleteSince = to.Items[MaxTimeline-1].At
-			return nil
+		if len(items) == MaxTimeline {
+			return items, items[MaxTimeline-1].At, nil
 		}
-		run, _, err := h.store.RunAt(ctx, seg.Env, seg.Key, s.Revision)
+		run, _, err := h.store.RunAt(ctx, env, s.Segment, s.Revision)
 		if err != nil {
-			return within(seg, err)
+			return nil, since, err
 		}
-		to.Items = append(to.Items, TimelineItem{At: s.At, Revision: s.Revision, Ops: s.Ops, Run: run})
+		items = append(items, TimelineItem{Segment: of[s.Segment], At: s.At, Revision: s.Revision, Ops: s.Ops, Run: run})
 	}
-	return nil
+	return items, since, nil
 }
 
 // variants returns other spellings that people and tools confuse with a key, the likeliest first.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/policy"
 	"muster/internal/segment"
@@ -33,6 +34,29 @@ func TestTimelineTellsWhenAndByWhichRun(t *testing.T) {
 	never, err := h.Timeline(t.Context(), insider(), big, "nobody")
 	if err != nil || never.Included || len(never.Items) != 0 || never.CompleteSince.IsZero() {
 		t.Errorf("timeline of nobody %+v, %v", never, err)
+	}
+}
+
+func TestTimelineOfAContextIsThatOfAllItsSegments(t *testing.T) {
+	h, s := newHistory(t)
+	joined := apply(t, s, segment.Include, "eve", "mallory")
+	left := apply(t, s, segment.Uninclude, "eve")
+	got, err := h.ContextTimeline(t.Context(), insider(), "web", "production", "user", "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Items) != 2 || got.Items[0].Run.ID != left || got.Items[1].Run.ID != joined || got.Items[0].Segment.Key != "big" || got.CompleteSince.IsZero() {
+		t.Errorf("timeline %+v, want that %s left and %s joined", got, left, joined)
+	}
+	never, err := h.ContextTimeline(t.Context(), insider(), "web", "production", "user", "nobody")
+	if err != nil || len(never.Items) != 0 || never.CompleteSince.IsZero() {
+		t.Errorf("timeline of nobody %+v, %v", never, err)
+	}
+	if _, err := h.ContextTimeline(t.Context(), insider(), "web", "production", "spaceship", "eve"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a kind that nobody knows: %v", err)
+	}
+	if _, err := h.ContextTimeline(t.Context(), viewer("proj/*"), "web", "production", "user", "eve"); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("who may view no members: %v", err)
 	}
 }
 

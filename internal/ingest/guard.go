@@ -11,26 +11,9 @@ import (
 	"muster/internal/store"
 )
 
-// setOn says where the limit for a reason was set.
-func setOn(env *catalog.Environment, seg *catalog.Segment, reason segment.HoldReason) string {
-	has := func(s *segment.GuardSettings) bool {
-		switch {
-		case s == nil:
-			return false
-		case reason == segment.HeldEmpty:
-			return s.AllowEmpty != nil
-		case reason == segment.HeldGrowth:
-			return s.Growth != nil
-		default:
-			return s.Shrink != nil
-		}
-	}
-	for _, l := range env.GuardLayers(seg, "") {
-		if has(l.GuardSettings) {
-			return l.SetOn
-		}
-	}
-	return "default"
+// heldBy is the limit behind each reason.
+var heldBy = map[segment.HoldReason]segment.GuardField{
+	segment.HeldShrink: segment.GuardShrink, segment.HeldEmpty: segment.GuardAllowEmpty, segment.HeldGrowth: segment.GuardGrowth,
 }
 
 // tripped ends an update whose changes the guard holds back: it is made again with them parked.
@@ -52,7 +35,7 @@ func inspect(tx store.Tx, env *catalog.Environment, seg *catalog.Segment, s segm
 		return nil
 	}
 	hold := segment.Hold{
-		Reason: reason, Limit: limit, SetOn: setOn(env, seg, reason),
+		Reason: reason, Limit: limit, SetOn: env.GuardOrigins(seg, "")[heldBy[reason]],
 		Added: s.Added, Removed: s.Removed, Members: s.MembersAfter, Usual: -1, Cause: likelyCause(reason, s),
 	}
 	if g.Reject {

@@ -36,6 +36,8 @@ type Import struct {
 	Kind   segment.ContextKind
 	Column string
 	Header *bool
+	// Separator stands between the fields of a CSV; 0: it is found out.
+	Separator byte
 	// Filename and Size are what the sender says; Size 0: not known.
 	Filename string
 	Size     int64
@@ -82,7 +84,7 @@ const (
 )
 
 func (im Import) options() list.Options {
-	o := list.Options{Column: im.Column, Header: im.Header}
+	o := list.Options{Column: im.Column, Header: im.Header, Separator: im.Separator}
 	switch im.Format {
 	case NDJSON:
 		o.Format = list.NDJSON

@@ -52,7 +52,13 @@ type Push struct {
 	// Idempotency is what the sender named the request by: the same name within 24 hours changes
 	// nothing and gets the receipt of the first one.
 	Idempotency string
+	// Test says that somebody tries the tool out: a segment that the push makes is deleted after [TestAge],
+	// unless a push that is no test reaches it before.
+	Test bool
 }
+
+// TestAge is how long a segment stays that a test made.
+const TestAge = time.Hour
 
 // Receipt says what a push did. Runs stand in the order of the batch's cohorts.
 type Receipt struct {

@@ -319,6 +319,34 @@ func TestAToolTakesOverTheListThatHasItsKey(t *testing.T) {
 	}
 }
 
+func TestASegmentOfATestStaysOnceItsToolSyncsIt(t *testing.T) {
+	for name, whole := range map[string]bool{"a delta": false, "a whole list": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			t.Cleanup(h.Close)
+			trial := batch(cohort("trial", "Trial", "+ann"))
+			trial.Test = true
+			h.push(t, syncToken, trial)
+			h.push(t, syncToken, trial)
+			if s := h.segment(t, "rudderstack-trial"); !s.ExpiresAt.Equal(clock.Add(ingest.TestAge)) {
+				t.Fatalf("after tests alone it is deleted at %v", s.ExpiresAt)
+			}
+			push := batch(cohort("trial", "Trial", "+ben"))
+			if whole {
+				push.Batch.Mode = segment.Replace
+			}
+			h.push(t, syncToken, push)
+			if s := h.segment(t, "rudderstack-trial"); !s.ExpiresAt.IsZero() {
+				t.Errorf("what the tool synced is deleted at %v", s.ExpiresAt)
+			}
+			h.push(t, syncToken, trial)
+			if s := h.segment(t, "rudderstack-trial"); !s.ExpiresAt.IsZero() {
+				t.Errorf("after a later test it is deleted at %v", s.ExpiresAt)
+			}
+		})
+	}
+}
+
 func TestAnUnknownContextKindIsAddedToTheProject(t *testing.T) {
 	h := newHouse(t)
 	p := batch(cohort("accounts", "Accounts", "+acme"))

@@ -70,6 +70,8 @@ type job struct {
 	load store.Load
 	// synced says that the list comes from the segment's own tool.
 	synced bool
+	// admit may refuse the list in the write in which it is decided; nil admits it.
+	admit func(store.Catalog) error
 	// remember is told of the write in which the list is decided, if it is not nil.
 	remember func(store.Tx)
 

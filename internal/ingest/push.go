@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/connector"
@@ -172,14 +173,34 @@ const holdDetail = `{"kind":"hold"}`
 // is done for the caller. The commit checks again in order.
 func (w *push) authorise(c store.Catalog) error {
 	if len(w.Batch.Cohorts) == 0 {
-		return w.who.Check(policy.UpdateIncluded, catalog.SegmentResource(w.project, w.env, "", nil))
+		if err := w.who.Check(policy.UpdateIncluded, catalog.SegmentResource(w.project, w.env, "", nil)); err != nil {
+			return err
+		}
 	}
 	for _, cohort := range w.Batch.Cohorts {
 		if _, err := w.resolve(c, cohort); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.connected(w.env)
+}
+
+// welcome refuses the push as the catalog is when it is committed: its environment may have been deleted
+// since it came, or its tool disconnected.
+func (w *push) welcome(c store.Catalog) error {
+	env, ok := c.Environment(w.env.ID)
+	if !ok {
+		return fault.NotFoundf("Unknown environment id; the environment was deleted")
+	}
+	return w.connected(env)
+}
+
+// connected refuses the push of a tool that somebody disconnected.
+func (w *push) connected(env *catalog.Environment) error {
+	if env.Sources[string(w.Tool)].DisconnectedAt.IsZero() {
+		return nil
+	}
+	return fault.Forbiddenf("%s is disconnected from environment %s; whoever has updateEnvironmentSettings can connect it again, on its page under Sources", w.ToolName, env.Key)
 }
 
 // resolve returns the segment of a cohort, nil if it has to be created, after checking that the
@@ -253,8 +274,8 @@ func (w *push) discard() {
 // commit runs in the environment's order, perhaps more than once.
 func (w *push) commit(tx store.Tx, at *int) error {
 	w.runs = w.runs[:0]
-	if _, ok := tx.Environment(w.env.ID); !ok {
-		return fault.NotFoundf("Unknown environment id; the environment was deleted")
+	if err := w.welcome(tx); err != nil {
+		return err
 	}
 	if w.Idempotency != "" {
 		known, err := tx.Recorded(w.env.ID, string(w.Tool), w.request())
@@ -399,8 +420,28 @@ func (w *push) create(tx store.Tx, cohort segment.Cohort) *catalog.Segment {
 			ExternalName: cohort.Name,
 			URL:          cohort.URL,
 			Partial:      last > 0,
+
+			ExternalDescription: cut(cohort.Description, catalog.MaxDescriptionLength),
 		},
+		ExpiresAt: w.expiry(now),
 	}
+}
+
+// expiry returns when a segment that the push makes is deleted; the zero time if it stays.
+func (w *push) expiry(now time.Time) time.Time {
+	if !w.Test {
+		return time.Time{}
+	}
+	return now.Add(TestAge)
+}
+
+// until returns when a segment that is there is deleted: a push that is no test makes it stay, because what
+// was taken must not go.
+func (w *push) until(seg *catalog.Segment) time.Time {
+	if !w.Test {
+		return time.Time{}
+	}
+	return seg.ExpiresAt
 }
 
 // adopt returns the list that has the key of a cohort without one as the cohort's segment: it was made
@@ -410,27 +451,35 @@ func (w *push) adopt(seg *catalog.Segment, cohort segment.Cohort) *catalog.Segme
 	seg = seg.Clone()
 	seg.Source = &catalog.Source{
 		Tool: string(w.Tool), ExternalID: cohort.ExternalID, ExternalName: cohort.Name, URL: cohort.URL,
-		NameEdited: true, DescriptionEdited: true, Partial: true,
+		ExternalDescription: cut(cohort.Description, catalog.MaxDescriptionLength),
+		NameEdited:          true, DescriptionEdited: true, Partial: true,
 	}
+	seg.ExpiresAt = w.until(seg)
 	seg.ModifiedAt = w.ingest.now()
 	seg.Version++
 	return seg
 }
 
-// follow returns a changed clone if the tool's details of the cohort changed, else nil. What a
-// person edited stays; the link always follows the tool, but a link is only known of the cohort
-// that the request as a whole is about.
+// follow returns a changed clone if the tool's details of the cohort changed or a test's segment is to stay,
+// else nil. What a person edited stays; the link always follows the tool, but a link is only known of the
+// cohort that the request as a whole is about.
 func (w *push) follow(seg *catalog.Segment, cohort segment.Cohort, requestLevel bool) *catalog.Segment {
 	name := cohortName(cohort)
 	description := cut(cohort.Description, catalog.MaxDescriptionLength)
 	rename := !seg.Source.NameEdited && name != seg.Name
 	redescribe := !seg.Source.DescriptionEdited && description != "" && description != seg.Description
 	relink := requestLevel && cohort.URL != "" && cohort.URL != seg.Source.URL
-	if !rename && !redescribe && !relink && cohort.Name == seg.Source.ExternalName {
+	described := description != "" && description != seg.Source.ExternalDescription
+	until := w.until(seg)
+	if !rename && !redescribe && !relink && !described && cohort.Name == seg.Source.ExternalName && until.Equal(seg.ExpiresAt) {
 		return nil
 	}
 	seg = seg.Clone()
+	seg.ExpiresAt = until
 	seg.Source.ExternalName = cohort.Name
+	if described {
+		seg.Source.ExternalDescription = description
+	}
 	if relink {
 		seg.Source.URL = cohort.URL
 	}

@@ -165,8 +165,8 @@ func (c *collecting) find(key segment.Key) error {
 
 // stage makes the page part of its session, which it opens if need be.
 func (c *collecting) stage(tx store.Tx) (err error) {
-	if _, ok := tx.Environment(c.env.ID); !ok {
-		return fault.NotFoundf("Unknown environment id; the environment was deleted")
+	if err := c.welcome(tx); err != nil {
+		return err
 	}
 	c.known = nil
 	if c.Idempotency != "" {
@@ -278,10 +278,10 @@ func (c *collecting) publish(ctx context.Context) (segment.Revision, error) {
 		im: Import{
 			Target: Target{Project: c.project.Key, Environment: c.env.Key, Segment: c.d.Run.Segment}, Mode: Whole, Override: true,
 		},
-		remember: c.remember,
+		admit: c.welcome, remember: c.remember,
 	}
 	run, err := j.collect(ctx, c.d)
-	if f := fault.From(err); err != nil && (f.Kind == fault.Refused || f.Kind == fault.Invalid) {
+	if f := fault.From(err); err != nil && (f.Kind == fault.Refused || f.Kind == fault.Invalid || f.Kind == fault.Forbidden) {
 		j.give(err)
 	}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -21,18 +20,11 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 	if err != nil {
 		return segment.Run{}, err
 	}
-	if !p.seg.Unbounded {
-		return segment.Run{}, fault.Invalidf("the segment %s keeps its targets in its definition; it has no points", p.seg.Key)
-	}
-	points, err := i.store.Points(p.env.ID, p.seg.Key)
+	point, err := i.point(p, id)
 	if err != nil {
-		return segment.Run{}, unavailable(fmt.Errorf("list points of segment %s: %w", p.seg.Key, err))
+		return segment.Run{}, err
 	}
-	n := slices.IndexFunc(points, func(q segment.Point) bool { return q.ID == id })
-	if n < 0 {
-		return segment.Run{}, fault.NotFoundf("Unknown point %s of segment %s", id, p.seg.Key)
-	}
-	undone, err := i.undone(ctx, p, points[n].Revision)
+	undone, err := i.undone(ctx, p, point.Revision)
 	if err != nil {
 		return segment.Run{}, err
 	}
@@ -43,7 +35,7 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 	var ended segment.RunID
 	run := segment.Run{
 		ID: segment.RunID(catalog.NewID()), Env: p.env.ID, Segment: p.seg.Key, Kind: segment.RollbackRun, State: segment.RunLive,
-		Mode: segment.Replace, Received: int(points[n].Counts.Included + points[n].Counts.Excluded), ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
+		Mode: segment.Replace, Received: int(point.Counts.Included + point.Counts.Excluded), ReceivedAt: i.now(), Actor: who.Actor, Comment: comment,
 	}
 	run.Revision, err = i.store.Update(ctx, store.Scope{Env: p.env.ID}, func(tx store.Tx) error {
 		now, err := t.find(tx, who, policy.RollbackSegment)
@@ -70,7 +62,7 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 			r.State = segment.RunRolledBack
 			tx.Record(r)
 		}
-		tx.Audit(i.auditOf(who, now, "rolled back the members of", fmt.Sprintf("To the point of revision %d with %d members. Run `%s`.", points[n].Revision, points[n].Counts.Included, run.ID), comment, policy.RollbackSegment))
+		tx.Audit(i.auditOf(who, now, "rolled back the members of", fmt.Sprintf("To the point of revision %d with %d members. Run `%s`.", point.Revision, point.Counts.Included, run.ID), comment, policy.RollbackSegment))
 		return nil
 	})
 	if errors.Is(err, store.ErrNoPoint) {

@@ -97,6 +97,11 @@ func (s *settlement) stage(tx store.Tx) error {
 	if err != nil {
 		return err
 	}
+	if s.admit != nil {
+		if err := s.admit(tx); err != nil {
+			return err
+		}
+	}
 	if _, open := tx.Session(s.id.env, s.id.key, s.name); !open { // the segment of today is another one
 		return fault.NotFoundf("segment %s was deleted while the list was on its way; nothing of it was taken", s.id.key)
 	}

@@ -192,12 +192,15 @@ func (h *hook) settle(e store.Audited, last catalog.Delivery) {
 	}
 }
 
-// note keeps an attempt.
+// note keeps an attempt, and says that there was one.
 func (h *hook) note(d catalog.Delivery) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.progress.Note(d)
 	h.moved()
+	h.mu.Unlock()
+	if h.s.attempted != nil {
+		h.s.attempted(h.id, d)
+	}
 }
 
 // moved says that the progress is not durable. The caller holds mu.

@@ -48,18 +48,21 @@ type Options struct {
 	UserAgent string
 	// PublicOnly refuses addresses of this host and of private networks.
 	PublicOnly bool
+	// Attempted is called after each attempt to tell a webhook of something, tests too; nil if nobody wants to know. It must not wait.
+	Attempted func(catalog.ID, catalog.Delivery)
 	// Dial opens connections; nil for those of the operating system, to addresses that may be called.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Sender delivers entries to all webhooks. Its methods may be called by any number of goroutines.
 type Sender struct {
-	store  Store
-	keys   *seal.Keys
-	render func(catalog.AuditEntry) ([]byte, error)
-	log    *slog.Logger
-	agent  string
-	client *http.Client
+	store     Store
+	keys      *seal.Keys
+	render    func(catalog.AuditEntry) ([]byte, error)
+	log       *slog.Logger
+	agent     string
+	attempted func(catalog.ID, catalog.Delivery)
+	client    *http.Client
 
 	stopWatching func()
 	unkept       chan struct{} // holds something while progress is not durable
@@ -77,7 +80,7 @@ type Sender struct {
 // deleted before it returns.
 func New(ctx context.Context, from Store, keys *seal.Keys, render func(catalog.AuditEntry) ([]byte, error), o Options) (*Sender, error) {
 	s := &Sender{
-		store: from, keys: keys, render: render, log: o.Log, agent: o.UserAgent, client: newClient(o),
+		store: from, keys: keys, render: render, log: o.Log, agent: o.UserAgent, attempted: o.Attempted, client: newClient(o),
 		unkept: make(chan struct{}, 1), stopping: make(chan struct{}), hooks: make(map[catalog.ID]*hook),
 	}
 	s.ctx, s.abort = context.WithCancel(context.WithoutCancel(ctx))

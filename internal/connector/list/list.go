@@ -36,6 +36,9 @@ type Options struct {
 	// Header says whether the first row of a CSV names the columns. Nil: it does if Column is a name,
 	// or if its first field is one of the usual names for a key.
 	Header *bool
+	// Separator stands between the fields of a CSV. 0: the first of comma, semicolon and tab with which
+	// there is the column; the comma if there is none.
+	Separator byte
 	// Skip is told of every row that can't be used, in the order of rows, by one goroutine. Rows are
 	// numbered from 1 as they stand in the list, header and empty rows too, elements of an array as they
 	// come.

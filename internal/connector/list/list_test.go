@@ -68,6 +68,8 @@ func TestListsAreRead(t *testing.T) {
 		"a header that is told of":                {"name\nann\n", list.Options{Header: &yes}, []string{"ann"}, nil},
 		"no header although it looks so":          {"id\nann\n", list.Options{Header: &no}, []string{"ann", "id"}, nil},
 		"a column by its name":                    {"x,Login\n1,ann\n2,ben\n", list.Options{Column: "login"}, []string{"ann", "ben"}, nil},
+		"a separator that is told of":             {"1;ann\n2;ben\n", list.Options{Column: "1", Header: &no, Separator: ';'}, []string{"ann", "ben"}, nil},
+		"a separator that is another's part":      {"a,b;1\n", list.Options{Separator: ';'}, []string{"a,b"}, nil},
 		"a column by its index":                   {"1,ann\n2,ben\n3\n", list.Options{Column: "1"}, []string{"ann", "ben"}, []string{"3: the row has no such column"}},
 		"keys that can't be":                      {"ann\n,x\n\xff\xfe1\n" + strings.Repeat("x", 2049) + "\n", list.Options{}, []string{"ann"}, []string{"2: the key is empty", "3: the key is not UTF-8", "4: the key is longer than 2048 bytes"}},
 		"lines of texts, numbers and objects":     {"\"ann\"\n42\n{\"id\":\"ben\",\"n\":[1,{}]}\n{\"x\":1}\n1.5\nnull\nnonsense\n\"a\\u0062c\"\n", list.Options{Format: list.NDJSON}, []string{"42", "abc", "ann", "ben"}, []string{"4: the object has no such field", "5: the number is not a whole one", "6: the element is neither text nor an object", "7: the line is not JSON"}},

@@ -143,13 +143,17 @@ func (s *splitter) begin(o Options) (*csvParser, error) {
 	if named && o.Header != nil && !*o.Header {
 		return nil, fault.Invalidf("the column %q can't be found without a header row; give its index, counted from 0", clip(o.Column))
 	}
-	comma := &csvParser{column: index, separator: ','}
 	// Spreadsheets write semicolons where the comma is the decimal sign, and tabs into text files.
-	for _, separator := range []byte{',', ';', '\t'} {
+	separators := []byte{',', ';', '\t'}
+	if o.Separator != 0 {
+		separators = []byte{o.Separator}
+	}
+	first := &csvParser{column: index, separator: separators[0]}
+	for _, separator := range separators {
 		p := &csvParser{column: index, separator: separator}
 		names, end, lines := p.first(s.rest)
 		if len(names) == 0 {
-			return comma, nil
+			return first, nil
 		}
 		known := isUsual(names[min(index, len(names)-1)])
 		if named {
@@ -161,14 +165,14 @@ func (s *splitter) begin(o Options) (*csvParser, error) {
 			return p, nil
 		}
 	}
-	names, end, lines := comma.first(s.rest)
+	names, end, lines := first.first(s.rest)
 	switch {
 	case named:
 		return nil, fault.Invalidf("the list has no column %q; it has %s", clip(o.Column), clip(strings.Join(names, ", ")))
 	case o.Header != nil && *o.Header:
 		s.rest, s.header = s.rest[end:], lines
 	}
-	return comma, nil
+	return first, nil
 }
 
 func clip(s string) string {
