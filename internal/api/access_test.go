@@ -52,7 +52,7 @@ func TestOddRolesTokensAndMembersAreRefused(t *testing.T) {
 		"too many at once":                  {"POST", "/members", `[` + strings.Join(people, ",") + `]`, 400},
 		"a member with two sorts of roles":  {"POST", "/members", `[{"email":"bob@x.test","role":"reader","customRoles":["held"]}]`, 400},
 		"a name instead of an address":      {"POST", "/members", `[{"email":"Bob <bob@x.test>","role":"reader"}]`, 400},
-		"another address for a member":      {"PATCH", "/members/" + member, `[{"op":"replace","path":"/email","value":"b@x.test"}]`, 400},
+		"another address for a member":      {"PATCH", "/members/" + member, `[{"op":"replace","path":"/email","value":"b@x.test"}]`, 403},
 		"a role nobody knows for a member":  {"PATCH", "/members/" + member, `[{"op":"add","path":"/customRoles/-","value":"nobody"}]`, 400},
 		"a number as a role of a member":    {"PATCH", "/members/" + member, `[{"op":"add","path":"/customRoles/-","value":7}]`, 400},
 		"statements that are an object":     {"POST", "/auditlog", `{}`, 400},
@@ -84,7 +84,14 @@ func TestTheOwnerStaysAndOwnTokensAreReset(t *testing.T) {
 	secret := a.newToken(t, `{"name":"mine","customRoleIds":["all"]}`)
 	mine := a.as(secret)
 	mine.must(t, 200, "ProjectWritten", "PATCH", "/projects/default", `{"name":"One","tags":["a"]}`)
-	me := a.must(t, 200, "Member", "GET", "/members/me", "").str("_id")
+	renamed := a.must(t, 200, "Member", "PATCH", "/members/me", `{"firstName":"Mira","lastName":"Okafor","email":"mira@x.test"}`)
+	renamed.want(t, "email", `"mira@x.test"`, "firstName", `"Mira"`, "role", `"owner"`)
+	me := renamed.str("_id")
+	a.must(t, 201, "Members", "POST", "/members", `[{"email":"ann@x.test","role":"reader"}]`)
+	a.must(t, 400, "Error", "PATCH", "/members/me", `{"email":"Ann@x.test"}`).want(t, "code", `"email_already_exists_in_account"`)
+	a.must(t, 400, "Error", "PATCH", "/members/me", `{"email":"nowhere"}`)
+	a.as(a.newToken(t, `{"name":"less","role":"reader"}`)).must(t, 403, "Error", "PATCH", "/members/me", `{"email":"b@x.test"}`)
+	a.as(a.newToken(t, `{"name":"service","role":"admin","serviceToken":true}`)).must(t, 403, "Error", "PATCH", "/members/"+me, `{"email":"b@x.test"}`)
 	a.must(t, 403, "Error", "PATCH", "/members/"+me, `[{"op":"add","path":"/customRoles/-","value":"names"}]`)
 	until := time.Now().Add(time.Hour).UnixMilli()
 	id := mine.must(t, 200, "", "GET", "/caller-identity", "").str("tokenId")

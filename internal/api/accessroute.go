@@ -26,7 +26,7 @@ func tokenRoutes() []route {
 		},
 		{
 			method: "PATCH", path: "/tokens/{tokenId}",
-			actions: needs(policy.ViewAccessToken, policy.UpdateAccessTokenName, policy.UpdateAccessTokenDescription, policy.UpdateAccessTokenPolicy),
+			actions: needs(policy.ViewAccessToken, policy.UpdateAccessTokenName, policy.UpdateAccessTokenDescription, policy.UpdateAccessTokenPolicy, policy.UpdateAccessTokenExpiry),
 			note:    ownToken + "; " + covered + "; administrators alone change what a service token may do",
 			serve:   (*server).patchToken,
 			id:      "patchToken", summary: "Change an access token", takes: openapi.Patches(), answers: gives[tokenJSON](), fails: []int{http.StatusUnprocessableEntity},
@@ -44,6 +44,15 @@ func tokenRoutes() []route {
 
 func roleRoutes() []route {
 	return []route{
+		{
+			method: "POST", path: "/access-check", note: "`viewRole`, `viewAccessToken` or `viewMember` to ask about one", serve: (*server).checkAccess,
+			id: "checkAccess", summary: "Tell whether a policy, a role, a token or an account member allows something, and why", details: "Without any of them the question is about the caller.",
+			takes: takes[accessAskedJSON](), answers: gives[accessCheckJSON](), fails: []int{http.StatusNotFound},
+		},
+		{
+			method: "GET", path: "/actions", serve: (*server).listActions,
+			id: "getActions", summary: "List the kinds of resources that policies name, and the actions that are asked of each", answers: gives[collection[resourceKindJSON]](),
+		},
 		{
 			method: "GET", path: "/roles", actions: needs(policy.ViewRole), serve: (*server).listRoles,
 			id: "getCustomRoles", summary: "List custom roles", params: pages(20, filterBy("query"), sortBy(roleOrders)), answers: gives[collection[roleJSON]](),
@@ -87,9 +96,15 @@ func memberRoutes() []route {
 			id: "getMember", summary: "Get an account member", params: parameters{expandMemberParam}, answers: gives[memberJSON](),
 		},
 		{
-			method: "PATCH", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.UpdateRole, policy.UpdateCustomRole), note: covered + "; never the owner",
+			method: "PATCH", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.UpdateRole, policy.UpdateCustomRole), note: covered + "; never the owner's; the own name and address need nothing, those of others nobody changes",
 			serve: (*server).patchMember,
 			id:    "patchMember", summary: "Change an account member", takes: openapi.Patches(), answers: gives[memberJSON](),
+		},
+		{
+			method: "PUT", path: "/members/{memberId}/password", actions: needs(policy.ViewMember, policy.UpdateMemberPassword), note: covered + "; never the owner's, nor one's own",
+			serve: (*server).setMemberPassword,
+			id:    "putMemberPassword", summary: "Give another account member a password", details: "The first one, or one in place of one that was forgotten. The member's sessions by password end.",
+			takes: takes[memberPasswordJSON](), answers: givesNothing(),
 		},
 		{
 			method: "DELETE", path: "/members/{memberId}", actions: needs(policy.ViewMember, policy.DeleteMember), note: "never the owner", serve: (*server).deleteMember,
@@ -142,6 +157,7 @@ func auditRoutes() []route {
 	const entries = "entries that concern no project are for administrators"
 	params := parameters{
 		limitOf(defaultAuditLimit, maxAuditLimit), beforeParam, afterParam, queryParam("q", "Only entries that mention this."),
+		queryParam("actor", "Only what this account member did, also by personal tokens, or this access token; an id."),
 		queryParam("spec", "Only entries about this resource, such as `proj/web:env/production:segment/*`."),
 	}
 	return []route{
@@ -161,4 +177,4 @@ func auditRoutes() []route {
 	}
 }
 
-const auditDetails = "One query reads 20,000 entries at most; where `_links.next` stands there is more to read, even behind an empty page."
+const auditDetails = "One query reads 4,000 entries at most; where `_links.next` stands there is more to read, even behind an empty page."

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -60,15 +59,11 @@ func (s *server) expandedMember(r *http.Request) func(*catalog.Member) memberJSO
 
 func (s *server) memberOrders() orders[*catalog.Member] {
 	return orders[*catalog.Member]{
-		"displayName": func(a, b *catalog.Member) int { return byText(displayName(a), displayName(b)) },
+		"displayName": func(a, b *catalog.Member) int { return byText(a.DisplayName(), b.DisplayName()) },
 		"lastSeen": func(a, b *catalog.Member) int {
 			return s.access.LastSeen(a).Compare(s.access.LastSeen(b))
 		},
 	}
-}
-
-func displayName(m *catalog.Member) string {
-	return cmp.Or(strings.TrimSpace(m.FirstName+" "+m.LastName), m.Email)
 }
 
 // memberMatches knows no teams: nobody is on one. Roles are the names of custom roles by id.
@@ -174,6 +169,7 @@ type newMemberJSON struct {
 	LastName    string   `json:"lastName,omitzero"`
 	Role        string   `json:"role,omitzero" enum:"reader,writer,admin,no_access"`
 	CustomRoles []string `json:"customRoles,omitzero" doc:"Ids or keys"`
+	Password    string   `json:"password,omitzero" doc:"To sign in with, 12 characters or more; the member changes it then. Without it there is none yet"`
 }
 
 func (s *server) addMembers(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -181,11 +177,21 @@ func (s *server) addMembers(w http.ResponseWriter, r *http.Request, who catalog.
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
 		return err
 	}
+	if err := s.admin.MayAddMembers(who, len(body)); err != nil {
+		return err
+	}
 	news := make([]admin.NewMember, 0, len(body))
 	for _, n := range body {
-		news = append(news, admin.NewMember{
+		m := admin.NewMember{
 			Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Role: catalog.BaseRole(n.Role), CustomRoles: n.CustomRoles,
-		})
+		}
+		if n.Password != "" {
+			var err error
+			if m.Password, err = s.keptPassword(r.Context(), n.Password); err != nil {
+				return err
+			}
+		}
+		news = append(news, m)
 	}
 	added, err := s.admin.AddMembers(r.Context(), who, news)
 	if err != nil {
@@ -197,6 +203,9 @@ func (s *server) addMembers(w http.ResponseWriter, r *http.Request, who catalog.
 }
 
 var memberFields = fields[*catalog.Member]{
+	"email":       field(func(m *catalog.Member) *string { return &m.Email }),
+	"firstName":   field(func(m *catalog.Member) *string { return &m.FirstName }),
+	"lastName":    field(func(m *catalog.Member) *string { return &m.LastName }),
 	"role":        field(func(m *catalog.Member) *catalog.BaseRole { return &m.Role }),
 	"customRoles": field(func(m *catalog.Member) *[]catalog.ID { return &m.CustomRoles }),
 }
@@ -221,6 +230,34 @@ func (s *server) patchMember(w http.ResponseWriter, r *http.Request, who catalog
 		return err
 	}
 	return writeJSON(w, http.StatusOK, s.memberOf(m))
+}
+
+// memberPasswordJSON is the password that somebody else gives an account member.
+type memberPasswordJSON struct {
+	Password string `json:"password" doc:"12 characters or more"`
+}
+
+func (s *server) setMemberPassword(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id, err := memberID(r, who)
+	if err != nil {
+		return err
+	}
+	var body memberPasswordJSON
+	if err := decodeBody(w, r, maxSignInBytes, &body); err != nil {
+		return err
+	}
+	if err := s.admin.MaySetPassword(who, id); err != nil {
+		return err
+	}
+	kept, err := s.keptPassword(r.Context(), body.Password)
+	if err != nil {
+		return err
+	}
+	if err := s.admin.SetPassword(r.Context(), who, id, kept); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *server) deleteMember(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

@@ -5,24 +5,28 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"muster/internal/access"
 	"muster/internal/activity"
+	"muster/internal/admin"
 	"muster/internal/catalog"
-	"muster/internal/delivery"
 	"muster/internal/segment"
 )
 
 const (
-	// activityTick is how often an activity stream looks at what nobody tells of: how far imports and
+	// activityTick is how often an activity stream looks at what nobody tells of: how far imports, moves and
 	// followers are, and whether its reader may still watch.
 	activityTick = 500 * time.Millisecond
 	// activityBeat is how long an activity stream may be silent.
 	activityBeat = 15 * time.Second
+	// auditRecent is how far back the entries lie at most that an event of the audit log is about.
+	auditRecent = 5 * time.Second
+	// auditNews is how many entries such an event looks at.
+	auditNews = 100
 	// activityWrite is how long a reader may take for what is written at once.
 	activityWrite = 10 * time.Second
 )
@@ -40,11 +44,19 @@ type callJSON struct {
 
 // segmentNewsJSON is how a segment is doing.
 type segmentNewsJSON struct {
-	Key      string `json:"key"`
-	Members  int64  `json:"members"`
-	State    string `json:"state"`
-	FreshAt  int64  `json:"freshAt,omitzero"`
-	Revision uint64 `json:"revision,omitzero"`
+	Key      string    `json:"key"`
+	Members  int64     `json:"members"`
+	State    string    `json:"state"`
+	FreshAt  int64     `json:"freshAt,omitzero"`
+	Revision uint64    `json:"revision,omitzero"`
+	Turn     *turnJSON `json:"generationMove,omitzero"`
+}
+
+// exportNewsJSON is an export that ended.
+type exportNewsJSON struct {
+	ID         string `json:"id"`
+	SegmentKey string `json:"segmentKey"`
+	Status     string `json:"status"`
 }
 
 type catalogNewsJSON struct {
@@ -52,6 +64,19 @@ type catalogNewsJSON struct {
 	Key     string `json:"key"`
 	Version int    `json:"version,omitzero"`
 	Deleted bool   `json:"deleted,omitzero"`
+}
+
+// auditNewsJSON is that the audit log has entries that the reader may view: when the newest was made, and of
+// which kinds the recent ones are.
+type auditNewsJSON struct {
+	Date  int64    `json:"date"`
+	Kinds []string `json:"kinds"`
+}
+
+// deliveryNewsJSON is that a webhook was told of something, or could not be.
+type deliveryNewsJSON struct {
+	WebhookID string `json:"webhookId"`
+	Date      int64  `json:"date"`
 }
 
 // followerNewsJSON is a follower that came, got further, or left.
@@ -72,9 +97,10 @@ type activityStream struct {
 	lastID    uint64
 	text      bytes.Buffer // events to be written
 	written   time.Time
-	followers map[string]delivery.Reader
+	followers map[string]followerJSON
 	lookedAt  time.Time // at the followers
 	underWay  map[segment.RunID]working
+	waiting   map[segment.Key][]string // whom moves to another generation waited for
 }
 
 // working is an import as it was shown last.
@@ -105,7 +131,7 @@ func (s *server) watchActivity(w http.ResponseWriter, r *http.Request, who catal
 	defer watch.Close()
 	a := &activityStream{
 		server: s, at: at, who: who, env: env, w: w, out: http.NewResponseController(w),
-		followers: s.followersByID(env.ID), underWay: make(map[segment.RunID]working),
+		followers: s.followersByID(env.ID), underWay: make(map[segment.RunID]working), waiting: s.admin.Waiting(env.ID),
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -130,10 +156,11 @@ func (s *server) watchActivity(w http.ResponseWriter, r *http.Request, who catal
 	return nil
 }
 
-// may reports whether the caller's credential still lets them watch.
+// may reports whether the caller's credential still lets them watch. A session does not count as used by
+// a page that is merely open.
 func (a *activityStream) may(r *http.Request) bool {
 	var err error
-	if a.who, err = a.access.Caller(access.Credential(r.Header.Get("Authorization"))); err != nil {
+	if a.who, err = a.credential(r, true); err != nil {
 		return false
 	}
 	_, err = a.admin.Environment(r.Context(), a.who, a.at.project, a.at.env)
@@ -154,7 +181,12 @@ func (a *activityStream) flush() error {
 	}
 	a.text.Reset()
 	a.written = time.Now()
-	return a.out.Flush()
+	if err := a.out.Flush(); err != nil {
+		return err
+	}
+	// Over HTTP/2 a deadline resets the stream when it comes, whether or not anything is being written.
+	_ = a.out.SetWriteDeadline(time.Time{}) // not every writer has one
+	return nil
 }
 
 // event adds an event.
@@ -182,6 +214,9 @@ func (a *activityStream) render(ctx context.Context, events []activity.Event) er
 	if err := a.progress(ctx, atWork); err != nil {
 		return err
 	}
+	if err := a.lookAtMoves(ctx); err != nil {
+		return err
+	}
 	return a.lookAtFollowers()
 }
 
@@ -201,9 +236,15 @@ func (a *activityStream) show(ctx context.Context, e *activity.Event, atWork map
 	case activity.CallEvent:
 		c := e.Call
 		return a.event("call", callJSON{unixMilli(c.At), c.Path, c.Tool, c.Status, c.Message, string(c.Token), string(c.Run)})
+	case activity.ExportEvent:
+		return a.event("export", exportNewsJSON{e.Export.ID, string(e.Export.Segment), e.Export.Status})
 	case activity.CatalogEvent:
 		o := e.Object
 		return a.event("catalog", catalogNewsJSON{string(o.Kind), o.Key, o.Version, o.Deleted})
+	case activity.AuditEvent:
+		return a.audit(ctx)
+	case activity.DeliveryEvent:
+		return a.delivery(ctx, e.Delivery)
 	default:
 		return a.event("head", asOfJSON{uint64(e.Head), unixMilli(e.At)})
 	}
@@ -219,7 +260,26 @@ func (a *activityStream) segment(ctx context.Context, key segment.Key) error {
 	if err != nil {
 		return err
 	}
-	return a.event("segment", segmentNewsJSON{string(key), j.Metadata.IncludedCount, j.Muster.State, j.Muster.FreshAt, j.Muster.Revision})
+	return a.event("segment", segmentNewsJSON{string(key), j.Metadata.IncludedCount, j.Muster.State, j.Muster.FreshAt, j.Muster.Revision, j.Muster.Turn})
+}
+
+// audit adds that the audit log grew, if the reader may view anything that was written lately.
+func (a *activityStream) audit(ctx context.Context) error {
+	page, err := a.admin.AuditEntries(ctx, a.who, admin.AuditQuery{After: a.now().Add(-auditRecent), Limit: auditNews})
+	if err != nil || len(page.Entries) == 0 {
+		return err
+	}
+	kinds := each(page.Entries, func(e catalog.AuditEntry) string { return e.Kind })
+	slices.Sort(kinds)
+	return a.event("audit", auditNewsJSON{page.Entries[0].At.UnixMilli(), slices.Compact(kinds)})
+}
+
+// delivery adds that there was an attempt to tell a webhook of something, if the reader may view the webhook.
+func (a *activityStream) delivery(ctx context.Context, d activity.Delivery) error {
+	if _, err := a.admin.Webhook(ctx, a.who, d.Webhook); err != nil {
+		return nil //nolint:nilerr // it was deleted, or is not the reader's to see
+	}
+	return a.event("delivery", deliveryNewsJSON{string(d.Webhook), d.At.UnixMilli()})
 }
 
 // progress adds the imports that got further, and how the segments of those that ended are doing.
@@ -246,6 +306,21 @@ func (a *activityStream) progress(ctx context.Context, now map[segment.RunID]seg
 	return nil
 }
 
+// lookAtMoves adds how the segments are doing whose move to another generation waits for others than before.
+func (a *activityStream) lookAtMoves(ctx context.Context) error {
+	now := a.admin.Waiting(a.env.ID)
+	for key, names := range now {
+		if slices.Equal(names, a.waiting[key]) {
+			continue
+		}
+		if err := a.segment(ctx, key); err != nil {
+			return err
+		}
+	}
+	a.waiting = now
+	return nil
+}
+
 // lookAtFollowers adds the followers that came, got further or left.
 func (a *activityStream) lookAtFollowers() error {
 	if time.Since(a.lookedAt) < time.Second {
@@ -255,16 +330,16 @@ func (a *activityStream) lookAtFollowers() error {
 	now := a.followersByID(a.env.ID)
 	for id, r := range now {
 		before, ok := a.followers[id]
-		if ok && before.State == r.State && before.Revision == r.Revision && before.Count == r.Count && r.State == delivery.Current {
+		if ok && !r.isNews(before) {
 			continue
 		}
-		if err := a.event("follower", followerNewsJSON{followerJSON: followerOf(r)}); err != nil {
+		if err := a.event("follower", followerNewsJSON{followerJSON: r}); err != nil {
 			return err
 		}
 	}
 	for id, r := range a.followers {
 		if _, ok := now[id]; !ok {
-			if err := a.event("follower", followerNewsJSON{followerOf(r), true}); err != nil {
+			if err := a.event("follower", followerNewsJSON{r, true}); err != nil {
 				return err
 			}
 		}

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"muster/internal/activity"
+	"muster/internal/admin"
 	"muster/internal/delivery"
 	"muster/internal/segment"
 )
@@ -27,17 +30,22 @@ type feed struct {
 }
 
 // watch opens the activity stream of production.
-func (a *account) watch(t testing.TB) *feed {
+func (a *account) watch(t testing.TB, header ...string) *feed {
 	t.Helper()
 	server := httptest.NewServer(a.api)
 	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a test that waits in vain fails
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a test that waits in vain fails
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/api/v2"+environment+"/activity", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", a.token)
+	if a.token != "" {
+		r.Header.Set("Authorization", a.token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	res, err := server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +124,20 @@ func (r reply) holds(t testing.TB, pairs ...string) bool {
 	return true
 }
 
+func TestActivityTellsHowFarAMoveIs(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
+	turner := a.rooms.Admin.NewTurner(admin.TurnOptions{
+		SDKCache: time.Hour, Patience: time.Hour,
+		Followers: func(segment.EnvID) []admin.Follower { return []admin.Follower{{Name: "relay 10.0.0.7"}} },
+	})
+	f := a.watch(t)
+	a.must(t, 202, "", "POST", segments+"/vips/generation-moves", `{}`)
+	f.await("segment", "key", `"vips"`, "generationMove.state", `"filling"`, "generationMove.to", `2`, "generationMove.waitsFor", `null`)
+	turner.Step(t.Context())
+	f.await("segment", "key", `"vips"`, "generationMove.waitsFor", `["relay 10.0.0.7"]`)
+}
+
 func TestActivityTellsWhatGoesOn(t *testing.T) {
 	a := newAccount(t)
 	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
@@ -131,6 +153,10 @@ func TestActivityTellsWhatGoesOn(t *testing.T) {
 	f.await("catalog", "kind", `"flag"`, "key", `"checkout"`, "version", `1`)
 	a.must(t, 204, "", "DELETE", "/flags/default/checkout", "")
 	f.await("catalog", "kind", `"flag"`, "key", `"checkout"`, "deleted", `true`)
+
+	id := path.Base(a.must(t, 200, "", "POST", segments+"/vips/exports", "").header.Get("Location"))
+	f.await("export", "id", fmt.Sprintf("%q", id), "segmentKey", `"vips"`, "status", `"complete"`)
+	a.must(t, 200, "", "GET", segments+"/vips/exports/"+id+"/file", "")
 
 	at := time.UnixMilli(1_700_000_000_000)
 	a.activity.Called(activity.Call{At: at, Env: clientSideID, Path: "/api/v2/segment-targets/heap-inbound", Tool: "heap-inbound", Status: 204, Token: "t1", Run: "r1"})
@@ -248,10 +274,32 @@ func TestActivityAndFollowersAreForThoseWhoMayViewTheProject(t *testing.T) {
 	}
 }
 
+func TestActivityTellsOfTheAuditLogWhoMayViewIt(t *testing.T) {
+	var ahead atomic.Int64
+	a := newAccountAt(t, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	a.must(t, 201, "", "POST", "/projects", `{"key":"other","name":"Other"}`)
+	reader := a.as(a.newToken(t, `{"name":"r","inlineRole":[{"effect":"allow","actions":["viewProject"],"resources":["proj/default"]}]}`))
+	f := a.watch(t)
+	a.must(t, 201, "", "POST", "/roles", `{"key":"r","name":"R","policy":[]}`)
+	f.await("audit", "date", fmt.Sprint(int64(a.must(t, 200, "", "GET", "/auditlog?limit=1", "").at("items.0.date").(float64)))) //nolint:forcetypeassert // the test fails if it is none
+
+	ahead.Store(int64(time.Minute)) // nothing that the reader may view is recent
+	g := reader.watch(t)
+	a.must(t, 201, "", "POST", "/flags/other", `{"key":"f","name":"F"}`)
+	a.activity.Called(activity.Call{Env: clientSideID, Path: "/here", Status: 204})
+	for e, ok := g.next(); e.name != "call"; e, ok = g.next() {
+		if !ok || e.name == "audit" {
+			t.Fatalf("a reader of another project is told %s %s", e.name, e.text)
+		}
+	}
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
+	g.await("audit", "kinds", `["flag"]`)
+}
+
 func TestFollowers(t *testing.T) {
 	a := newAccount(t)
 	f := a.watch(t)
-	s, err := a.delivery.Subscribe(t.Context(), clientSideID)
+	s, err := a.delivery.Subscribe(t.Context(), clientSideID, "")
 	if err != nil {
 		t.Fatal(err)
 	}

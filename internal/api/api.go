@@ -19,10 +19,13 @@ import (
 	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/catalog"
+	"muster/internal/connector"
 	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
+	"muster/internal/relayfeed"
+	"muster/internal/sink"
 	"muster/internal/usage"
 	"muster/internal/webhook"
 )
@@ -35,10 +38,13 @@ type Rooms struct {
 	Ingest   *ingest.Ingest
 	History  *history.History
 	Delivery *delivery.Delivery
+	Relays   *relayfeed.Feed
 	Activity *activity.Activity
 	Usage    *usage.Usage
 	Access   *access.Access
 	Webhooks *webhook.Sender
+	Tools    *connector.Registry
+	Sinks    *sink.Keeper
 }
 
 type server struct {
@@ -46,10 +52,13 @@ type server struct {
 	ingest   *ingest.Ingest
 	history  *history.History
 	delivery *delivery.Delivery
+	relays   *relayfeed.Feed
 	activity *activity.Activity
 	usage    *usage.Usage
 	access   *access.Access
 	webhooks *webhook.Sender
+	tools    *connector.Registry
+	sinks    *sink.Keeper
 	now      func() time.Time
 	log      *slog.Logger
 	mux      *http.ServeMux
@@ -57,6 +66,10 @@ type server struct {
 	maxImport int64
 	rates     rates
 	limits    []fault.Limit
+	sessions  admin.SessionEnd
+	proxies   access.Proxies
+	version   string
+	publicURL string
 	document  func() (written, error) // of the API, made once
 }
 
@@ -65,13 +78,20 @@ type Options struct {
 	MaxImport int64 // bytes that an import may have, decompressed
 	Rates     RateLimits
 	Limits    []fault.Limit // those of other rooms, to be shown beside the API's own
+	Sessions  admin.SessionEnd
+	// Proxies are believed what they say of the clients whose requests they pass on.
+	Proxies access.Proxies
+	Version string // of muster
+	// PublicURL is where tools and people reach muster, without a slash at its end; empty if nobody knows.
+	PublicURL string
 }
 
 // New returns the handler of everything under /api/v2.
 func New(rooms Rooms, o Options, now func() time.Time, log *slog.Logger) http.Handler {
 	s := &server{
-		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, activity: rooms.Activity, usage: rooms.Usage,
-		access: rooms.Access, webhooks: rooms.Webhooks, maxImport: o.MaxImport, rates: rates{limits: o.Rates, now: now}, limits: o.Limits, now: now, log: log,
+		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, relays: rooms.Relays, activity: rooms.Activity, usage: rooms.Usage,
+		access: rooms.Access, webhooks: rooms.Webhooks, sinks: rooms.Sinks, maxImport: o.MaxImport, rates: rates{limits: o.Rates, now: now}, limits: o.Limits, now: now, log: log,
+		sessions: o.Sessions, proxies: o.Proxies, version: o.Version, publicURL: o.PublicURL, tools: rooms.Tools,
 		mux: http.NewServeMux(), document: sync.OnceValues(writeDocument),
 	}
 	for _, rt := range routes() {
@@ -121,11 +141,6 @@ func (s *server) wrap(rt route) http.Handler {
 			s.writeError(w, r, err)
 		}
 	})
-}
-
-// caller returns who sends a request, with the rights of this moment.
-func (s *server) caller(r *http.Request) (catalog.Caller, error) {
-	return s.access.Caller(access.Credential(r.Header.Get("Authorization")))
 }
 
 func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {

@@ -78,8 +78,16 @@ func (a *account) newest(t *testing.T, segmentPath string) ledgerRow {
 	return all[len(all)-1]
 }
 
-// push sends a tool's request.
-func (a *account) push(t *testing.T, tool, body string) {
+// push sends a tool's request, which is taken.
+func (a *account) push(t testing.TB, tool, body string) {
+	t.Helper()
+	if w := a.pushed(t, tool, body); w.Code/100 != 2 {
+		t.Fatalf("push: %d %s", w.Code, w.Body)
+	}
+}
+
+// pushed sends a tool's request.
+func (a *account) pushed(t testing.TB, tool, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	tools, err := connector.NewRegistry()
 	if err != nil {
@@ -95,9 +103,7 @@ func (a *account) push(t *testing.T, tool, body string) {
 	r.Header.Set("Authorization", a.token)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
-	if w.Code/100 != 2 {
-		t.Fatalf("push: %d %s", w.Code, w.Body)
-	}
+	return w
 }
 
 // mixpanel renders a message about the cohort "c" with numbered members and one that has no key.

@@ -168,7 +168,7 @@ func targetLinks(resource string) links {
 }
 
 func auditQuery(query url.Values) (admin.AuditQuery, error) {
-	q := admin.AuditQuery{Text: query.Get("q"), Spec: query.Get("spec"), Limit: defaultAuditLimit}
+	q := admin.AuditQuery{Text: query.Get("q"), Spec: query.Get("spec"), Actor: catalog.ID(query.Get("actor")), Limit: defaultAuditLimit}
 	limit, err := numberOf(query, "limit")
 	if err != nil {
 		return q, err
@@ -184,6 +184,9 @@ func auditQuery(query url.Values) (admin.AuditQuery, error) {
 		if ms > 0 {
 			*at = time.UnixMilli(ms)
 		}
+	}
+	if !q.After.IsZero() {
+		q.After = q.After.Add(time.Millisecond - 1) // dates are told in milliseconds: what has this date is not later
 	}
 	return q, nil
 }
@@ -302,8 +305,10 @@ func auditedVersion(kind string, value []byte) any {
 		return represented(value, func(t *catalog.Token) tokenJSON { return tokenOf(t, nil) })
 	case "relay-proxy-config":
 		return represented(value, func(c *catalog.RelayConfig) relayConfigJSON { return relayConfigOf(c, nil) })
+	case "payload-filter":
+		return represented(value, payloadFilterOf)
 	case "integration":
-		return represented(value, func(s *catalog.Sink) sinkSettingsJSON { return sinkSettingsOf(s, "") })
+		return represented(value, func(s *catalog.Sink) sinkSettingsJSON { return sinkSettingsOf(s, nil) })
 	}
 	return nil
 }

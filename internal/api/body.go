@@ -107,6 +107,14 @@ func decodeKnown(text jsontext.Value, v any) error {
 	return decodeWith(text, v, json.RejectUnknownMembers(true))
 }
 
+// decodeSpare is decodeBody for a body that may be left out.
+func decodeSpare(w http.ResponseWriter, r *http.Request, v any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return decodeBody(w, r, maxFieldBytes, v)
+}
+
 func decodeWith(text jsontext.Value, v any, options ...json.Options) error {
 	err := json.Unmarshal(text, v, options...)
 	if err == nil {

@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
 	"muster/internal/history"
+	"muster/internal/policy"
 	"muster/internal/segment"
 )
 
@@ -22,11 +24,13 @@ const (
 	maxNamedContexts = 1000
 )
 
-// contextRecordJSON is a context that muster knows of. When it was last seen nobody has told.
+// contextRecordJSON is a context that muster knows of. LastSeen is there if the environment remembers the
+// contexts that SDKs send, and has seen it.
 type contextRecordJSON struct {
-	Context contextNameJSON   `json:"context"`
-	Links   links             `json:"_links"`
-	Muster  contextMusterJSON `json:"_muster"`
+	Context  contextNameJSON   `json:"context"`
+	LastSeen string            `json:"lastSeen,omitzero" doc:"RFC 3339, to the millisecond"`
+	Links    links             `json:"_links"`
+	Muster   contextMusterJSON `json:"_muster"`
 }
 
 type contextNameJSON struct {
@@ -66,7 +70,7 @@ type contextQuery struct {
 }
 
 // searchContexts answers with those of the contexts that the filter names by their keys that are
-// members of something.
+// members of something, or that SDKs sent.
 func (s *server) searchContexts(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	var body contextQuery
 	if r.ContentLength != 0 {
@@ -100,10 +104,10 @@ func (s *server) searchContexts(w http.ResponseWriter, r *http.Request, who cata
 	if err != nil {
 		return err
 	}
-	return writeContexts(w, r, env, search, known)
+	return s.writeContexts(w, r, who, env, search, known)
 }
 
-// getContext answers with one context, if it is a member of anything.
+// getContext answers with one context, if it is a member of anything or SDKs sent it.
 func (s *server) getContext(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	q, err := contextQueryOf(r.URL.Query())
 	if err != nil {
@@ -125,7 +129,7 @@ func (s *server) getContext(w http.ResponseWriter, r *http.Request, who catalog.
 	if _, ok := project.ContextKind(name.Kind); !ok && len(known) == 0 {
 		return fault.NotFoundf("there is no context kind %q in project %s", clip(string(name.Kind)), project.Key)
 	}
-	return writeContexts(w, r, env, search, known)
+	return s.writeContexts(w, r, who, env, search, known)
 }
 
 func contextQueryOf(query url.Values) (contextQuery, error) {
@@ -182,7 +186,7 @@ func parseContextToken(text string) (*history.ContextName, error) {
 	return &history.ContextName{Kind: segment.ContextKind(kind), Key: key}, nil
 }
 
-// findContexts returns those of the named contexts that pass the filter and are members of something.
+// findContexts returns those of the named contexts that pass the filter and are members of something, or that SDKs sent.
 func (s *server) findContexts(r *http.Request, who catalog.Caller, filter *condition, names []history.ContextName) (*catalog.Environment, []history.KnownContext, error) {
 	env, err := s.admin.Environment(r.Context(), who, projectKey(r), environmentKey(r))
 	if err != nil {
@@ -201,12 +205,26 @@ func (s *server) findContexts(r *http.Request, who catalog.Caller, filter *condi
 		}
 		names = kept
 	}
-	known, err := s.history.Contexts(who, env.Project, env.Key, names)
+	seen := s.seenContexts(r, who, env)
+	known, err := s.history.Contexts(who, env.Project, env.Key, names, func(n history.ContextName) bool { return !seen(n).IsZero() })
 	return env, known, err
 }
 
+// seenContexts returns a function that tells when SDKs last sent a context, the zero time if nobody knows or
+// the caller may not view the members of every segment, as whoever lists seen contexts must.
+func (s *server) seenContexts(r *http.Request, who catalog.Caller, env *catalog.Environment) func(history.ContextName) time.Time {
+	project, err := s.admin.Project(r.Context(), who, env.Project)
+	if err != nil || who.Check(policy.ViewMembers, catalog.SegmentResource(project, env, "*", nil)) != nil {
+		return func(history.ContextName) time.Time { return time.Time{} }
+	}
+	return func(n history.ContextName) time.Time {
+		c, _ := s.usage.Context(env, n.Kind, n.Key)
+		return c.Last
+	}
+}
+
 // writeContexts answers with a page of the contexts that were found.
-func writeContexts(w http.ResponseWriter, r *http.Request, env *catalog.Environment, search contextSearch, known []history.KnownContext) error {
+func (s *server) writeContexts(w http.ResponseWriter, r *http.Request, who catalog.Caller, env *catalog.Environment, search contextSearch, known []history.KnownContext) error {
 	total := len(known)
 	if search.after != nil {
 		known = slices.DeleteFunc(known, func(c history.KnownContext) bool { return compareContexts(c.ContextName, *search.after) <= 0 })
@@ -227,19 +245,25 @@ func writeContexts(w http.ResponseWriter, r *http.Request, env *catalog.Environm
 		out.Token = contextToken(known[search.limit-1].ContextName)
 		out.Links["next"] = at(out.Token)
 	}
-	out.Items = each(known, func(c history.KnownContext) contextRecordJSON { return contextRecordOf(env, c) })
+	seen := s.seenContexts(r, who, env)
+	out.Items = each(known, func(c history.KnownContext) contextRecordJSON { return contextRecordOf(env, c, seen(c.ContextName)) })
 	return writeJSON(w, http.StatusOK, out)
 }
 
-func contextRecordOf(env *catalog.Environment, c history.KnownContext) contextRecordJSON {
+func contextRecordOf(env *catalog.Environment, c history.KnownContext, seen time.Time) contextRecordJSON {
 	parent := "/projects/" + string(env.Project) + "/environments/" + string(env.Key)
 	self := parent + "/contexts/" + url.PathEscape(string(c.Kind)) + "/" + url.PathEscape(c.Key)
 	linksOf := func(key segment.Key) links {
 		return links{"segment": segmentPath{env.Project, env.Key, key}.links()["self"]}
 	}
+	lastSeen := ""
+	if !seen.IsZero() {
+		lastSeen = seen.UTC().Format("2006-01-02T15:04:05.000Z")
+	}
 	return contextRecordJSON{
-		Context: contextNameJSON{string(c.Kind), c.Key},
-		Links:   links{"self": apiLink(self), "parent": apiLink(parent), "segments": apiLink(self + "/segments")},
+		Context:  contextNameJSON{string(c.Kind), c.Key},
+		LastSeen: lastSeen,
+		Links:    links{"self": apiLink(self), "parent": apiLink(parent), "segments": apiLink(self + "/segments")},
 		Muster: contextMusterJSON{
 			Segments: each(c.Segments, func(seg *catalog.Segment) contextSegmentJSON {
 				j := contextSegmentJSON{SegmentKey: string(seg.Key), Name: seg.Name, Links: linksOf(seg.Key)}

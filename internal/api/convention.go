@@ -49,14 +49,16 @@ func overrideMethod(r *http.Request) error {
 }
 
 const (
-	// allowedHeaders are LaunchDarkly's, then those of muster's own conventions.
+	// allowedHeaders are LaunchDarkly's, then those of muster's own conventions. X-Requested-With is not
+	// among them, and credentials are not allowed: so no page of another origin acts by a session.
 	allowedHeaders = "Accept, Content-Type, Content-Length, Accept-Encoding, Authorization, Ld-Api-Version, " +
 		"Content-Encoding, Idempotency-Key, If-Match, X-Http-Method-Override"
 	exposedHeaders = "Allow, Etag, Location, Retry-After, X-Muster-Revision, " +
 		"X-Ratelimit-Global-Remaining, X-Ratelimit-Reset, X-Ratelimit-Route-Remaining"
 )
 
-// allowOrigin lets scripts of any origin call the API; the credential is never ambient here.
+// allowOrigin lets scripts of any origin call the API with a token of their own; sessions are for pages
+// of this origin.
 func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
@@ -126,9 +128,11 @@ func cutContextKey(path string) (head, key, tail string, found bool) {
 	if !ok || len(parts) < 6 || parts[1] != "environments" || parts[3] != "contexts" {
 		return "", "", "", false
 	}
-	head, tail = strings.TrimSuffix(path, parts[5]), "/segments"
-	if key, found = strings.CutSuffix(strings.TrimSuffix(parts[5], "/"), tail); found {
-		return head, key, tail, true
+	head = strings.TrimSuffix(path, parts[5])
+	for _, tail := range []string{"/segments", "/timeline"} {
+		if key, found := strings.CutSuffix(strings.TrimSuffix(parts[5], "/"), tail); found {
+			return head, key, tail, true
+		}
 	}
 	return head, parts[5], "", true
 }

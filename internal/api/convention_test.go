@@ -332,10 +332,13 @@ func TestContextKeysInPaths(t *testing.T) {
 		"an unescaped slash in the middle":     {of + "a/b//c/segments", "a/b//c"},
 		"a key that looks like what follows":   {of + "a/segments/segments", "a/segments"},
 		"dots in the middle":                   {of + "../segments", ".."},
+		"the timeline of a context":            {of + "a/b/timeline", "a/b"},
+		"a key that is called timeline":        {of + "timeline/timeline", "timeline"},
 		"a slash behind everything is dropped": {of + "ann/segments/", "ann"},
 
 		"a context":                            {of + "ann", "ann"},
 		"a context with slashes":               {of + "a/b//c", "a/b//c"},
+		"a context that is called timeline":    {of + "timeline", "timeline"},
 		"a context that is called segments":    {of + "segments", "segments"},
 		"a context whose key ends so, escaped": {of + "a%2Fsegments", "a/segments"},
 	} {
@@ -347,12 +350,11 @@ func TestContextKeysInPaths(t *testing.T) {
 					got = r.PathValue("contextKey")
 				})
 			}
-			mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}/segments", func(_ http.ResponseWriter, r *http.Request) {
-				got = r.PathValue("contextKey")
-			})
-			mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}", func(_ http.ResponseWriter, r *http.Request) {
-				got = r.PathValue("contextKey")
-			})
+			for _, tail := range []string{"", "/segments", "/timeline"} {
+				mux.HandleFunc("GET /api/v2/projects/{p}/environments/{e}/contexts/{kind}/{contextKey}"+tail, func(_ http.ResponseWriter, r *http.Request) {
+					got = r.PathValue("contextKey")
+				})
+			}
 			r := httptest.NewRequest("GET", tt.path, http.NoBody)
 			if !tidyPath(r) {
 				t.Fatal("refused")

@@ -99,7 +99,7 @@ func TestADamagedSegmentFailsAloneUntilAPointIsPublished(t *testing.T) {
 // wantRefs asks as Redis clients do.
 func (a *account) wantRefs(t *testing.T, keys ...segment.Key) {
 	t.Helper()
-	included, _, err := a.delivery.Refs(clientSideID, segment.HashOf("ann"))
+	included, _, err := a.delivery.Refs(clientSideID, segment.HashOf("ann"), nil, nil)
 	var got []segment.Key
 	for _, r := range included {
 		got = append(got, r.Key)

@@ -26,6 +26,24 @@ type environmentJSON struct {
 	ConfirmChanges     bool     `json:"confirmChanges"`
 	Critical           bool     `json:"critical"`
 	Tags               []string `json:"tags"`
+
+	Muster environmentMusterJSON `json:"_muster"`
+}
+
+// environmentMusterJSON is what is muster's own on an environment.
+type environmentMusterJSON struct {
+	RecordContexts bool            `json:"recordContexts" doc:"Whether kinds and keys of the contexts that SDKs send in events are remembered"`
+	FormerSDKKeys  []formerKeyJSON `json:"formerSdkKeys" doc:"From before a rotation, the newest last; no change touches them"`
+}
+
+// formerKeyJSON is an SDK key from before a rotation.
+type formerKeyJSON struct {
+	APIKey    string `json:"apiKey" doc:"In full for those who hold viewSdkKey"`
+	ExpiresAt int64  `json:"expiresAt" doc:"Until when it works, or did; Unix milliseconds"`
+}
+
+func formerKeyOf(k catalog.ExpiringKey) formerKeyJSON {
+	return formerKeyJSON{k.Key, k.Expiry.UnixMilli()}
 }
 
 func environmentOf(e *catalog.Environment) environmentJSON {
@@ -43,6 +61,7 @@ func environmentOf(e *catalog.Environment) environmentJSON {
 		ConfirmChanges:     e.ConfirmChanges,
 		Critical:           e.Critical,
 		Tags:               e.Tags,
+		Muster:             environmentMusterJSON{e.RecordContexts, each(e.ExpiringSDKKeys, formerKeyOf)},
 	}
 }
 
@@ -68,6 +87,7 @@ var environmentFields = fields[*catalog.Environment]{
 	"critical":           field(func(e *catalog.Environment) *bool { return &e.Critical }),
 	"tags":               field(func(e *catalog.Environment) *[]string { return &e.Tags }),
 	"approvalSettings":   noApprovals,
+	"_muster":            asField(func(e *catalog.Environment, v environmentMusterJSON) { e.RecordContexts = v.RecordContexts }),
 }
 
 // approvalSettingsJSON is what decides whether a change needs approval.
@@ -215,7 +235,7 @@ func (s *server) patchEnvironment(w http.ResponseWriter, r *http.Request, who ca
 		}
 		doc := environmentOf(e)
 		// Nobody may find out a key by testing for it.
-		doc.APIKey, doc.MobileKey = "", ""
+		doc.APIKey, doc.MobileKey, doc.Muster.FormerSDKKeys = "", "", nil
 		before, after, err := patch.edited(patchableEnvironment{environmentJSON: doc})
 		if err != nil {
 			return err
@@ -252,6 +272,14 @@ func (s *server) rotateSDKKey(w http.ResponseWriter, r *http.Request, who catalo
 func (s *server) rotateMobileKey(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	return s.rotateKey(w, r, who, func(e *catalog.Environment) error {
 		e.MobileKey = catalog.NewSecret(catalog.MobileKeyPrefix)
+		return nil
+	})
+}
+
+// endFormerKeys ends the SDK keys from before a rotation, also for relays that go on with them.
+func (s *server) endFormerKeys(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	return s.rotateKey(w, r, who, func(e *catalog.Environment) error {
+		e.ExpiringSDKKeys = nil
 		return nil
 	})
 }

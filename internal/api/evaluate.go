@@ -2,12 +2,14 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
 	"muster/internal/catalog"
 	"muster/internal/delivery"
+	"muster/internal/fault"
 )
 
 type evaluatedFlagJSON struct {
@@ -103,12 +105,8 @@ type evaluatedSegmentJSON struct {
 	Links       links  `json:"_links"`
 }
 
-type evaluatedSegmentsJSON struct {
-	Items []evaluatedSegmentJSON `json:"items"`
-	Links links                  `json:"_links"`
-}
-
-// evaluateSegments answers for every segment of the environment whether a context is in it.
+// evaluateSegments answers for the segments of the environment whether a context is in them, or with those
+// that it is in.
 func (s *server) evaluateSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	env, c, err := s.evaluating(w, r, who)
 	if err != nil {
@@ -122,7 +120,22 @@ func (s *server) evaluateSegments(w http.ResponseWriter, r *http.Request, who ca
 	if err != nil {
 		return err
 	}
-	items := each(all, func(seg *catalog.Segment) evaluatedSegmentJSON {
+	query := r.URL.Query()
+	switch only := query.Get("isMember"); only {
+	case "":
+	case "true", "false":
+		all = slices.DeleteFunc(all, func(seg *catalog.Segment) bool { return standings[seg.Key].Member != (only == "true") })
+	default:
+		return fault.Invalidf("isMember may be true or false, not %q", clip(only))
+	}
+	if query.Get("limit") == "-1" {
+		query.Del("limit")
+	}
+	p, err := pageOf(query, max(1, len(all)))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, paged(r, p, all, func(seg *catalog.Segment) evaluatedSegmentJSON {
 		standing := standings[seg.Key]
 		j := evaluatedSegmentJSON{
 			Key: string(seg.Key), Name: seg.Name, Description: seg.Description, Unbounded: seg.Unbounded,
@@ -133,6 +146,5 @@ func (s *server) evaluateSegments(w http.ResponseWriter, r *http.Request, who ca
 			j.External = seg.Source.Tool
 		}
 		return j
-	})
-	return writeJSON(w, http.StatusOK, evaluatedSegmentsJSON{items, links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}}})
+	}))
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,16 @@ func TestEvaluateSegments(t *testing.T) {
 		a.must(t, 400, "", "POST", asked, bad)
 	}
 	a.must(t, 404, "", "POST", "/projects/default/environments/nope/segments/evaluate", `{"kind":"user","key":"x"}`)
+	all := int(a.must(t, 200, "EvaluatedSegments", "POST", asked, `{"kind":"user","key":"x"}`).at("totalCount").(float64))
+	for i := range 3 {
+		a.must(t, 201, "", "POST", seg, fmt.Sprintf(`{"key":"z%d","name":"Z"}`, i))
+		a.must(t, 200, "", "PATCH", fmt.Sprintf("%s/z%d", seg, i), `[{"op":"add","path":"/included/-","value":"zoe"}]`)
+	}
+	const zoe = `{"kind":"user","key":"zoe"}`
+	a.must(t, 200, "EvaluatedSegments", "POST", asked+"?isMember=true", zoe).want(t, "totalCount", "3", "items.0.key", `"z0"`, "items.2.key", `"z2"`, "_links.next", "null")
+	a.must(t, 200, "EvaluatedSegments", "POST", asked+"?isMember=true&limit=2&offset=2", zoe).want(t, "totalCount", "3", "items.0.key", `"z2"`, "items.1", "null")
+	a.must(t, 200, "EvaluatedSegments", "POST", asked+"?isMember=false&limit=-1", zoe).want(t, "totalCount", fmt.Sprint(all))
+	a.must(t, 400, "", "POST", asked+"?isMember=perhaps", zoe)
 }
 
 func TestEvaluateFlags(t *testing.T) {

@@ -21,7 +21,7 @@ func (a *account) reportEvaluations(t *testing.T, n int) {
 		t.Fatal("no environment")
 	}
 	before, _ := a.usage.Totals(env.ID)
-	b := a.usage.NewBody()
+	b := a.usage.NewBody(env.ID)
 	_, _ = io.WriteString(b, fmt.Sprintf(`[{"kind":"summary","features":{"f":{"default":"fallback","counters":[
 		{"variation":0,"count":%d},{"variation":1,"count":1},{"unknown":true,"count":1}]}}}]`, n))
 	a.usage.Take(usage.Report{Environment: env, SDK: usage.SDK{Name: "GoClient", Version: "7.14.6"}, Instance: fmt.Sprint(n)}, b)
@@ -87,4 +87,42 @@ func TestEvaluations(t *testing.T) {
 	a.must(t, 200, "", "GET", "/projects/default/environments/production/sdks", "").want(t, "totalCount", `1`,
 		"items", fmt.Sprintf(`[{"name":"GoClient","version":"7.14.6","firstSeen":%d,"lastSeen":%d,"instances":3}]`, first, last))
 	a.must(t, 200, "", "GET", "/projects/default/environments/test/sdks", "").want(t, "items", `[]`)
+}
+
+func TestFlagsWithTheirPulse(t *testing.T) {
+	now := time.Date(2026, 3, 28, 23, 20, 0, 0, time.UTC)
+	a := newAccountAt(t, func() time.Time { return now })
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F","variations":[{"value":"a"},{"value":"b"}]}`)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"g","name":"G"}`)
+	const list = "/flags/default?sort=key&env=production&expand=pulse"
+	a.reportEvaluations(t, 10) // 12 with the other variation and none
+	now = now.Add(23 * time.Hour)
+	a.reportEvaluations(t, 20)
+	const of = "items.0.environments.production._muster."
+	hourly := func(first, last int) string {
+		return "[" + fmt.Sprint(first) + strings.Repeat(",0", 22) + "," + fmt.Sprint(last) + "]"
+	}
+	a.must(t, 200, "Flags", "GET", list, "").want(t, of+"evaluations24h", `34`, "items.1.environments.production._muster.evaluations24h", `0`,
+		of+"evaluationsHourly", hourly(12, 22), "items.1.environments.production._muster.evaluationsHourly", hourly(0, 0))
+	now = now.Add(40 * time.Minute) // the next hour
+	a.must(t, 200, "Flags", "GET", list, "").want(t, of+"evaluations24h", `22`, "items.0.environments.test", `null`)
+	a.must(t, 200, "Flags", "GET", "/flags/default?sort=key&env=production", "").want(t, "items.0.environments.production._muster", `null`)
+	a.must(t, 200, "Flags", "GET", "/flags/default?sort=key&expand=pulse", "").want(t, "items.0.environments", `null`)
+
+	robot := a.as(a.newToken(t, `{"name":"robot","role":"writer"}`))
+	a.must(t, 200, "Flags", "GET", list, "").want(t, of+"modifiedBy.kind", `"token"`)
+	robot.must(t, 200, "", "PATCH", "/flags/default/f", `{"environmentKey":"production","instructions":[{"kind":"turnFlagOn"}]}`, "Content-Type", semantic)
+	a.must(t, 200, "Flags", "GET", list+"&env=test", "").want(t, of+"modifiedBy.name", `"robot"`,
+		"items.0.environments.production.lastModified", fmt.Sprint(now.UnixMilli()))
+	if by := a.must(t, 200, "", "GET", list+"&env=test", "").str("items.0.environments.test._muster.modifiedBy.name"); by == "" || by == "robot" {
+		t.Errorf("the change in production makes %q the one who changed the flag in test", by)
+	}
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"replace","path":"/name","value":"Other"}]`)
+	a.must(t, 200, "", "GET", list, "").want(t, of+"modifiedBy.name", `"robot"`)
+	a.must(t, 400, "", "GET", list+"&limit=101", "")
+
+	a.must(t, 200, "", "GET", list, "").want(t, of+"mayTurn", `true`, "items.1.environments.production._muster.mayTurn", `true`)
+	a.must(t, 200, "", "PATCH", "/flags/default/f", `[{"op":"add","path":"/tags/-","value":"crm"}]`)
+	a.holder(t, []string{"view* *", "updateOn proj/*:env/production:flag/*;crm"}).must(t, 200, "", "GET", list+"&env=test", "").want(t,
+		of+"mayTurn", `true`, "items.0.environments.test._muster.mayTurn", `false`, "items.1.environments.production._muster.mayTurn", `false`)
 }

@@ -3,6 +3,9 @@ package api
 import (
 	"cmp"
 	"slices"
+	"strings"
+
+	"muster/internal/policy"
 )
 
 // Calls returns every route as its method and path, in the order of the reference.
@@ -26,6 +29,26 @@ func Actions(call string) []string {
 	}
 	slices.Sort(actions)
 	return actions
+}
+
+// On returns the kinds of resources on which the reference says that a call needs an action, as specifiers of
+// all of them.
+func On(call, action string) []string {
+	var kinds []string
+	for _, rt := range routes() {
+		if rt.call() == call {
+			for on := range strings.SplitSeq(rt.on(policy.Action(action)), " or ") {
+				kinds = append(kinds, KindOf(on))
+			}
+		}
+	}
+	return kinds
+}
+
+// KindOf returns the specifier of all resources of the kind of one, whose tags stand at its end.
+func KindOf(resource string) string {
+	resource, _, _ = strings.Cut(resource, ";")
+	return anyName.ReplaceAllString(resource, "/*")
 }
 
 func (rt route) call() string { return rt.method + " " + cmp.Or(rt.path, "/") }

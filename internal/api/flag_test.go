@@ -261,3 +261,16 @@ func TestDeletionByAPatch(t *testing.T) {
 	a.must(t, 404, "", "GET", "/flags/default/f", "")
 	a.must(t, 200, "", "GET", "/auditlog?limit=1", "").want(t, "items.0.comment", `"clean up"`, "items.0.titleVerb", `"deleted the flag"`)
 }
+
+func TestTheAuditLogSaysWhichWayAFlagWasTurned(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", "/flags/default", `{"key":"f","name":"F"}`)
+	for _, tt := range []struct{ patch, verb string }{
+		{`[{"op":"replace","path":"/environments/production/on","value":true}]`, "turned on"},
+		{`[{"op":"replace","path":"/environments/production/on","value":false},{"op":"replace","path":"/environments/test/on","value":true}]`, "toggled"},
+		{`[{"op":"replace","path":"/environments/test/on","value":false}]`, "turned off"},
+	} {
+		a.must(t, 200, "", "PATCH", "/flags/default/f", tt.patch)
+		a.must(t, 200, "", "GET", "/auditlog?limit=1", "").want(t, "items.0.titleVerb", `"`+tt.verb+`"`, "items.0.shortDescription", `"`+tt.verb+` F"`)
+	}
+}

@@ -29,6 +29,16 @@ type flagConfigJSON struct {
 	TrackEventsFallthrough bool               `json:"trackEventsFallthrough"`
 	DebugEventsUntil       *int64             `json:"_debugEventsUntilDate,omitzero" doc:"Unix milliseconds"`
 	Summary                *flagSummaryJSON   `json:"_summary,omitzero"`
+	Pulse                  *flagPulseJSON     `json:"_muster,omitzero" doc:"In lists with expand=pulse"`
+}
+
+// flagPulseJSON is what the vendor's API has no word for: how often a flag is evaluated in an environment, who changed
+// it there, and whether who asks may turn it.
+type flagPulseJSON struct {
+	Evaluations24h    uint64             `json:"evaluations24h" doc:"Evaluations that SDKs reported in the present hour and the 23 before"`
+	EvaluationsHourly [pulseHours]uint64 `json:"evaluationsHourly" doc:"The same by the hour, the present one last"`
+	ModifiedBy        *actorJSON         `json:"modifiedBy,omitzero" doc:"Who made the change of lastModified; absent if that is not known"`
+	MayTurn           bool               `json:"mayTurn" doc:"Whether who asks may turn it on and off here: updateOn"`
 }
 
 type targetJSON struct {

@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
+	"muster/internal/policy"
 	"muster/internal/segment"
 )
 
@@ -45,8 +47,56 @@ func (s *server) listFlags(w http.ResponseWriter, r *http.Request, who catalog.C
 	if err != nil {
 		return err
 	}
+	show := flagPulses{server: s, who: who}
+	if expands(r, "pulse") {
+		if p.limit > maxExpanded {
+			return fault.Invalidf("expand shows at most %d flags at once; ask for a smaller limit", maxExpanded)
+		}
+		if show.project, err = s.admin.Project(r.Context(), who, projectKey(r)); err != nil {
+			return err
+		}
+		if show.envs, err = s.admin.Environments(r.Context(), who, projectKey(r)); err != nil {
+			return err
+		}
+	}
 	names := s.environmentNames(r, who)
-	return writeJSON(w, http.StatusOK, paged(r, p, all, func(f *catalog.Flag) flagJSON { return renderFlag(query, f, names, false) }))
+	return writeJSON(w, http.StatusOK, paged(r, p, all, func(f *catalog.Flag) flagJSON {
+		j := renderFlag(query, f, names, false)
+		show.addTo(&j, f)
+		return j
+	}))
+}
+
+// flagPulses adds to flags how often they are evaluated in some environments, who changed them there, and whether who
+// asks may turn them there.
+type flagPulses struct {
+	*server
+	who     catalog.Caller
+	project *catalog.Project
+	envs    []*catalog.Environment
+}
+
+// pulseHours is over how many hours evaluations are counted, the present one and those before.
+const pulseHours = 24
+
+func (s flagPulses) addTo(j *flagJSON, f *catalog.Flag) {
+	now := s.now()
+	from := now.Truncate(time.Hour).Add(-(pulseHours - 1) * time.Hour)
+	for _, e := range s.envs {
+		config, shown := j.Environments[string(e.Key)]
+		if !shown {
+			continue
+		}
+		config.Pulse = &flagPulseJSON{
+			ModifiedBy: actorOf(f.Environments[e.Key].ModifiedBy),
+			MayTurn:    s.who.Principal.Allows(policy.UpdateOn, catalog.FlagResource(s.project, e, f.Key, f.Tags)),
+		}
+		for _, c := range s.usage.Evaluations(e.ID, f.Key, from, now) {
+			config.Pulse.Evaluations24h += c.N
+			config.Pulse.EvaluationsHourly[c.Hour.Sub(from)/time.Hour] += c.N
+		}
+		j.Environments[string(e.Key)] = config
+	}
 }
 
 // asksForArchived reports whether a list request says which states it wants.

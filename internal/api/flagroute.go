@@ -12,11 +12,11 @@ func flagRoutes() []route {
 			id: "getFeatureFlags", summary: "List flags", details: "Archived ones only if `archived` or `filter` asks for them.",
 			params: pages(20, envParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate", "archived", "filterEnv", "targeting", "segmentTargeted", "contextKindTargeted", "status"), sortBy(flagOrders("")),
 				queryParam("tag", "Only flags with this tag."), truthParam("archived", "Archived flags too."),
-				queryParam("summary", "`0` shows targets, rules and prerequisites in full.")),
+				queryParam("summary", "`0` shows targets, rules and prerequisites in full."), expandFlagsParam),
 			answers: gives[collection[flagJSON]](),
 		},
 		{
-			method: "POST", path: atFlags, actions: needs(policy.CreateFlag), note: "`cloneFlag` on the other flag too with `clone`; `viewProject` with `initialPrerequisites`",
+			method: "POST", path: atFlags, actions: needs(policy.CreateFlag), beside: needs(policy.CloneFlag), note: "`cloneFlag` on the other flag too with `clone`; `viewProject` with `initialPrerequisites`",
 			serve: (*server).createFlag,
 			id:    "postFeatureFlag", summary: "Create a flag", params: parameters{queryParam("clone", "The key of the flag that it begins as a copy of."), envParam},
 			takes: takes[newFlagJSON](), answers: creates[flagJSON]("ETag"),

@@ -10,6 +10,9 @@ import (
 type musterJSON struct {
 	ExternalID    string           `json:"externalId,omitzero"`
 	ExternalName  string           `json:"externalName,omitzero"`
+	ExternalText  string           `json:"externalDescription,omitzero" doc:"What the tool says of the segment at last; absent if it never did"`
+	Edited        *editedJSON      `json:"edited,omitzero" doc:"Which details somebody edited: no sync changes them any more"`
+	Test          *testJSON        `json:"test,omitzero" doc:"A test sync made the segment"`
 	State         string           `json:"state" enum:"live,syncing,held,stale,failed"`
 	Error         string           `json:"error,omitzero"` // why the state is failed
 	FreshAt       int64            `json:"freshAt,omitzero" doc:"When the newest run became visible; Unix milliseconds"`
@@ -22,8 +25,50 @@ type musterJSON struct {
 	Guard         segmentGuardJSON `json:"guard"`
 	UsualInterval int64            `json:"usualIntervalMs,omitzero" doc:"The median pause of the last 20 syncs"`
 	Visible       *visibleJSON     `json:"visibleMs,omitzero" doc:"From the first byte of a run until it was visible, over 24 hours"`
+	Turn          *turnJSON        `json:"generationMove,omitzero" doc:"The move to the next generation that is under way"`
 	Change24h     *int             `json:"change24h,omitzero" doc:"By how much the runs of 24 hours made the segment larger"`
 }
+
+// editedJSON says which details of a synced segment follow the tool no more.
+type editedJSON struct {
+	Name        *editJSON `json:"name,omitzero"`
+	Description *editJSON `json:"description,omitzero"`
+	Tags        *editJSON `json:"tags,omitzero"`
+}
+
+// editJSON says who edited a detail last; it is empty where that is not known.
+type editJSON struct {
+	By *actorJSON `json:"by,omitzero"`
+	At int64      `json:"at,omitzero" doc:"Unix milliseconds"`
+}
+
+// testJSON says when a segment of a test is deleted.
+type testJSON struct {
+	ExpiresAt int64 `json:"expiresAt" doc:"When it is deleted, unless a rule names it; Unix milliseconds"`
+}
+
+func editedOf(src *catalog.Source) *editedJSON {
+	if !src.NameEdited && !src.DescriptionEdited && !src.TagsEdited {
+		return nil
+	}
+	return &editedJSON{
+		Name: editOf(src.NameEdited, src.NameEdit), Description: editOf(src.DescriptionEdited, src.DescriptionEdit), Tags: editOf(src.TagsEdited, src.TagsEdit),
+	}
+}
+
+func editOf(edited bool, e *catalog.Edit) *editJSON {
+	switch {
+	case !edited:
+		return nil
+	case e == nil:
+		return &editJSON{}
+	default:
+		return &editJSON{actorOf(e.By), e.At.UnixMilli()}
+	}
+}
+
+// syncing is the state of a segment into which a list is being imported.
+const syncing = "syncing"
 
 type lastRunJSON struct {
 	ID         string `json:"_id"`
@@ -66,8 +111,12 @@ func musterOf(seg *catalog.Segment, h history.Health) *musterJSON {
 		Hold: holdOf(seg.Hold), Points: h.Points,
 	}
 	if src := seg.Source; src != nil {
-		j.ExternalID, j.ExternalName = src.ExternalID, src.ExternalName
+		j.ExternalID, j.ExternalName, j.ExternalText = src.ExternalID, src.ExternalName, src.ExternalDescription
+		j.Edited = editedOf(src)
 		j.Drifted, j.Partial = src.Drifted, src.Partial
+	}
+	if !seg.ExpiresAt.IsZero() {
+		j.Test = &testJSON{seg.ExpiresAt.UnixMilli()}
 	}
 	if run := h.LastRun; run.ID != "" {
 		j.LastRun = &lastRunJSON{

@@ -35,6 +35,10 @@ func generalRoutes() []route {
 			id: "getLimits", summary: "List the limits of what clients may send and get", answers: gives[collection[limitJSON]](),
 		},
 		{
+			method: "GET", path: "/tools", serve: (*server).listTools,
+			id: "getTools", summary: "List the tools that can push, and how to connect each", answers: gives[toolsJSON](),
+		},
+		{
 			method: "POST", path: "/verify", actions: needs(policy.VerifyStore), serve: (*server).verify,
 			id: "verifyStore", summary: "Read everything that is stored and report what is damaged",
 			details: "The answer comes as it goes, a line of JSON for each object and each second; the last line has the kind `complete`. An answer without it broke off.",

@@ -23,7 +23,18 @@ type guardJSON struct {
 	GrowthPercent *float64 `json:"growthPercent"`
 	OnHeld        string   `json:"onHeld" enum:"accept,reject" doc:"How a tool is answered whose sync is held"`
 	Inherited     []string `json:"inherited" doc:"The limits that come from the source, the environment or the default"`
-	Links         links    `json:"_links"`
+	// Origins has a member for every limit.
+	Origins guardOriginsJSON `json:"origins" doc:"Where each limit was set; default if nowhere"`
+	Links   links            `json:"_links"`
+}
+
+type guardOriginsJSON struct {
+	ShrinkPercent string `json:"shrinkPercent" enum:"segment,source,environment,default"`
+	MinMembers    string `json:"minMembers" enum:"segment,source,environment,default"`
+	WindowSeconds string `json:"windowSeconds" enum:"segment,source,environment,default"`
+	AllowEmpty    string `json:"allowEmpty" enum:"segment,source,environment,default"`
+	GrowthPercent string `json:"growthPercent" enum:"segment,source,environment,default"`
+	OnHeld        string `json:"onHeld" enum:"segment,source,environment,default"`
 }
 
 // What onHeld may say about the answer to a tool whose sync is held.
@@ -104,7 +115,12 @@ func rejectOf(text jsontext.Value) (bool, error) {
 func guardOf(r *http.Request, g admin.Guard) guardJSON {
 	j := guardJSON{
 		MinMembers: g.Members, WindowSeconds: int64(g.Window / time.Second), AllowEmpty: g.AllowEmpty, OnHeld: acceptHeld,
-		Inherited: []string{}, Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
+		Inherited: []string{},
+		Origins: guardOriginsJSON{
+			g.Origins[segment.GuardShrink], g.Origins[segment.GuardMembers], g.Origins[segment.GuardWindow],
+			g.Origins[segment.GuardAllowEmpty], g.Origins[segment.GuardGrowth], g.Origins[segment.GuardReject],
+		},
+		Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
 	}
 	if g.Shrink >= 0 {
 		j.ShrinkPercent = &g.Shrink
@@ -115,8 +131,9 @@ func guardOf(r *http.Request, g admin.Guard) guardJSON {
 	if g.Reject {
 		j.OnHeld = rejectHeld
 	}
+	inherited := g.Inherited()
 	for name, m := range guardMembers {
-		if slices.Contains(g.Inherited, m.field) {
+		if slices.Contains(inherited, m.field) {
 			j.Inherited = append(j.Inherited, name)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // callerIdentityJSON says whose credential a request carries; every member is optional.
 type callerIdentityJSON struct {
 	AccountID       string   `json:"accountId"`
-	AuthKind        string   `json:"authKind" enum:"token,sdkKey,mobileKey"`
+	AuthKind        string   `json:"authKind" enum:"token,session,sdkKey,mobileKey"`
 	TokenKind       string   `json:"tokenKind,omitempty" enum:"personal,service"`
 	TokenName       string   `json:"tokenName,omitempty"`
 	TokenID         string   `json:"tokenId,omitempty"`
@@ -26,8 +26,8 @@ type callerIdentityJSON struct {
 
 // getCallerIdentity is the one endpoint that also knows the credentials of SDKs.
 func (s *server) getCallerIdentity(w http.ResponseWriter, r *http.Request, _ catalog.Caller) error {
+	who, err := s.caller(r)
 	credential := access.Credential(r.Header.Get("Authorization"))
-	who, err := s.access.Caller(credential)
 	if fault.KindOf(err) == fault.Unauthenticated {
 		if identity, ok := s.sdkIdentity(credential); ok {
 			return writeJSON(w, http.StatusOK, identity)
@@ -40,12 +40,15 @@ func (s *server) getCallerIdentity(w http.ResponseWriter, r *http.Request, _ cat
 }
 
 func tokenIdentity(who catalog.Caller) callerIdentityJSON {
-	identity := callerIdentityJSON{
-		AccountID: accountID, AuthKind: "token", TokenKind: "personal",
-		TokenName: who.Token.Name, TokenID: string(who.Token.ID), ServiceToken: who.Token.Service,
+	identity := callerIdentityJSON{AccountID: accountID, AuthKind: "token"}
+	if who.Session != nil {
+		identity.AuthKind = "session"
 	}
-	if who.Token.Service {
-		identity.TokenKind = "service"
+	if t := who.Token; t != nil {
+		identity.TokenKind, identity.TokenName, identity.TokenID, identity.ServiceToken = "personal", t.Name, string(t.ID), t.Service
+		if t.Service {
+			identity.TokenKind = "service"
+		}
 	}
 	if who.Member != nil {
 		identity.MemberID = string(who.Member.ID)

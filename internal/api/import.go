@@ -168,10 +168,29 @@ func (s *server) importRequest(r *http.Request) (ingest.Import, error) {
 		}
 		im.Header = &header
 	}
+	if im.Separator, err = separator(query.Get("separator")); err != nil {
+		return im, err
+	}
 	if im.Size > s.maxImport {
 		return im, fault.TooLargef("the upload has %d bytes; at most %d are taken (--max-import)", im.Size, s.maxImport)
 	}
 	return im, nil
+}
+
+// separator reads what stands between the fields of a CSV; 0 if nobody says.
+func separator(name string) (byte, error) {
+	switch name {
+	case "":
+		return 0, nil
+	case "comma":
+		return ',', nil
+	case "semicolon":
+		return ';', nil
+	case "tab":
+		return '\t', nil
+	default:
+		return 0, fault.Invalidf("separator must be comma, semicolon or tab, not %q", clip(name))
+	}
 }
 
 // truth reads a parameter that is true or false, false if it is absent.
@@ -311,11 +330,8 @@ type commentJSON struct {
 
 // readComment reads the optional body {"comment":"…"}.
 func readComment(w http.ResponseWriter, r *http.Request) (string, error) {
-	if r.ContentLength == 0 {
-		return "", nil
-	}
 	var body commentJSON
-	err := decodeBody(w, r, maxFieldBytes, &body)
+	err := decodeSpare(w, r, &body)
 	return body.Comment, err
 }
 

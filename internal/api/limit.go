@@ -39,6 +39,8 @@ func (s *server) ownLimits() []fault.Limit {
 		{Name: "maxFilterDepth", Value: maxConditionDepth},
 		{Name: "maxFilterConditions", Value: maxConditions},
 		{Name: "maxContextsOfAFilter", Value: maxNamedContexts},
+		{Name: "maxSearchBytes", Value: maxSearchBytes},
+		{Name: "maxPulsesOfAPage", Value: maxExpanded},
 		{Name: "maxPageItems", Value: maxPage},
 		{Name: "maxAuditPageItems", Value: maxAuditLimit},
 		{Name: "maxMemberPageItems", Value: maxMemberLimit},

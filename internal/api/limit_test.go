@@ -42,6 +42,8 @@ var beyond = map[string]func(testing.TB, *account) string{
 	"maxFilterDepth":       refusal("GET", seg+"?filter="+strings.Repeat("(", 17), ""),
 	"maxFilterConditions":  refusal("GET", seg+"?filter="+strings.Repeat("a:b,", 100)+"a:b", ""),
 	"maxContextsOfAFilter": refusal("POST", env+"/contexts/search", fmt.Sprintf(`{"filter":%q}`, "key anyOf "+listOf(501, `"k"`)+",q anyOf "+listOf(501, `"k"`))),
+	"maxSearchBytes":       refusal("GET", env+"/search?q="+strings.Repeat("x", 257), ""),
+	"maxPulsesOfAPage":     refusal("GET", seg+"?expand=pulse&limit=101", ""),
 	"maxMemberPageItems":   refusal("GET", listPath+"/members?limit=1001", ""),
 
 	"maxMemberKeyBytes":      refusal("POST", listPath+"/contexts", `{"included":{"add":["`+strings.Repeat("k", 2049)+`"]}}`),
@@ -58,6 +60,8 @@ var beyond = map[string]func(testing.TB, *account) string{
 	"maxDefaultTtlMinutes": refusal("PATCH", env, `{"defaultTtl":61}`),
 	"maxEmailLength":       refusal("POST", "/members", `[{"role":"reader","email":"`+strings.Repeat("a", 245)+`@x.example"}]`),
 	"maxSecretLength":      refusal("POST", "/tokens", `{"name":"t","role":"reader","token":"api-`+strings.Repeat("s", 253)+`"}`),
+	"minPasswordLength":    refusal("PUT", "/session/password", `{"password":"elevenchars"}`),
+	"maxPasswordBytes":     refusal("PUT", "/session/password", `{"password":"`+strings.Repeat("p", 1025)+`"}`),
 	"maxExpiringSdkKeys": func(t testing.TB, a *account) string {
 		return repeated(t, a, 11, "POST", env+"/apiKey?expiry="+strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), "")
 	},
@@ -106,6 +110,29 @@ var beyond = map[string]func(testing.TB, *account) string{
 			e.SourceGuards[fmt.Sprint("s", i)] = &segment.GuardSettings{Reject: new(true)}
 		}
 		return told(e.Validate())
+	},
+	"maxSources": func(t testing.TB, a *account) string { // a thousand requests here, too
+		e, ok := a.store.Environment(clientSideID)
+		if !ok {
+			t.Fatal("no environment")
+		}
+		e = e.Clone()
+		e.Sources = map[string]catalog.SourceDetails{}
+		for i := range 1001 {
+			e.Sources[fmt.Sprint("s", i)] = catalog.SourceDetails{Name: "Mine"}
+		}
+		return told(e.Validate())
+	},
+	"maxKeptPoints": func(t testing.TB, a *account) string {
+		keep := func(member int) string {
+			a.decided(t, a.load(t, "?mode=replace", fmt.Sprintf("m%d\n", member)))
+			return seg + "/big/points/" + a.must(t, 200, "", "GET", seg+"/big/points", "").str("items.1._id")
+		}
+		a.decided(t, a.load(t, "?mode=replace", "first\n"))
+		for i := range 10 {
+			a.must(t, 200, "", "PATCH", keep(i), `{"kept":true}`)
+		}
+		return refusal("PATCH", keep(10), `{"kept":true}`)(t, a)
 	},
 	"maxWebhooks": func(t testing.TB, a *account) string {
 		for range 100 {
@@ -192,13 +219,15 @@ var movesInAList = `[{"op":"replace","path":"/tags","value":` + counted(150_000)
 // refuseNobody are limits that shorten answers, or say how long things are kept.
 var refuseNobody = []string{
 	"maxPageItems", "maxAuditPageItems", "maxContextPageItems", "maxSkippedSamples", "maxDiffSamples", "maxTimelineItems", "keptExports", "keptWebhookDeliveries",
+	"maxSessions", "leastGravesOfAMove",
 }
 
 // elsewhere are limits that no request of this test goes beyond: 32 exports would have to be at work at
 // one moment, and 64 MiB to come out of a body, which the tests of lists do. Those of relays and stores
 // need what this account lacks.
 var elsewhere = []string{
-	"maxExportsWaiting", "maxInflation", "maxRelayConfigs", "maxPersistentStores", "maxStorePasswordBytes", "maxRedisDatabase", "maxPort",
+	"maxExportsWaiting", "maxInflation", "maxRelayConfigs", "maxPayloadFilters", "maxPayloadFilterRules", "maxPayloadFilterRegexBytes", "maxPersistentStores", "maxStorePasswordBytes", "maxRedisDatabase", "maxPort",
+	"maxStoreNodes", "maxStoreCertificateBytes", "maxStoreMembersPerSecond",
 }
 
 // unitOf says how a refusal writes a value, where it is not in the limit's own unit.

@@ -91,24 +91,25 @@ func filterBy(fields ...string) *openapi.Parameter {
 
 // pathParameters says what stands in a path.
 var pathParameters = map[string]string{
-	"contextKey":     "The key of a context, percent-encoded.",
-	"contextKind":    "The key of a context kind, such as `user`.",
-	"entryId":        "The id of an entry of the audit log.",
-	"environmentKey": "The key of an environment of the project.",
-	"exportId":       "The id of an export of the segment.",
-	"flagKey":        "The key of a flag of the project.",
-	"importId":       "The id of an import of the segment.",
-	"integrationKey": "The integration key of a tool, such as `rudderstack`, or the kind of a store, `redis` or `dynamodb`.",
-	"integrationId":  "The id of a persistent store integration.",
-	"memberId":       "The id of an account member, or `me`.",
-	"pointId":        "The id of a point of the segment.",
-	"projectKey":     "The key of a project.",
-	"roleKey":        "The key or the id of a custom role.",
-	"runId":          "The id of a run.",
-	"segmentKey":     "The key of a segment of the environment.",
-	"relayConfigId":  "The id of a configuration of relays.",
-	"tokenId":        "The id of an access token.",
-	"webhookId":      "The id of a webhook.",
+	"contextKey":       "The key of a context, percent-encoded.",
+	"contextKind":      "The key of a context kind, such as `user`.",
+	"entryId":          "The id of an entry of the audit log.",
+	"environmentKey":   "The key of an environment of the project.",
+	"exportId":         "The id of an export of the segment.",
+	"flagKey":          "The key of a flag of the project.",
+	"importId":         "The id of an import of the segment.",
+	"integrationKey":   "The integration key of a tool, such as `rudderstack`, or the kind of a store, `redis` or `dynamodb`.",
+	"integrationId":    "The id of a persistent store integration.",
+	"memberId":         "The id of an account member, or `me`.",
+	"payloadFilterKey": "The key of a payload filter of the project.",
+	"pointId":          "The id of a point of the segment.",
+	"projectKey":       "The key of a project.",
+	"roleKey":          "The key or the id of a custom role.",
+	"runId":            "The id of a run.",
+	"segmentKey":       "The key of a segment of the environment.",
+	"relayConfigId":    "The id of a configuration of relays.",
+	"tokenId":          "The id of an access token.",
+	"webhookId":        "The id of a webhook.",
 }
 
 // Parameters that say too much for a line of the table of routes.
@@ -118,7 +119,15 @@ var (
 		Name: "kind", In: "query", Type: textsType, Enum: []any{"project", "environment", "flag", "segment"}, Doc: "Of which objects; of all if absent.",
 	}
 	segmentFilterParam = queryParam("filter", "Conditions `field op value` with JSON values, `,` for and, `|` for or, with parentheses: `query equals`, `tags anyOf`, "+
-		"`unbounded equals`, `external exists`, `includedKeys anyOf`, `excludedKeys anyOf`. Other fields are ignored.")
+		"`unbounded equals`, `external exists`, `external anyOf` of tools, `state anyOf` of `_muster.state`, `includedKeys anyOf`, `excludedKeys anyOf`. Other fields are ignored.")
+	expandSegmentsParam = &openapi.Parameter{
+		Name: "expand", In: "query", Type: textsType, Enum: []any{"pulse", "flags"},
+		Doc: "What lists leave out and the segment by itself has: how often and how fast it is synced (`pulse`), which flags target it (`flags`); of at most 100 at once.",
+	}
+	expandFlagsParam = &openapi.Parameter{
+		Name: "expand", In: "query", Type: textsType, Enum: []any{"pulse"},
+		Doc: "How often each configuration that is shown was evaluated of late, who changed it last, and whether the caller may turn it (`pulse`); of at most 100 flags at once.",
+	}
 	runStateParam = &openapi.Parameter{
 		Name: "state", In: "query", Enum: []any{"received", "staged", "live", "held", "discarded", "rejected", "superseded", "rolledBack"}, Doc: "Only runs in this state.",
 	}
@@ -126,6 +135,7 @@ var (
 		choiceParam("mode", "What the list does: its keys join, are all members from then on, or leave.", "merge", "replace", "remove"),
 		queryParam("column", "The column of the keys in a CSV or in objects: its name, or its index from 0."),
 		truthParam("header", "Whether the first row of a CSV is a header; found out if absent."),
+		{Name: "separator", In: "query", Enum: []any{"comma", "semicolon", "tab"}, Doc: "What stands between the fields of a CSV; found out if absent, by the names of the columns."},
 		queryParam("contextKind", "Of which kind the keys are, if the segment lists targets of several."),
 		queryParam("comment", "Kept with the run."),
 		truthParam("override", "Import into a synced segment, whose members belong to its tool."),

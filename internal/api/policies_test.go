@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"muster/internal/policy"
 )
 
 const (
@@ -72,52 +70,4 @@ func (rt route) row() string {
 		note = "any access token"
 	}
 	return fmt.Sprintf("| %s | `%s` | %s | %s | %s |\n", method, path, strings.Join(actions, "; "), strings.Join(on, "; "), note)
-}
-
-// on names the resource on which a route checks an action.
-func (rt route) on(action policy.Action) string {
-	const project = "proj/{projectKey}"
-	const environment = project + ":env/{environmentKey}"
-	switch {
-	case action == policy.ViewProject, rt.path == "/projects", rt.path == "/projects/{projectKey}":
-		return project
-	case strings.HasPrefix(rt.path, "/segments/"):
-		return environment + ":segment/{segmentKey}"
-	case action == policy.CopyFlagConfigFrom:
-		return project + ":env/<source>:flag/{flagKey}"
-	case strings.HasSuffix(rt.path, "/copy"):
-		return project + ":env/<target>:flag/{flagKey}"
-	case strings.HasPrefix(rt.path, "/flags/"):
-		if flagTargeting[action] {
-			return environment + ":flag/{flagKey}"
-		}
-		return project + ":env/<each>:flag/{flagKey}"
-	case strings.HasPrefix(rt.path, "/projects/{projectKey}/context-kinds"):
-		return project + ":context-kind/{contextKind}"
-	case action == policy.UpdateGuard, action == policy.ViewMembers:
-		return environment + ":segment/*"
-	case strings.HasPrefix(rt.path, "/projects/"):
-		return environment
-	case action == policy.VerifyStore:
-		return "acct"
-	case strings.HasPrefix(rt.path, "/tokens"):
-		return "member/{memberId}:token/{tokenId} or service-token/{tokenId}"
-	case strings.HasPrefix(rt.path, "/roles"):
-		return "role/{roleKey}"
-	case strings.HasPrefix(rt.path, "/account/relay-auto-configs"):
-		return "relay-proxy-config/{relayConfigId}"
-	case strings.HasPrefix(rt.path, "/integration-capabilities"):
-		return "integration/{integrationId}"
-	case strings.HasPrefix(rt.path, "/members"):
-		return "member/{memberId}"
-	case strings.HasPrefix(rt.path, "/webhooks"):
-		return "webhook/{webhookId}"
-	}
-	panic("nobody says on what " + rt.call() + " checks " + string(action))
-}
-
-// flagTargeting are the actions on a flag that concern one environment.
-var flagTargeting = map[policy.Action]bool{
-	policy.UpdateOn: true, policy.UpdateTargets: true, policy.UpdateRules: true, policy.UpdateFallthrough: true,
-	policy.UpdateOffVariation: true, policy.UpdatePrerequisites: true, policy.UpdateTrackEvents: true,
 }

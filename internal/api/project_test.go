@@ -98,6 +98,13 @@ func TestKeyRotation(t *testing.T) {
 	if second == sdkKey || !works(second) || !works(sdkKey) {
 		t.Errorf("within the grace period: the new key %t, the old one %t", works(second), works(sdkKey))
 	}
+	a.must(t, 200, "Environment", "GET", env, "").want(t, "_muster.formerSdkKeys.0.apiKey", `"`+sdkKey+`"`, "_muster.formerSdkKeys.0.expiresAt", later)
+	a.must(t, 200, "Environment", "DELETE", env+"/apiKey/former", "").want(t, "apiKey", `"`+second+`"`, "_muster.formerSdkKeys", "[]")
+	a.must(t, 200, "AuditEntries", "GET", "/auditlog?limit=2", "").want(t, "items.0.accesses.0.action", `"updateApiKey"`,
+		"items.0.titleVerb", `"ended the former SDK keys of"`, "items.1.titleVerb", `"rotated the SDK key of"`)
+	if !works(second) || works(sdkKey) {
+		t.Errorf("after the keys from before were ended: the new key %t, the old one %t", works(second), works(sdkKey))
+	}
 	third := a.must(t, 200, "Environment", "POST", env+"/apiKey?expiry=1000", "").str("apiKey")
 	if !works(third) || works(second) || works(sdkKey) {
 		t.Errorf("after a rotation at once: the new key %t, those from before %t and %t", works(third), works(second), works(sdkKey))

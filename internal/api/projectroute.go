@@ -38,7 +38,7 @@ func projectRoutes() []route {
 func environmentRoutes() []route {
 	return []route{
 		{
-			method: "GET", path: atProject + "/environments", actions: needs(policy.ViewProject), note: keysShown, serve: (*server).listEnvironments,
+			method: "GET", path: atProject + "/environments", actions: needs(policy.ViewProject), beside: needs(policy.ViewSDKKey), note: keysShown, serve: (*server).listEnvironments,
 			id: "getEnvironmentsByProject", summary: "List environments", params: pages(20, filterBy("query", "tags"), sortBy(environmentOrders)),
 			answers: gives[collection[environmentJSON]](),
 		},
@@ -48,13 +48,13 @@ func environmentRoutes() []route {
 			id:    "postEnvironment", summary: "Create an environment", takes: takes[newEnvironmentJSON](), answers: creates[environmentJSON]("ETag"),
 		},
 		{
-			method: "GET", path: atEnvironment, actions: needs(policy.ViewProject), note: keysShown, serve: (*server).getEnvironment,
+			method: "GET", path: atEnvironment, actions: needs(policy.ViewProject), beside: needs(policy.ViewSDKKey), note: keysShown, serve: (*server).getEnvironment,
 			id: "getEnvironment", summary: "Get an environment", answers: gives[environmentJSON]("ETag"),
 		},
 		{
 			method: "PATCH", path: atEnvironment,
 			actions: needs(policy.UpdateName, policy.UpdateColor, policy.UpdateTTL, policy.UpdateSecureMode, policy.UpdateDefaultTrackEvents,
-				policy.UpdateRequireComments, policy.UpdateConfirmChanges, policy.UpdateCritical, policy.UpdateTags),
+				policy.UpdateRequireComments, policy.UpdateConfirmChanges, policy.UpdateCritical, policy.UpdateTags, policy.UpdateRecordContexts),
 			serve: (*server).patchEnvironment,
 			id:    "patchEnvironment", summary: "Change an environment", params: parameters{ifMatchParam}, takes: openapi.Patches(), answers: gives[environmentJSON]("ETag"),
 		},
@@ -63,11 +63,16 @@ func environmentRoutes() []route {
 			id: "deleteEnvironment", summary: "Delete an environment with all that is in it", answers: givesNothing(),
 		},
 		{
-			method: "POST", path: atEnvironment + "/apiKey", actions: needs(policy.UpdateAPIKey), note: keysShown, serve: (*server).rotateSDKKey,
+			method: "POST", path: atEnvironment + "/apiKey", actions: needs(policy.UpdateAPIKey), beside: needs(policy.ViewSDKKey), note: keysShown, serve: (*server).rotateSDKKey,
 			id: "resetEnvironmentSDKKey", summary: "Give an environment a new SDK key", params: parameters{expiryParam}, answers: gives[environmentJSON]("ETag"),
 		},
 		{
-			method: "POST", path: atEnvironment + "/mobileKey", actions: needs(policy.UpdateMobileKey), note: keysShown, serve: (*server).rotateMobileKey,
+			method: "DELETE", path: atEnvironment + "/apiKey/former", actions: needs(policy.UpdateAPIKey), beside: needs(policy.ViewSDKKey), note: keysShown, serve: (*server).endFormerKeys,
+			id: "deleteFormerSDKKeys", summary: "End the SDK keys of an environment from before a rotation", details: "At once, also for relays that were started with one.",
+			answers: gives[environmentJSON]("ETag"),
+		},
+		{
+			method: "POST", path: atEnvironment + "/mobileKey", actions: needs(policy.UpdateMobileKey), beside: needs(policy.ViewSDKKey), note: keysShown, serve: (*server).rotateMobileKey,
 			id: "resetEnvironmentMobileKey", summary: "Give an environment a new mobile key", details: "The one before ends at once.", answers: gives[environmentJSON]("ETag"),
 		},
 		{
@@ -104,6 +109,11 @@ func contextRoutes() []route {
 			id: "getContexts", summary: "Show a context and the segments that include it", params: contextParams(), answers: gives[contextsJSON](),
 		},
 		{
+			method: "GET", path: atEnvironment + "/seen-contexts", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listSeenContexts,
+			id: "getSeenContexts", summary: "List the contexts that SDKs sent in events", details: "The one seen last first, 10,000 at most, if the environment has `_muster.recordContexts`.",
+			params: pages(maxPage, queryParam("kind", "A context kind."), queryParam("query", "What the key begins with.")), answers: gives[collection[seenContextJSON]](),
+		},
+		{
 			method: "POST", path: atEnvironment + "/flags/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateFlags,
 			id: "evaluateContextInstance", summary: "Tell what the flags of an environment serve to a context",
 			params: parameters{
@@ -111,6 +121,11 @@ func contextRoutes() []route {
 				offsetParam, filterBy("query", "tags", "state", "type", "maintainerId", "sdkAvailability", "creationDate"), sortBy(flagOrders("")),
 			},
 			takes: takes[map[string]any](), answers: gives[collection[evaluatedFlagJSON]](),
+		},
+		{
+			method: "POST", path: atEnvironment + "/flags/{flagKey}/evaluate", actions: needs(policy.ViewProject), serve: (*server).tryFlag,
+			id: "tryFlag", summary: "Tell what a flag would serve to a context", details: "With a change that is not kept, and without it.",
+			takes: takes[flagTrialAskedJSON](), answers: gives[flagTrialJSON](),
 		},
 	}
 }
@@ -129,8 +144,23 @@ func contextParams() parameters {
 func activityRoutes() []route {
 	return []route{
 		{
+			method: "GET", path: atEnvironment + "/summary", actions: needs(policy.ViewProject), serve: (*server).getSummary,
+			id: "getEnvironmentSummary", summary: "Count what an environment has", answers: gives[summaryJSON](),
+		},
+		{
+			method: "GET", path: atEnvironment + "/search", actions: needs(policy.ViewProject), serve: (*server).search,
+			id: "searchEnvironment", summary: "Find segments and flags", details: "By key, by name, and by what a tool calls a segment; the best first. Archived flags are left out.",
+			params: parameters{{Name: "q", In: "query", Required: true, Doc: "What to look for; at most 256 bytes."}, limitOf(10, maxFound)}, answers: gives[foundListJSON](), fails: []int{http.StatusRequestEntityTooLarge},
+		},
+		{
 			method: "GET", path: atEnvironment + "/followers", actions: needs(policy.ViewProject), serve: (*server).listFollowers,
 			id: "getFollowers", summary: "List who follows an environment at this moment", params: pages(maxPage), answers: gives[collection[followerJSON]](),
+		},
+		{
+			method: "POST", path: atEnvironment + "/resync", actions: needs(policy.UpdateEnvironmentSettings), serve: (*server).resync,
+			id: "resyncEnvironment", summary: "Make relays and persistent stores take all members once more",
+			details: "For a store that has lost members. Relays begin within about ten seconds; nobody is without members meanwhile.",
+			takes:   takes[commentJSON](), spare: true, answers: []openapi.Answer{{Status: http.StatusAccepted, Bodies: []openapi.Body{openapi.JSON[resyncJSON]()}}},
 		},
 		{
 			method: "GET", path: atEnvironment + "/sdks", actions: needs(policy.ViewProject), serve: (*server).listSDKs,
@@ -150,7 +180,7 @@ func activityRoutes() []route {
 		{
 			method: "GET", path: atEnvironment + "/activity", actions: needs(policy.ViewProject), serve: (*server).watchActivity,
 			id: "watchActivity", summary: "Watch what goes on in an environment",
-			details: "Events: `run`, `segment`, `follower`, `call`, `catalog`, `head`. `id` counts up by one from 1. Nothing is replayed.",
+			details: "Events: `run`, `segment`, `follower`, `call`, `export`, `catalog`, `head`, `audit`, `delivery`. `id` counts up by one from 1. Nothing is replayed.",
 			answers: givesText("Server-sent events", "text/event-stream"),
 		},
 	}

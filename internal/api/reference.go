@@ -37,14 +37,17 @@ var groups = []openapi.Group{
 	{Name: "Guard", Description: "Limits beyond which a sync is held until somebody decides. Of each limit the nearest one counts: the segment's, the source's, the environment's, the default."},
 	{Name: "Feature flags", Description: "What is served to whom."},
 	{Name: "Projects", Description: "Projects have flags and environments."},
+	{Name: "Payload filters", Description: "Parts of a project's flags that server-side SDKs and relays may load instead of all."},
 	{Name: "Environments", Description: "Environments have segments, configurations of flags, and the keys of SDKs."},
 	{Name: "Contexts", Description: "The kinds of contexts, and what a context is served."},
+	{Name: "Sources", Description: "The tools that own segments of an environment, and what becomes of these when one leaves."},
 	{Name: "Activity", Description: "Who follows an environment, and what goes on in it."},
 	{Name: "Access tokens", Description: "Credentials of this API."},
 	{Name: "Custom roles", Description: "Policies that tokens and account members can have."},
 	{Name: "Relay Proxy configurations", Description: "Which environments Relay Proxies serve."},
 	{Name: "Persistent store integrations", Description: "Where members of big segments are to be written for server-side SDKs."},
 	{Name: "Account members", Description: "People."},
+	{Name: "Sessions", Description: "Browsers that people signed in with. A session is a cookie; a request that it comes with and that changes anything needs `X-Requested-With: muster`. Where there is an `Authorization` header too, that counts."},
 	{Name: "Webhooks", Description: "Who is told of what the audit log tells."},
 	{Name: "Audit log", Description: "Who changed what."},
 	{Name: "Tags", Description: "Words that people put on things."},
@@ -71,12 +74,13 @@ var answerHeaders = map[string]string{
 	"ETag":              "The version of the object, for `If-Match`",
 	"Location":          "Where what was begun can be followed",
 	"Retry-After":       "Seconds to wait",
+	"Set-Cookie":        "The session, `muster_session`: HttpOnly, SameSite=Strict",
 	"X-Muster-Revision": "The revision of the environment at which the change is visible",
 	"X-Ratelimit-Reset": "When to try again; Unix milliseconds",
 }
 
-// document returns the OpenAPI document of the routes.
-func document() ([]byte, error) {
+// Document returns the OpenAPI document of the routes, as JSON.
+func Document() ([]byte, error) {
 	ref := openapi.Reference{
 		Title: "muster", Version: strconv.Itoa(currentVersion), Description: aboutAPI, Groups: groups,
 		Errors: failures, Error: reflect.TypeFor[errorJSON](), Headers: answerHeaders,
@@ -161,7 +165,7 @@ type written struct {
 }
 
 func writeDocument() (written, error) {
-	plain, err := document()
+	plain, err := Document()
 	if err != nil {
 		return written{}, err
 	}

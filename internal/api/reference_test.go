@@ -45,7 +45,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 }
 
 func TestReferencesOfTheDocumentLeadSomewhere(t *testing.T) {
-	text, err := document()
+	text, err := Document()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,11 @@ type route struct {
 	path   string // below /api/v2, as a pattern of net/http
 	// actions that a caller needs, for the reference; admin and ingest are what checks them.
 	actions []policy.Action
-	note    string // what beside the actions decides, for the reference
-	beta    bool   // served only with LD-API-Version: beta
-	open    bool   // takes other credentials than access tokens, and looks at them itself
-	anyone  bool   // needs no credential
+	beside  []policy.Action // that count in some cases, as the note says
+	note    string          // what beside the actions decides, for the reference
+	beta    bool            // served only with LD-API-Version: beta
+	open    bool            // takes other credentials than access tokens, and looks at them itself
+	anyone  bool            // needs no credential
 	serve   handler
 
 	group   string // of the reference; in sets it
@@ -67,15 +68,18 @@ const (
 func routes() []route {
 	return slices.Concat(
 		in("Other", generalRoutes()),
+		in("Sessions", sessionRoutes()),
 		in("Segments", segmentRoutes()),
 		in("Segment members", segmentMemberRoutes()),
 		in("Imports and exports", listRoutes()),
 		in("Runs", runRoutes()),
 		in("Points", pointRoutes()),
 		in("Guard", guardRoutes()),
+		in("Sources", sourceRoutes()),
 		in("Feature flags", flagRoutes()),
 		in("Projects", projectRoutes()),
 		in("Environments", environmentRoutes()),
+		in("Payload filters", payloadFilterRoutes()),
 		in("Contexts", contextRoutes()),
 		in("Activity", activityRoutes()),
 		in("Access tokens", tokenRoutes()),
@@ -97,6 +101,11 @@ func gives[T any](headers ...string) []openapi.Answer {
 // creates answers 201 with a T.
 func creates[T any](headers ...string) []openapi.Answer {
 	return []openapi.Answer{{Status: http.StatusCreated, Headers: headers, Bodies: []openapi.Body{openapi.JSON[T]()}}}
+}
+
+// taken answers 202 with a T.
+func taken[T any]() []openapi.Answer {
+	return []openapi.Answer{{Status: http.StatusAccepted, Bodies: []openapi.Body{openapi.JSON[T]()}}}
 }
 
 // givesNothing answers 204.

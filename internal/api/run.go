@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -115,15 +116,20 @@ func runOf(at segmentPath, run segment.Run) runJSON {
 		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Stage: run.Stage.Milliseconds(), Commit: run.Commit.Milliseconds()},
 		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
 		Links: at.runLinks(run.ID), Parked: run.Parked, Key: run.Idempotency, Hold: runHoldOf(run.Hold),
-		Progress: progressOf(run.Progress),
+		Progress: progressOf(run.Progress), Actor: actorOf(run.Actor),
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })
 	}
-	if run.Actor.Kind != "" {
-		j.Actor = &actorJSON{Kind: run.Actor.Kind, ID: run.Actor.ID, Name: run.Actor.Name}
-	}
 	return j
+}
+
+// actorOf renders who did something; nil for one that is not known any more.
+func actorOf(a segment.Actor) *actorJSON {
+	if a.Kind == "" {
+		return nil
+	}
+	return &actorJSON{Kind: a.Kind, ID: a.ID, Name: a.Name}
 }
 
 func modeName(m segment.Mode) string {
@@ -150,7 +156,7 @@ func (at segmentPath) runLinks(id segment.RunID) links {
 // runQuery reads what a list of runs is narrowed to. Both ends of the time are left out, counted in
 // milliseconds as clients see them.
 func runQuery(query url.Values) (history.RunQuery, error) {
-	q := history.RunQuery{State: segment.RunState(query.Get("state")), Tool: query.Get("tool")}
+	q := history.RunQuery{State: segment.RunState(query.Get("state")), Tool: query.Get("tool"), Segment: segment.Key(query.Get("segment"))}
 	after, err := numberOf(query, "after")
 	if err != nil {
 		return q, err
@@ -168,6 +174,28 @@ func runQuery(query url.Values) (history.RunQuery, error) {
 	return q, nil
 }
 
+// segmentsNamed returns what selects the segments whose key or name has a text, or the name or id that their
+// tool gives them. Of those that were deleted the key is known. Without a text it selects nothing.
+func (s *server) segmentsNamed(r *http.Request, who catalog.Caller, text string) (func(segment.Key) bool, error) {
+	text, err := searchText(text)
+	if text == "" || err != nil {
+		return nil, err
+	}
+	at := segmentPathOf(r)
+	all, err := s.admin.Segments(r.Context(), who, at.project, at.env)
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[segment.Key]bool, len(all))
+	for _, seg := range all {
+		named[seg.Key] = rankOf(text, seg) < noFit
+	}
+	return func(k segment.Key) bool {
+		found, known := named[k]
+		return found || !known && mentions(text, string(k))
+	}, nil
+}
+
 // listRuns lists the runs of an environment, or of the one segment that the path names.
 func (s *server) listRuns(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	at, query := segmentPathOf(r), r.URL.Query()
@@ -179,7 +207,12 @@ func (s *server) listRuns(w http.ResponseWriter, r *http.Request, who catalog.Ca
 	if err != nil {
 		return err
 	}
-	q.Segment, q.Limit, q.Offset = at.key, p.limit, p.offset
+	q.Segment, q.Limit, q.Offset = cmp.Or(at.key, q.Segment), p.limit, p.offset
+	if at.key == "" {
+		if q.Of, err = s.segmentsNamed(r, who, query.Get("q")); err != nil {
+			return err
+		}
+	}
 	runs, total, err := s.history.Runs(r.Context(), who, at.project, at.env, q)
 	if err != nil {
 		return err

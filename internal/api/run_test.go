@@ -96,6 +96,32 @@ func TestRunsAreFilteredAndPaged(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, seen, want)
 		}
 	}
+	a.must(t, 201, "", "POST", segments, `{"key":"trial","name":"Ends on Friday"}`) // the other one was deleted, as far as is known
+	for query, want := range map[string]string{
+		"q=TRI":                       "6 of 6",
+		"q=on+friday":                 "6 of 6",
+		"q=%20churn%20":               "3 of 3",
+		"q=r":                         "9 of 9",
+		"q=urn&limit=2&offset=2":      "1 of 3",
+		"q=urn&offset=9":              "0 of 3",
+		"q=i&state=rejected":          "1 of 1",
+		"q=i&tool=rudderstack":        "0 of 0",
+		"q=u&segment=churn":           "3 of 3",
+		"q=u&segment=trial":           "0 of 0",
+		"q=r&after=1700000000006":     "2 of 2",
+		"q=churn&before=170000000000": "0 of 0",
+		"q=nobody":                    "0 of 0",
+		"q=%00%FF":                    "0 of 0",
+		"q=+":                         "9 of 9",
+	} {
+		got := a.must(t, 200, "Runs", "GET", environment+"/runs?"+query, "")
+		if seen := fmt.Sprintf("%d of %v", len(got.at("items").([]any)), got.at("totalCount")); seen != want {
+			t.Errorf("%s: %s, want %s", query, seen, want)
+		}
+	}
+	a.must(t, 413, "Error", "GET", environment+"/runs?q="+strings.Repeat("x", 257), "")
+	stranger := a.as(a.newToken(t, `{"name":"s","inlineRole":[{"effect":"allow","actions":["*"],"resources":["proj/other"]}]}`))
+	stranger.must(t, 404, "Error", "GET", environment+"/runs?q=churn", "")
 	page := a.must(t, 200, "Runs", "GET", segments+"/trial/runs?state=live&limit=2&offset=2", "")
 	page.want(t, "_links.next.href", `"/api/v2/segments/default/production/trial/runs?limit=2&offset=4&state=live"`,
 		"_links.prev.href", `"/api/v2/segments/default/production/trial/runs?limit=2&offset=0&state=live"`)

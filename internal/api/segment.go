@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +34,7 @@ type segmentJSON struct {
 	External         string                `json:"_external,omitzero" doc:"The integration key of the tool that syncs the segment"`
 	ExternalLink     string                `json:"_externalLink,omitzero"`
 	ImportInProgress *bool                 `json:"_importInProgress,omitzero"`
-	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero" doc:"The flags that target the segment; in the answer to the request of one segment only"`
+	Flags            []flagSummaryLinkJSON `json:"_flags,omitzero" doc:"The flags that target the segment; in the answer to the request of one segment, and in lists with expand=flags"`
 	Muster           *musterJSON           `json:"_muster,omitzero"`
 	Links            links                 `json:"_links,omitzero" required:"true"`
 }
@@ -166,8 +164,9 @@ func (s *server) listedSegment(ctx context.Context, at segmentPath, seg *catalog
 		return j, err
 	}
 	j.Muster = musterOf(seg, health)
+	j.Muster.Turn = s.turnOf(seg)
 	if importing && health.State != history.Held {
-		j.Muster.State = "syncing"
+		j.Muster.State = syncing
 	}
 	j.Metadata.LastModified = max(j.Metadata.LastModified, j.Muster.FreshAt)
 	return j, nil
@@ -185,112 +184,6 @@ func (s *server) detailedSegment(ctx context.Context, at segmentPath, seg *catal
 	}
 	j.Muster.beat(pulse)
 	return j, nil
-}
-
-var segmentOrders = orders[*catalog.Segment]{
-	"name":         func(a, b *catalog.Segment) int { return byText(a.Name, b.Name) },
-	"creationDate": func(a, b *catalog.Segment) int { return a.CreatedAt.Compare(b.CreatedAt) },
-	"lastModified": func(a, b *catalog.Segment) int { return a.ModifiedAt.Compare(b.ModifiedAt) },
-}
-
-func (s *server) listSegments(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	at, query := segmentPathOf(r), r.URL.Query()
-	p, err := pageOf(query, 20)
-	if err != nil {
-		return err
-	}
-	filter, err := parseCondition(query.Get("filter"))
-	if err != nil {
-		return err
-	}
-	all, err := s.admin.Segments(r.Context(), who, at.project, at.env)
-	if err != nil {
-		return err
-	}
-	if all, err = s.matchingSegments(r.Context(), who, all, filter); err != nil {
-		return err
-	}
-	if all, err = sorted(all, query.Get("sort"), segmentOrders); err != nil {
-		return err
-	}
-	var unreadable error
-	list := paged(r, p, all, func(seg *catalog.Segment) segmentJSON {
-		j, err := s.listedSegment(r.Context(), at, seg)
-		unreadable = cmp.Or(unreadable, err)
-		return j
-	})
-	if unreadable != nil {
-		return unreadable
-	}
-	return writeJSON(w, http.StatusOK, list)
-}
-
-func (s *server) matchingSegments(ctx context.Context, who catalog.Caller, all []*catalog.Segment, filter *condition) ([]*catalog.Segment, error) {
-	if filter == nil {
-		return all, nil
-	}
-	var kept []*catalog.Segment
-	for _, seg := range all {
-		ok, err := filter.holds(func(c *condition) (bool, error) { return s.segmentMatches(ctx, who, seg, c) })
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			kept = append(kept, seg)
-		}
-	}
-	return kept, nil
-}
-
-func (s *server) segmentMatches(ctx context.Context, who catalog.Caller, seg *catalog.Segment, c *condition) (bool, error) {
-	switch c.field + " " + c.op {
-	case "query equals", "query contains":
-		v, err := c.text()
-		return mentions(v, string(seg.Key), seg.Name, seg.Description), err
-	case "tags anyOf", "tags equals", "tags contains":
-		v, err := c.texts()
-		return slices.ContainsFunc(v, func(tag string) bool { return slices.Contains(seg.Tags, tag) }), err
-	case "unbounded equals":
-		v, err := c.truth()
-		return seg.Unbounded == v, err
-	case "external exists":
-		v, err := c.truth()
-		return (seg.Source != nil) == v, err
-	case "includedKeys anyOf":
-		return s.segmentHolds(ctx, who, seg, c, segment.Include)
-	case "excludedKeys anyOf":
-		return s.segmentHolds(ctx, who, seg, c, segment.Exclude)
-	}
-	switch c.field {
-	case "query", "tags", "unbounded", "external", "includedKeys", "excludedKeys":
-		return false, fault.Invalidf("the filter can't apply %s to %s", clip(c.op), c.field)
-	}
-	return true, nil
-}
-
-// segmentHolds reports whether the segment includes or excludes any of the condition's keys.
-func (s *server) segmentHolds(ctx context.Context, who catalog.Caller, seg *catalog.Segment, c *condition, set segment.Ops) (bool, error) {
-	keys, err := c.texts()
-	if err != nil {
-		return false, err
-	}
-	plain, contexts := seg.Included, seg.IncludedContexts
-	if set == segment.Exclude {
-		plain, contexts = seg.Excluded, seg.ExcludedContexts
-	}
-	for _, key := range keys {
-		if seg.Unbounded {
-			state, err := s.history.Membership(ctx, who, seg, key)
-			if err != nil || state&set != 0 {
-				return state&set != 0, err
-			}
-			continue
-		}
-		if slices.Contains(plain, key) || slices.ContainsFunc(contexts, func(t catalog.ContextTargets) bool { return slices.Contains(t.Values, key) }) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 type newSegmentJSON struct {
@@ -337,15 +230,20 @@ func (s *server) getSegment(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	j.Flags = each(flags, func(f *catalog.Flag) flagSummaryLinkJSON {
+	j.Flags = flagLinksOf(at, flags)
+	w.Header().Set("ETag", etag(seg.Version))
+	return writeJSON(w, http.StatusOK, j)
+}
+
+// flagLinksOf names the flags that target a segment.
+func flagLinksOf(at segmentPath, flags []*catalog.Flag) []flagSummaryLinkJSON {
+	return each(flags, func(f *catalog.Flag) flagSummaryLinkJSON {
 		return flagSummaryLinkJSON{
 			Name: f.Name, Key: string(f.Key),
 			Links: links{"self": apiLink("/flags/" + string(at.project) + "/" + string(f.Key))},
 			Site:  flagSite(at.project, at.env, f.Key),
 		}
 	})
-	w.Header().Set("ETag", etag(seg.Version))
-	return writeJSON(w, http.StatusOK, j)
 }
 
 func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -381,6 +279,46 @@ func (s *server) patchSegment(w http.ResponseWriter, r *http.Request, who catalo
 		}
 		return segmentFields.assign(seg, before, after, "")
 	})
+	if err != nil {
+		return err
+	}
+	return s.answerSegment(w, r, seg)
+}
+
+// followJSON says which details of a synced segment follow its tool again.
+type followJSON struct {
+	Fields  []string `json:"fields" doc:"name, description or both"`
+	Comment string   `json:"comment,omitzero"`
+}
+
+func (j followJSON) followed() (what admin.Followed, err error) {
+	for _, f := range j.Fields {
+		switch f {
+		case "name":
+			what.Name = true
+		case "description":
+			what.Description = true
+		default:
+			return what, fault.Invalidf("fields names %s; what follows a tool is name and description", clip(f))
+		}
+	}
+	if what == (admin.Followed{}) {
+		return what, fault.Invalidf("fields is empty; it must name what is to follow the tool: name, description or both")
+	}
+	return what, nil
+}
+
+func (s *server) followTool(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	var body followJSON
+	if err := decodeBody(w, r, maxFieldBytes, &body); err != nil {
+		return err
+	}
+	what, err := body.followed()
+	if err != nil {
+		return err
+	}
+	seg, err := s.admin.FollowTool(r.Context(), who, at.project, at.env, at.key, what, admin.Change{Comment: body.Comment})
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,45 @@ func (s *server) getTimeline(w http.ResponseWriter, r *http.Request, who catalog
 	return writeJSON(w, http.StatusOK, out)
 }
 
+// contextTimelineJSON is what happened to a context in all segments whose members the caller may view.
+type contextTimelineJSON struct {
+	Items         []contextTimelineItemJSON `json:"items"`
+	CompleteSince int64                     `json:"completeSince" doc:"Unix milliseconds; nothing is missing after it"`
+	Links         links                     `json:"_links"`
+}
+
+type contextTimelineItemJSON struct {
+	SegmentKey string     `json:"segmentKey"`
+	Name       string     `json:"name"`
+	At         int64      `json:"at" doc:"Unix milliseconds"`
+	Revision   uint64     `json:"revision"`
+	Change     string     `json:"change" enum:"added,removed,excluded,unexcluded"`
+	RunID      string     `json:"runId,omitzero"`
+	Tool       string     `json:"tool,omitzero"`
+	Kind       string     `json:"kind,omitzero"`
+	Actor      *actorJSON `json:"actor,omitzero"`
+	Links      links      `json:"_links"`
+}
+
+// getContextTimeline answers when a context joined and left segments, and by whom.
+func (s *server) getContextTimeline(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at := segmentPathOf(r)
+	t, err := s.history.ContextTimeline(r.Context(), who, at.project, at.env, segment.ContextKind(r.PathValue("contextKind")), r.PathValue("contextKey"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, contextTimelineJSON{
+		CompleteSince: unixMilli(t.CompleteSince), Links: links{"self": {Href: r.URL.EscapedPath(), Type: "application/json"}},
+		Items: each(t.Items, func(i history.TimelineItem) contextTimelineItemJSON {
+			return contextTimelineItemJSON{
+				SegmentKey: string(i.Segment.Key), Name: i.Segment.Name, At: unixMilli(i.At), Revision: uint64(i.Revision), Change: changeName(i.Ops),
+				RunID: string(i.Run.ID), Tool: i.Run.Tool, Kind: string(i.Run.Kind), Actor: actorOf(i.Run.Actor),
+				Links: links{"segment": segmentPath{at.project, at.env, i.Segment.Key}.links()["self"]},
+			}
+		}),
+	})
+}
+
 func changeName(ops segment.Ops) string {
 	switch {
 	case ops&segment.Include != 0:

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"muster/internal/openapi"
 	"muster/internal/policy"
@@ -11,7 +12,7 @@ func segmentRoutes() []route {
 	return []route{
 		{
 			method: "GET", path: atSegments, actions: needs(policy.ViewProject), serve: (*server).listSegments,
-			id: "getSegments", summary: "List segments", params: pages(20, segmentFilterParam, sortBy(segmentOrders)), answers: gives[collection[segmentJSON]](),
+			id: "getSegments", summary: "List segments", params: pages(20, segmentFilterParam, sortBy(new(segmentList).orders()), expandSegmentsParam), answers: gives[collection[segmentJSON]](),
 		},
 		{
 			method: "POST", path: atSegments, actions: needs(policy.CreateSegment), serve: (*server).createSegment,
@@ -23,6 +24,16 @@ func segmentRoutes() []route {
 			id: "getSegment", summary: "Get a segment", answers: gives[segmentJSON]("ETag"),
 		},
 		{
+			method: "GET", path: atSegment + "/flags", actions: needs(policy.ViewProject), serve: (*server).listSegmentUses,
+			id: "getSegmentUses", summary: "List the flags whose rules name a segment, and how", params: pages(20), answers: gives[collection[segmentUseJSON]](),
+		},
+		{
+			method: "GET", path: atSegment + "/series", actions: needs(policy.ViewProject), serve: (*server).getSeries,
+			id: "getSegmentSeries", summary: "Tell how large a big segment was, and what its runs did",
+			details: "It is made of the 20,000 newest runs at most; `completeSince` says how far back they reach.",
+			params:  parameters{choiceParam("range", "How far back: in steps of 15 minutes, 6 hours or a day.", "7d", "24h", "30d")}, answers: gives[sizesJSON](),
+		},
+		{
 			method: "PATCH", path: atSegment,
 			actions: needs(policy.UpdateName, policy.UpdateDescription, policy.UpdateTags, policy.UpdateIncluded, policy.UpdateExcluded, policy.UpdateRules),
 			serve:   (*server).patchSegment,
@@ -30,6 +41,18 @@ func segmentRoutes() []route {
 			details: "Instructions about the members of a big segment stand in a semantic patch of their own, which has no dry run.",
 			params:  parameters{dryRunParam, ifMatchParam, idempotencyParam}, takes: append(openapi.Patches(), openapi.SemanticPatch()),
 			answers: []openapi.Answer{{Status: http.StatusOK, Headers: []string{"ETag"}, MayHave: []string{"X-Muster-Revision"}, Bodies: takes[segmentJSON]()}},
+		},
+		{
+			method: "POST", path: atSegment + "/generation-moves", actions: needs(policy.UpdateEnvironmentSettings), serve: (*server).moveGeneration,
+			id: "moveSegmentGeneration", summary: "Move a big segment to its next generation",
+			details: "Relays and persistent stores take all members once more under another name, SDKs are told to ask for that, and whatever the stores held under the name before is removed. No SDK misses a member meanwhile. `_muster.generationMove` of the segment tells how far it is.",
+			takes:   takes[commentJSON](), spare: true, answers: []openapi.Answer{{Status: http.StatusAccepted, Bodies: []openapi.Body{openapi.JSON[turnJSON]()}}},
+		},
+		{
+			method: "POST", path: atSegment + "/follow", actions: needs(policy.UpdateName, policy.UpdateDescription), serve: (*server).followTool,
+			id: "followSegmentTool", summary: "Let the name or the description of a synced segment follow its tool again",
+			details: "They become what the tool said last, `externalName` and `externalDescription`, and later syncs change them until somebody edits them again.",
+			takes:   takes[followJSON](), answers: gives[segmentJSON]("ETag"),
 		},
 		{
 			method: "DELETE", path: atSegment, actions: needs(policy.DeleteSegment), serve: (*server).deleteSegment,
@@ -56,7 +79,12 @@ func segmentRoutes() []route {
 		{
 			method: "POST", path: atEnvironment + "/segments/evaluate", actions: needs(policy.ViewProject), serve: (*server).evaluateSegments,
 			id: "getContextInstanceSegmentsMembershipByEnv", summary: "Tell which segments a context is in, by rules too",
-			takes: takes[map[string]any](), answers: gives[evaluatedSegmentsJSON](),
+			params: parameters{
+				truthParam("isMember", "Only the segments that the context is in, or only the others."),
+				{Name: "limit", In: "query", Type: integerType, Default: -1, Doc: "How many items; `-1` is all of them."},
+				offsetParam,
+			},
+			takes: takes[map[string]any](), answers: gives[collection[evaluatedSegmentJSON]](),
 		},
 	}
 }
@@ -80,6 +108,11 @@ func segmentMemberRoutes() []route {
 			method: "GET", path: atEnvironment + "/contexts/{contextKind}/{contextKey}/segments",
 			actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).listContextSegments,
 			id: "getContextSegments", summary: "List the big segments that include a context", answers: gives[contextSegmentsJSON](),
+		},
+		{
+			method: "GET", path: atEnvironment + "/contexts/{contextKind}/{contextKey}/timeline",
+			actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getContextTimeline,
+			id: "getContextTimeline", summary: "Tell when a context joined and left big segments, and by which run", answers: gives[contextTimelineJSON](),
 		},
 	}
 }
@@ -134,7 +167,10 @@ func runRoutes() []route {
 	return []route{
 		{
 			method: "GET", path: atEnvironment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns,
-			id: "getRuns", summary: "List the runs of an environment, newest first", params: params, answers: gives[collection[runJSON]](),
+			id: "getRuns", summary: "List the runs of an environment, newest first",
+			params: append(slices.Clip(params), queryParam("segment", "Only the runs of the segment with this key."),
+				queryParam("q", "Only the runs of segments whose key or name has this text, or the name or id that their tool gives them; at most 256 bytes. Of segments that were deleted the key is known.")),
+			answers: gives[collection[runJSON]](), fails: []int{http.StatusRequestEntityTooLarge},
 		},
 		{
 			method: "GET", path: atSegment + "/runs", actions: needs(policy.ViewProject), serve: (*server).listRuns,
@@ -175,6 +211,12 @@ func pointRoutes() []route {
 			params: parameters{queryParam("to", "The point instead of which it would be published; `current` if absent.")}, answers: gives[diffJSON](),
 		},
 		{
+			method: "PATCH", path: atSegment + "/points/{pointId}", actions: needs(policy.RollbackSegment), serve: (*server).keepPoint,
+			id: "keepSegmentPoint", summary: "Keep a point, or let go of it",
+			details: "A point that is kept stays until somebody lets go of it or the segment is deleted; of others the ten newest of 30 days are there. A segment keeps ten points at most.",
+			takes:   takes[keepJSON](), answers: gives[pointJSON](), fails: []int{http.StatusConflict},
+		},
+		{
 			method: "POST", path: atSegment + "/points/{pointId}/publish", actions: needs(policy.RollbackSegment), serve: (*server).publishPoint,
 			id: "publishSegmentPoint", summary: "Roll a segment back to a point", takes: takes[commentJSON](), spare: true, answers: gives[publishedJSON]("X-Muster-Revision"),
 		},
@@ -194,6 +236,11 @@ func guardRoutes() []route {
 			params: parameters{dryRunParam}, takes: []openapi.Body{change}, answers: gives[guardJSON](),
 		},
 		{
+			method: "POST", path: atSegment + "/guard/trial", actions: needs(policy.ViewProject), serve: (*server).tryGuard,
+			id: "trySegmentGuard", summary: "Tell how many of the last runs of a segment some limits would have held",
+			details: trialDetails, takes: []openapi.Body{change}, answers: gives[guardTrialJSON](),
+		},
+		{
 			method: "GET", path: atEnvironment + "/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard,
 			id: "getEnvironmentGuard", summary: "Get the limits that the segments of an environment inherit", answers: gives[guardJSON](),
 		},
@@ -201,6 +248,11 @@ func guardRoutes() []route {
 			method: "PATCH", path: atEnvironment + "/guard", actions: needs(policy.UpdateGuard), serve: (*server).patchGuard,
 			id: "patchEnvironmentGuard", summary: "Set limits of an environment", details: guardDetails,
 			params: parameters{dryRunParam}, takes: []openapi.Body{change}, answers: gives[guardJSON](),
+		},
+		{
+			method: "POST", path: atEnvironment + "/guard/trial", actions: needs(policy.ViewProject), serve: (*server).tryGuard,
+			id: "tryEnvironmentGuard", summary: "Tell how many of the last runs of an environment some limits would have held",
+			details: trialDetails, takes: []openapi.Body{change}, answers: gives[guardTrialJSON](),
 		},
 		{
 			method: "GET", path: atEnvironment + "/sources/{integrationKey}/guard", actions: needs(policy.ViewProject), serve: (*server).getGuard,
@@ -211,7 +263,40 @@ func guardRoutes() []route {
 			id: "patchSourceGuard", summary: "Set limits of a tool in an environment", details: guardDetails,
 			params: parameters{dryRunParam}, takes: []openapi.Body{change}, answers: gives[guardJSON](),
 		},
+		{
+			method: "POST", path: atEnvironment + "/sources/{integrationKey}/guard/trial", actions: needs(policy.ViewProject), serve: (*server).tryGuard,
+			id: "trySourceGuard", summary: "Tell how many of the last runs of the segments of a tool some limits would have held",
+			details: trialDetails, takes: []openapi.Body{change}, answers: gives[guardTrialJSON](),
+		},
 	}
 }
 
-const guardDetails = "The body has the limits that change. `null` turns `shrinkPercent` or `growthPercent` off; a limit that `inherited` names is left to others."
+const (
+	trialDetails = "The body has the form of a change of the guard, and nothing changes. Runs within the window count together, as far as they were deltas."
+	guardDetails = "The body has the limits that change. `null` turns `shrinkPercent` or `growthPercent` off; a limit that `inherited` names is left to others."
+)
+
+func sourceRoutes() []route {
+	const one = atEnvironment + "/sources/{integrationKey}"
+	return []route{
+		{
+			method: "GET", path: atEnvironment + "/sources", actions: needs(policy.ViewProject), serve: (*server).listSources,
+			id: "getSources", summary: "List the tools that own segments of an environment", params: pages(maxPage), answers: gives[collection[sourceJSON]](),
+		},
+		{
+			method: "GET", path: one, actions: needs(policy.ViewProject), serve: (*server).getSource,
+			id: "getSource", summary: "Get a tool as it syncs into an environment", answers: gives[sourceJSON](),
+		},
+		{
+			method: "PATCH", path: one, actions: needs(policy.ViewProject, policy.UpdateEnvironmentSettings), serve: (*server).patchSource,
+			id: "patchSource", summary: "Rename, disconnect or connect a source", details: "`connected: false` refuses the calls of the tool with `403`; its segments keep their members.",
+			takes: openapi.Patches(), answers: gives[sourceJSON](),
+		},
+		{
+			method: "DELETE", path: one, actions: needs(policy.ViewProject, policy.UpdateEnvironmentSettings), serve: (*server).deleteSource,
+			id: "deleteSource", summary: "Forget a source",
+			details: "Its segments stay with their members, as lists that people keep; its name and its guard are forgotten. A call of the tool whose token still works takes the segments over again.",
+			answers: givesNothing(),
+		},
+	}
+}

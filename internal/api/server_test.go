@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +21,16 @@ import (
 	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/api"
+	"muster/internal/catalog"
+	"muster/internal/connector"
 	"muster/internal/delivery"
 	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/ingest"
+	"muster/internal/relayfeed"
 	"muster/internal/seal"
 	"muster/internal/segment"
+	"muster/internal/sink"
 	"muster/internal/store"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
@@ -49,6 +54,7 @@ type account struct {
 	rooms    api.Rooms
 	store    store.Store
 	delivery *delivery.Delivery
+	relays   *relayfeed.Feed
 	activity *activity.Activity
 	ingest   *ingest.Ingest
 	usage    *usage.Usage
@@ -109,20 +115,32 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 	}
 	a := &account{store: e, keys: keys, log: new(bytes.Buffer), token: adminToken}
 	past := history.New(e, now, silent)
+	past.OnExport(func(env segment.EnvID, x history.Export) {
+		a.activity.Exported(activity.Export{Env: env, Segment: x.Segment, ID: string(x.ID), Status: string(x.Status)})
+	})
 	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
 	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	a.relays = relayfeed.New(e, relayfeed.Options{Log: silent})
 	if a.usage, err = usage.New(t.Context(), e, now, silent); err != nil {
 		t.Fatal(err)
 	}
-	hooks, err := webhook.New(t.Context(), e, keys, api.AuditRenderer(rooms), webhook.Options{Log: silent, UserAgent: "muster"})
+	hooks, err := webhook.New(t.Context(), e, keys, api.AuditRenderer(rooms), webhook.Options{
+		Log: silent, UserAgent: "muster",
+		Attempted: func(id catalog.ID, d catalog.Delivery) {
+			a.activity.Attempted(activity.Delivery{Webhook: id, At: d.At})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stores := sink.New(t.Context(), e, keys, nil, silent)
 	a.close = sync.OnceValue(func() error {
+		stores.Close()
 		hooks.Close(context.Background())
 		a.usage.Close()
 		a.activity.Close()
 		a.delivery.Close()
+		a.relays.Close()
 		a.ingest.Close()
 		past.Close()
 		return e.Close()
@@ -132,8 +150,14 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 			t.Error(err)
 		}
 	})
-	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Activity: a.activity, Usage: a.usage, Access: a.access, Webhooks: hooks}
+	tools, err := connector.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.rooms = api.Rooms{Admin: rooms, Ingest: a.ingest, History: past, Delivery: a.delivery, Relays: a.relays, Activity: a.activity, Usage: a.usage, Access: a.access, Webhooks: hooks, Sinks: stores, Tools: tools}
 	a.api = documented(t, api.New(a.rooms, api.Options{
+		Sessions: admin.SessionEnd{Idle: time.Hour, Lifetime: 24 * time.Hour}, Version: "1.2.3", PublicURL: "https://muster.test",
+		Proxies:   access.Proxies{netip.MustParsePrefix("192.0.2.1/32")}, // where httptest's requests come from
 		MaxImport: maxImport, Limits: []fault.Limit{{Name: "maxIngestBodyBytes", Value: 1 << 28, Setting: "--max-body"}},
 	}, now, slog.New(slog.NewTextHandler(a.log, nil))))
 	return a

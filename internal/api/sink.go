@@ -36,6 +36,7 @@ type sinkSettingsJSON struct {
 	Tags           []string `json:"tags"`
 	Name           string   `json:"name"`
 	Version        int      `json:"version"`
+	Paused         bool     `json:"paused,omitzero"`
 }
 
 // newSinkJSON is what creates one; config is that of its kind.
@@ -52,16 +53,15 @@ type sinkStatusJSON struct {
 	Available        bool            `json:"available"`
 	PotentiallyStale bool            `json:"potentiallyStale"`
 	LastSync         int64           `json:"lastSync"`
+	LastError        int64           `json:"lastError,omitzero"`
 	Errors           []sinkErrorJSON `json:"errors"`
 	Message          string          `json:"message"`
 }
 
 type sinkErrorJSON struct {
-	Message string `json:"message"`
+	Message   string `json:"message"`
+	Timestamp int64  `json:"timestamp,omitzero"`
 }
-
-// nothingWritten is what is true of every store as long as nobody writes to it.
-const nothingWritten = "nothing is written to this store: this version of muster keeps the settings only. Server-side SDKs can read members from muster itself (--resp-listen)."
 
 // redisJSON and dynamoDBJSON are the config of the two kinds. Terraform's documentation has port as a
 // text; people send numbers too.
@@ -74,6 +74,17 @@ type redisJSON struct {
 	Cluster    bool       `json:"cluster,omitzero"`
 	DB         textNumber `json:"db,omitzero"`
 	Prefix     string     `json:"prefix"`
+
+	Nodes            []string `json:"nodes,omitzero"`
+	SentinelMaster   string   `json:"sentinelMaster,omitzero"`
+	SentinelUsername string   `json:"sentinelUsername,omitzero"`
+	SentinelPassword string   `json:"sentinelPassword,omitzero"`
+	TLSCA            string   `json:"tlsCA,omitzero"`
+	TLSServerName    string   `json:"tlsServerName,omitzero"`
+	TLSCertificate   string   `json:"tlsCertificate,omitzero"`
+	TLSKey           string   `json:"tlsKey,omitzero"`
+	TLSSkipVerify    bool     `json:"tlsSkipVerify,omitzero"`
+	writingJSON
 }
 
 type dynamoDBJSON struct {
@@ -83,6 +94,17 @@ type dynamoDBJSON struct {
 	ExternalID string `json:"externalId,omitzero"`
 	Endpoint   string `json:"endpoint,omitzero"`
 	Prefix     string `json:"prefix"`
+
+	AccessKeyID     string `json:"accessKeyId,omitzero"`
+	SecretAccessKey string `json:"secretAccessKey,omitzero"`
+	CreateTable     bool   `json:"createTable,omitzero"`
+	writingJSON
+}
+
+// writingJSON is what the config of both kinds says about what is written.
+type writingJSON struct {
+	MembersPerSecond textNumber `json:"membersPerSecond,omitzero"`
+	DaemonMode       bool       `json:"daemonMode,omitzero"`
 }
 
 // textNumber is a number that is written as a text, and read as either.
@@ -98,39 +120,40 @@ func (n *textNumber) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-func sinkOf(s *admin.Sink) sinkJSON {
-	environment := "/projects/" + string(s.Project) + "/environments/" + string(s.Environment)
-	set := sinkSettingsOf(s.Sink, s.Password)
+func (s *server) sinkOf(one *admin.Sink) sinkJSON {
+	environment := "/projects/" + string(one.Project) + "/environments/" + string(one.Environment)
+	set := sinkSettingsOf(one.Sink, one.Secrets)
 	j := sinkJSON{
 		Links: links{
-			"self":        apiLink(strings.Join([]string{sinksPath, string(s.Project), string(s.Environment), string(s.Kind), string(s.ID)}, "/")),
+			"self":        apiLink(strings.Join([]string{sinksPath, string(one.Project), string(one.Environment), string(one.Kind), string(one.ID)}, "/")),
 			"parent":      apiLink(sinksPath),
-			"project":     apiLink("/projects/" + string(s.Project)),
+			"project":     apiLink("/projects/" + string(one.Project)),
 			"environment": apiLink(environment),
 		},
-		ID: set.ID, IntegrationKey: set.IntegrationKey, ProjectKey: string(s.Project), EnvironmentKey: string(s.Environment),
+		ID: set.ID, IntegrationKey: set.IntegrationKey, ProjectKey: string(one.Project), EnvironmentKey: string(one.Environment),
 		Config: set.Config, On: set.On, Tags: set.Tags, Name: set.Name, Version: set.Version,
-		Status: sinkStatusJSON{PotentiallyStale: true, Errors: []sinkErrorJSON{}, Message: nothingWritten},
-	}
-	if s.Problem != "" {
-		j.Status.Errors = []sinkErrorJSON{{s.Problem}}
+		Status: s.sinkStatus(one.ID, one.Problem),
 	}
 	return j
 }
 
-// sinkSettingsOf renders the settings of a sink with its password, which is masked or left out.
-func sinkSettingsOf(s *catalog.Sink, password string) sinkSettingsJSON {
+// sinkSettingsOf renders the settings of a sink with its secrets, which are masked or left out.
+func sinkSettingsOf(s *catalog.Sink, secrets map[catalog.SecretName]string) sinkSettingsJSON {
 	j := sinkSettingsJSON{
-		ID: string(s.ID), IntegrationKey: string(s.Kind), On: s.On, Tags: each(s.Tags, func(t string) string { return t }), Name: s.Name, Version: s.Version,
+		ID: string(s.ID), IntegrationKey: string(s.Kind), On: s.On, Tags: each(s.Tags, func(t string) string { return t }), Name: s.Name, Version: s.Version, Paused: s.Paused,
 	}
+	writing := writingJSON{textNumber(s.Rate), s.DaemonMode}
 	if r := s.Redis; r != nil {
 		j.Config = redisJSON{
-			Host: r.Host, Port: textNumber(r.Port), Username: r.Username, Password: password, TLSEnabled: r.TLS,
-			Cluster: r.Cluster, DB: textNumber(r.DB), Prefix: r.Prefix,
+			Host: r.Host, Port: textNumber(r.Port), Username: r.Username, Password: secrets[catalog.PasswordSecret], TLSEnabled: r.TLS,
+			Cluster: r.Cluster, DB: textNumber(r.DB), Prefix: r.Prefix, Nodes: r.Nodes, SentinelMaster: r.Sentinel, SentinelUsername: r.SentinelUsername,
+			SentinelPassword: secrets[catalog.SentinelPasswordSecret], TLSCA: r.CA, TLSServerName: r.ServerName, TLSCertificate: r.Certificate,
+			TLSKey: secrets[catalog.ClientKeySecret], TLSSkipVerify: r.SkipVerify, writingJSON: writing,
 		}
 	} else if d := s.DynamoDB; d != nil {
 		j.Config = dynamoDBJSON{
 			TableName: d.Table, Region: d.Region, RoleARN: d.RoleARN, ExternalID: d.ExternalID, Endpoint: d.Endpoint, Prefix: d.Prefix,
+			AccessKeyID: d.AccessKeyID, SecretAccessKey: secrets[catalog.SecretAccessKeySecret], CreateTable: d.CreateTable, writingJSON: writing,
 		}
 	}
 	return j
@@ -145,28 +168,47 @@ func sinkPath(r *http.Request) admin.SinkPath {
 	}
 }
 
+// sinkConfig is the config of a sink as somebody sent it.
+type sinkConfig struct {
+	redis    *catalog.Redis
+	dynamoDB *catalog.DynamoDB
+	secrets  map[catalog.SecretName]string
+	writingJSON
+}
+
 // readSinkConfig reads the config of a kind; a member that the kind does not have is refused, so that
 // a typing error does not go unnoticed.
-func readSinkConfig(kind catalog.SinkKind, text jsontext.Value) (r *catalog.Redis, password string, d *catalog.DynamoDB, err error) {
+func readSinkConfig(kind catalog.SinkKind, text jsontext.Value) (c sinkConfig, err error) {
 	switch kind {
 	case catalog.RedisSink:
 		var j redisJSON
 		if err := decodeKnown(text, &j); err != nil {
-			return nil, "", nil, within("config", err)
+			return c, within("config", err)
 		}
-		return &catalog.Redis{
+		c.redis = &catalog.Redis{
 			Host: j.Host, Port: int(j.Port), Username: j.Username, TLS: j.TLSEnabled, Cluster: j.Cluster, DB: int(j.DB), Prefix: j.Prefix,
-		}, j.Password, nil, nil
+			Nodes: j.Nodes, Sentinel: j.SentinelMaster, SentinelUsername: j.SentinelUsername,
+			CA: j.TLSCA, ServerName: j.TLSServerName, Certificate: j.TLSCertificate, SkipVerify: j.TLSSkipVerify,
+		}
+		c.secrets = map[catalog.SecretName]string{
+			catalog.PasswordSecret: j.Password, catalog.SentinelPasswordSecret: j.SentinelPassword, catalog.ClientKeySecret: j.TLSKey,
+		}
+		c.writingJSON = j.writingJSON
+		return c, nil
 	case catalog.DynamoDBSink:
 		var j dynamoDBJSON
 		if err := decodeKnown(text, &j); err != nil {
-			return nil, "", nil, within("config", err)
+			return c, within("config", err)
 		}
-		return nil, "", &catalog.DynamoDB{
+		c.dynamoDB = &catalog.DynamoDB{
 			Table: j.TableName, Region: j.Region, RoleARN: j.RoleARN, ExternalID: j.ExternalID, Endpoint: j.Endpoint, Prefix: j.Prefix,
-		}, nil
+			AccessKeyID: j.AccessKeyID, CreateTable: j.CreateTable,
+		}
+		c.secrets = map[catalog.SecretName]string{catalog.SecretAccessKeySecret: j.SecretAccessKey}
+		c.writingJSON = j.writingJSON
+		return c, nil
 	}
-	return nil, "", nil, fault.Invalidf("there is no store %q; use %s or %s", clip(string(kind)), catalog.RedisSink, catalog.DynamoDBSink)
+	return c, fault.Invalidf("there is no store %q; use %s or %s", clip(string(kind)), catalog.RedisSink, catalog.DynamoDBSink)
 }
 
 // listSinks answers with all that may be viewed, without pages. Config is required and empty, as the
@@ -177,32 +219,40 @@ func (s *server) listSinks(w http.ResponseWriter, r *http.Request, who catalog.C
 		return err
 	}
 	items := each(all, func(one *admin.Sink) sinkJSON {
-		j := sinkOf(one)
+		j := s.sinkOf(one)
 		j.Config = struct{}{}
 		return j
 	})
 	return writeJSON(w, http.StatusOK, collection[sinkJSON]{Items: items, TotalCount: len(items), Links: links{"self": apiLink(sinksPath)}})
 }
 
-func (s *server) createSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+// readNewSink reads what creates a sink, or would.
+func readNewSink(w http.ResponseWriter, r *http.Request) (at admin.SinkPath, n admin.NewSink, err error) {
 	var body newSinkJSON
 	if err := decodeBody(w, r, maxBodyBytes, &body); err != nil {
-		return err
+		return at, n, err
 	}
 	if body.Config.Kind() != '{' {
-		return fault.Invalidf("config must be an object that says how the store is reached")
+		return at, n, fault.Invalidf("config must be an object that says how the store is reached")
 	}
-	at := sinkPath(r)
-	n := admin.NewSink{Name: body.Name, On: body.On, Tags: body.Tags}
-	var err error
-	if n.Redis, n.Password, n.DynamoDB, err = readSinkConfig(at.Kind, body.Config); err != nil {
+	at = sinkPath(r)
+	c, err := readSinkConfig(at.Kind, body.Config)
+	return at, admin.NewSink{
+		Name: body.Name, On: body.On, Tags: body.Tags, Redis: c.redis, DynamoDB: c.dynamoDB, Secrets: c.secrets,
+		Rate: int(c.MembersPerSecond), DaemonMode: c.DaemonMode,
+	}, err
+}
+
+func (s *server) createSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	at, n, err := readNewSink(w, r)
+	if err != nil {
 		return err
 	}
 	made, err := s.admin.CreateSink(r.Context(), who, at, n)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, sinkOf(made))
+	return writeJSON(w, http.StatusCreated, s.sinkOf(made))
 }
 
 func (s *server) getSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -210,15 +260,16 @@ func (s *server) getSink(w http.ResponseWriter, r *http.Request, who catalog.Cal
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, sinkOf(found))
+	return writeJSON(w, http.StatusOK, s.sinkOf(found))
 }
 
 var sinkFields = fields[*admin.Sink]{
 	"name": field(func(s *admin.Sink) *string { return &s.Name }),
 	"on":   field(func(s *admin.Sink) *bool { return &s.On }),
 	"tags": field(func(s *admin.Sink) *[]string { return &s.Tags }),
-	"config": func(s *admin.Sink, text jsontext.Value) (err error) {
-		s.Redis, s.Password, s.DynamoDB, err = readSinkConfig(s.Kind, text)
+	"config": func(s *admin.Sink, text jsontext.Value) error {
+		c, err := readSinkConfig(s.Kind, text)
+		s.Redis, s.DynamoDB, s.Secrets, s.Rate, s.DaemonMode = c.redis, c.dynamoDB, c.secrets, int(c.MembersPerSecond), c.DaemonMode
 		return err
 	},
 }
@@ -229,7 +280,7 @@ func (s *server) patchSink(w http.ResponseWriter, r *http.Request, who catalog.C
 		return err
 	}
 	changed, err := s.admin.ChangeSink(r.Context(), who, sinkPath(r), p.how(), func(one *admin.Sink) error {
-		before, after, err := p.edited(sinkOf(one))
+		before, after, err := p.edited(s.sinkOf(one))
 		if err != nil {
 			return err
 		}
@@ -238,7 +289,7 @@ func (s *server) patchSink(w http.ResponseWriter, r *http.Request, who catalog.C
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, sinkOf(changed))
+	return writeJSON(w, http.StatusOK, s.sinkOf(changed))
 }
 
 func (s *server) deleteSink(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

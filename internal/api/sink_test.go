@@ -39,11 +39,11 @@ func (a *account) redisSink(t testing.TB, config string) string {
 func TestSinks(t *testing.T) {
 	a := newAccount(t)
 	a.must(t, 200, "Sinks", "GET", sinks, "", "LD-API-Version", "beta").want(t, "items", `[]`)
-	made := a.sink(t, 201, "POST", redisSinks, `{"name":"Members","on":true,"tags":["b","a"],
+	made := a.sink(t, 201, "POST", redisSinks, `{"name":"Members","tags":["b","a"],
 		"config":{"host":"redis.internal.example.com","port":6380,"username":"muster","password":"`+password+`","tlsEnabled":true,"db":"2"}}`)
 	path := redisSinks + "/" + made.str("_id")
-	const status = `{"available":false,"errors":[],"lastSync":0,"message":"nothing is written to this store: this version of muster keeps the settings only. Server-side SDKs can read members from muster itself (--resp-listen).","potentiallyStale":true}`
-	made.want(t, "integrationKey", `"redis"`, "projectKey", `"default"`, "environmentKey", `"production"`, "on", `true`, "tags", `["a","b"]`, "version", `1`,
+	const status = `{"available":false,"errors":[],"lastSync":0,"message":"The integration is off: nothing is written to the store, and SDKs that read it will call it stale.","potentiallyStale":true}`
+	made.want(t, "integrationKey", `"redis"`, "projectKey", `"default"`, "environmentKey", `"production"`, "on", `false`, "tags", `["a","b"]`, "version", `1`,
 		"_links.self.href", `"/api/v2`+path+`"`, "_status", status,
 		"config", `{"host":"redis.internal.example.com","port":"6380","username":"muster","password":"`+maskedWord+`","tlsEnabled":true,"db":"2","prefix":"`+clientSideID+`"}`)
 	a.sink(t, 200, "GET", path, "").want(t, "config.password", `"`+maskedWord+`"`, "_status", status)
@@ -158,9 +158,75 @@ func TestMaskedPasswords(t *testing.T) {
 	a.sink(t, 200, "PATCH", path, config(map[string]any{"host": "elsewhere", "username": nil, "password": nil})).want(t, "config.password", `null`)
 }
 
+// What somebody is about to change can be tried first, with the password that is kept.
+func TestSettingsAreTriedBeforeTheyAreKept(t *testing.T) {
+	a := newAccount(t)
+	path := a.redisSink(t, `{"host":"redis","username":"u","password":"`+password+`"}`)
+	try := func(status int, body string) reply { return a.must(t, status, "", "POST", path+"/test", body) }
+	try(200, "").want(t, "works", `false`)
+	try(200, `{"config":{"host":"redis","username":"u","password":"`+maskedWord+`","prefix":"p"}}`).want(t, "works", `false`)
+	try(200, `{"config":{"host":"elsewhere","password":"`+password+`"}}`).want(t, "works", `false`)
+	for says, config := range map[string]string{
+		"sent anew": `{"host":"elsewhere","username":"u","password":"` + maskedWord + `"}`, "config/host": `{"host":"redis:6379"}`, "config: /tls": `{"host":"redis","tls":true}`,
+	} {
+		if got := try(400, `{"config":`+config+`}`).str("message"); !strings.Contains(got, says) {
+			t.Errorf("%s says nothing of %q", got, says)
+		}
+	}
+	a.redisSink(t, `{"host":"redis","prefix":"taken"}`)
+	try(409, `{"config":{"host":"redis","prefix":"taken","username":"u","password":"`+maskedWord+`"}}`)
+	a.sink(t, 200, "GET", path, "").want(t, "version", `1`, "config.host", `"redis"`, "config.prefix", `"`+clientSideID+`"`)
+}
+
+func TestSinksAreFollowers(t *testing.T) {
+	a := newAccount(t)
+	for _, key := range []string{"a", "b", "c"} {
+		a.must(t, 201, "", "POST", "/segments/default/production", `{"key":"`+key+`","name":"S","unbounded":true}`)
+	}
+	f := a.watch(t)
+	path := a.redisSink(t, `{"host":"redis","tlsEnabled":true}`)
+	id := path[strings.LastIndex(path, "/")+1:]
+	f.await("follower", "integrationId", `"`+id+`"`, "state", `"off"`)
+	a.must(t, 200, "", "GET", environment+"/followers", "").want(t, "totalCount", `1`, "items.0._id", `"sink-`+id+`"`, "items.0.kind", `"sink"`,
+		"items.0.name", `"Redis"`, "items.0.version", `"redis"`, "items.0.address", `"redis:6379, TLS"`, "items.0.state", `"off"`)
+	a.sink(t, 200, "PATCH", path, `[{"op":"replace","path":"/on","value":true}]`)
+	f.await("follower", "integrationId", `"`+id+`"`, "state", `"failed"`)
+	a.must(t, 200, "", "POST", path+"/pause", "").want(t, "state", `"paused"`)
+	f.await("follower", "integrationId", `"`+id+`"`, "state", `"paused"`)
+	a.must(t, 202, "", "POST", environment+"/resync", "").want(t, "sinks", `0`, "sinksWaiting", `1`)
+	a.must(t, 200, "", "POST", path+"/resume", "")
+	a.must(t, 202, "", "POST", environment+"/resync", "").want(t, "sinks", `1`, "sinksWaiting", `0`)
+
+	a.must(t, 200, "", "GET", path+"/status?limit=2&offset=1", "").want(t, "totalSegments", `3`, "segments.0.key", `"b"`, "segments.1.key", `"c"`, "segments.2", `null`)
+	a.must(t, 400, "Error", "GET", path+"/status?limit=x", "")
+	a.sink(t, 204, "DELETE", path, "")
+	f.await("follower", "integrationId", `"`+id+`"`, "gone", `true`)
+}
+
+// The secret of DynamoDB stays where it is, goes nowhere else, and is told to nobody.
+func TestTheAccessKeyOfATable(t *testing.T) {
+	a := newAccount(t)
+	made := a.sink(t, 201, "POST", dynamoSinks, `{"config":{"tableName":"members","region":"eu-central-1","accessKeyId":"AKIAIOSFODNN7EXAMPLE",
+		"secretAccessKey":"`+password+`","createTable":true}}`)
+	shown := `{"tableName":"members","region":"eu-central-1","prefix":"` + clientSideID + `","accessKeyId":"AKIAIOSFODNN7EXAMPLE","secretAccessKey":"` + maskedWord + `","createTable":true}`
+	made.want(t, "config", shown)
+	path := dynamoSinks + "/" + made.str("_id")
+	a.sink(t, 200, "PATCH", path, `[{"op":"replace","path":"/config/createTable","value":false}]`).want(t, "version", `2`, "config.createTable", `null`)
+	s := a.store.Sinks()[0]
+	if plain, err := a.keys.Open(s.DynamoDB.SecretAccessKey, "integration/"+string(s.ID)+"/secretAccessKey"); err != nil || plain != password {
+		t.Errorf("the secret is %q: %v", plain, err)
+	}
+	for _, change := range []string{`"/config/region","value":"eu-west-1"`, `"/config/endpoint","value":"https://elsewhere"`} {
+		if got := a.sink(t, 400, "PATCH", path, `[{"op":"add","path":`+change+`}]`).str("message"); !strings.Contains(got, "sent anew") {
+			t.Errorf("%s: %s", change, got)
+		}
+	}
+	a.sink(t, 200, "PATCH", path, `[{"op":"remove","path":"/config/accessKeyId"},{"op":"remove","path":"/config/secretAccessKey"}]`).want(t, "config.secretAccessKey", `null`)
+}
+
 func TestSinkConfigsAreChecked(t *testing.T) {
 	a := newAccount(t)
-	long := strings.Repeat("x", 5000)
+	long := strings.Repeat("x", 16<<10+1)
 	for name, tt := range map[string]struct{ kind, config, says string }{
 		"no host":                           {"redis", `{}`, "config/host"},
 		"a URL":                             {"redis", `{"host":"redis://x"}`, "config/host"},
@@ -193,6 +259,9 @@ func TestSinkConfigsAreChecked(t *testing.T) {
 		"an id without a role":              {"dynamodb", `{"tableName":"abc","region":"local","externalId":"6f1a2b3c-0000-4000-8000-000000000000"}`, "config/externalId"},
 		"an endpoint with a user":           {"dynamodb", `{"tableName":"abc","region":"local","endpoint":"http://u:p@x"}`, "config/endpoint"},
 		"an endpoint that is none":          {"dynamodb", `{"tableName":"abc","region":"local","endpoint":"localhost:8000"}`, "config/endpoint"},
+		"a key without its secret":          {"dynamodb", `{"tableName":"abc","region":"local","accessKeyId":"AKIAIOSFODNN7EXAMPLE"}`, "config/accessKeyId"},
+		"a secret without its key":          {"dynamodb", `{"tableName":"abc","region":"local","secretAccessKey":"s"}`, "config/accessKeyId"},
+		"a key that is none":                {"dynamodb", `{"tableName":"abc","region":"local","accessKeyId":"a/b","secretAccessKey":"s"}`, "config/accessKeyId must be"},
 		"a password in DynamoDB":            {"dynamodb", `{"tableName":"abc","region":"local","password":"p"}`, "config: /password"},
 	} {
 		t.Run(name, func(t *testing.T) {

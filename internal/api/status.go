@@ -41,6 +41,9 @@ const retryAfter = time.Second
 type errorJSON struct {
 	Code    fault.Code `json:"code"`
 	Message string     `json:"message"`
+	// Action and Resource say of what is forbidden which right would be needed.
+	Action   string `json:"action,omitempty" doc:"Of a refusal with 403: the action that the credential lacks"`
+	Resource string `json:"resource,omitempty" doc:"Of a refusal with 403: on what, with its tags"`
 	// InvalidEmails is what clients read beside the codes about account members.
 	InvalidEmails []string `json:"invalid_emails,omitempty"`
 }
@@ -52,7 +55,7 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		status = kindStatus[f.Kind]
 	}
-	body := errorJSON{Code: f.Code, Message: f.Message, InvalidEmails: f.Emails}
+	body := errorJSON{Code: f.Code, Message: f.Message, Action: f.Action, Resource: f.Resource, InvalidEmails: f.Emails}
 	switch f.Kind {
 	case fault.Internal:
 		if r.Context().Err() == nil {
@@ -61,9 +64,9 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		body = errorJSON{Code: fault.CodeInternal, Message: internalMessage}
 	case fault.Unavailable:
 		if w.Header().Get("Retry-After") == "" {
-			reset := s.now().Add(retryAfter + resetMargin)
-			w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(reset.UnixMilli(), 10))
-			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+			wait := max(f.Wait, retryAfter)
+			w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(s.now().Add(wait+resetMargin).UnixMilli(), 10))
+			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 		}
 	}
 	if werr := writeJSON(w, status, body); werr != nil {

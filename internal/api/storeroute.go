@@ -56,7 +56,7 @@ func sinkRoutes() []route {
 		},
 		{
 			method: "POST", path: kind, actions: needs(policy.ViewProject, policy.CreateIntegration), note: "beta", beta: true, serve: (*server).createSink,
-			id: "createBigSegmentStoreIntegration", summary: "Create a persistent store integration", details: "Nothing is written to the store yet.",
+			id: "createBigSegmentStoreIntegration", summary: "Create a persistent store integration",
 			takes: takes[newSinkJSON](), answers: creates[sinkJSON](),
 		},
 		{
@@ -71,7 +71,40 @@ func sinkRoutes() []route {
 		},
 		{
 			method: "DELETE", path: one, actions: needs(policy.ViewProject, policy.DeleteIntegration), note: "beta", beta: true, serve: (*server).deleteSink,
-			id: "deleteBigSegmentStoreIntegration", summary: "Delete a persistent store integration", answers: givesNothing(),
+			id: "deleteBigSegmentStoreIntegration", summary: "Delete a persistent store integration", details: "What was written stays in the store.", answers: givesNothing(),
+		},
+		{
+			method: "POST", path: kind + "/test", actions: needs(policy.ViewProject, policy.CreateIntegration), serve: (*server).trySink,
+			id: "testNewBigSegmentStore", summary: "Find out whether a store could be written to", details: "Nothing is kept.",
+			takes: takes[newSinkJSON](), answers: gives[triedSinkJSON](),
+		},
+		{
+			method: "POST", path: one + "/test", actions: needs(policy.ViewProject, policy.UpdateConfiguration), serve: (*server).tryKeptSink,
+			id: "testBigSegmentStore", summary: "Find out whether the store of an integration can be written to", details: "With the settings that are kept, or with those that it is sent. Nothing is changed.",
+			takes: takes[tryKeptSinkJSON](), spare: true, answers: gives[triedSinkJSON](),
+		},
+		{
+			method: "GET", path: one + "/status", actions: needs(policy.ViewProject), serve: (*server).getSinkState,
+			id: "getBigSegmentStoreStatus", summary: "Tell how far the store of an integration is", details: "The page is one of `segments`.",
+			params: pages(maxPage), answers: gives[sinkStateJSON](),
+		},
+		{
+			method: "POST", path: one + "/verify", actions: needs(policy.ViewProject, policy.UpdateConfiguration), serve: (*server).verifySink,
+			id: "verifyBigSegmentStore", summary: "Compare the store of an integration with the truth", details: "What comes of it stands in its status as `verification`.",
+			takes: takes[verifySinkJSON](), spare: true, answers: taken[sinkStateJSON](),
+		},
+		{
+			method: "POST", path: one + "/rebuild", actions: needs(policy.ViewProject, policy.UpdateConfiguration), serve: (*server).rebuildSink,
+			id: "rebuildBigSegmentStore", summary: "Write everything to the store of an integration once more", takes: takes[rebuildSinkJSON](), spare: true,
+			answers: taken[sinkStateJSON](),
+		},
+		{
+			method: "POST", path: one + "/pause", actions: needs(policy.ViewProject, policy.UpdateOn), serve: (*server).pauseSink,
+			id: "pauseBigSegmentStore", summary: "Write nothing to the store of an integration until it is resumed", answers: gives[sinkStateJSON](),
+		},
+		{
+			method: "POST", path: one + "/resume", actions: needs(policy.ViewProject, policy.UpdateOn), serve: (*server).resumeSink,
+			id: "resumeBigSegmentStore", summary: "Go on to write to the store of an integration", answers: gives[sinkStateJSON](),
 		},
 	}
 }

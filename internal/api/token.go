@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"muster/internal/admin"
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -20,6 +22,7 @@ type tokenJSON struct {
 	CreationDate      int64              `json:"creationDate" doc:"Unix milliseconds"`
 	LastModified      int64              `json:"lastModified" doc:"Unix milliseconds"`
 	LastUsed          int64              `json:"lastUsed,omitzero" doc:"Unix milliseconds"`
+	Expiry            int64              `json:"expiry,omitzero" doc:"When it stops working; Unix milliseconds. Absent: never"`
 	Role              string             `json:"role,omitzero" enum:"reader,writer,admin,owner"`
 	CustomRoleIDs     []string           `json:"customRoleIds,omitempty"`
 	InlineRole        []statementJSON    `json:"inlineRole,omitzero"`
@@ -50,7 +53,7 @@ func tokenOf(t *catalog.Token, owners map[catalog.ID]*catalog.Member) tokenJSON 
 	j := tokenJSON{
 		ID: string(t.ID), OwnerID: string(t.Owner), MemberID: string(t.Owner), Name: t.Name, Description: t.Description,
 		CreationDate: t.CreatedAt.UnixMilli(), LastModified: t.ModifiedAt.UnixMilli(), Role: string(t.Role),
-		Token: t.Ending, ServiceToken: t.Service, DefaultAPIVersion: t.DefaultAPIVersion,
+		Expiry: unixMilli(t.Expiry), Token: t.Ending, ServiceToken: t.Service, DefaultAPIVersion: t.DefaultAPIVersion,
 		Links: links{"self": apiLink("/tokens/" + string(t.ID)), "parent": apiLink("/tokens")},
 	}
 	if len(t.CustomRoles) > 0 {
@@ -116,6 +119,7 @@ type newTokenJSON struct {
 	Service           bool            `json:"serviceToken,omitzero"`
 	DefaultAPIVersion int             `json:"defaultApiVersion,omitzero"`
 	Token             string          `json:"token,omitzero" doc:"The secret, which administrators may choose"`
+	Expiry            int64           `json:"expiry,omitzero" doc:"When it stops working; Unix milliseconds. Absent: never"`
 }
 
 func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -126,6 +130,10 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, who catalog
 	n := admin.NewToken{
 		Name: body.Name, Description: body.Description, Service: body.Service,
 		Role: catalog.BaseRole(body.Role), CustomRoles: body.CustomRoleIDs, DefaultAPIVersion: body.DefaultAPIVersion, Secret: body.Token,
+	}
+	var err error
+	if n.Expiry, err = instant("expiry", body.Expiry); err != nil {
+		return err
 	}
 	if len(body.InlineRole) > 0 {
 		n.InlineRole = each(body.InlineRole, statementJSON.statement)
@@ -152,6 +160,15 @@ var tokenFields = fields[*catalog.Token]{
 	"description":   field(func(t *catalog.Token) *string { return &t.Description }),
 	"role":          field(func(t *catalog.Token) *catalog.BaseRole { return &t.Role }),
 	"customRoleIds": field(func(t *catalog.Token) *[]catalog.ID { return &t.CustomRoles }),
+	"expiry": func(t *catalog.Token, text jsontext.Value) error {
+		var ms int64
+		if err := decode(text, &ms); err != nil {
+			return err
+		}
+		var err error
+		t.Expiry, err = instant("expiry", ms)
+		return err
+	},
 	"inlineRole": asField(func(t *catalog.Token, v []statementJSON) {
 		t.InlineRole = each(v, statementJSON.statement)
 	}),
@@ -207,6 +224,17 @@ func expiryOf(r *http.Request) (time.Time, error) {
 		return time.Time{}, fault.Invalidf("expiry must be a time in Unix milliseconds, not %q", clip(text))
 	}
 	return time.UnixMilli(max(0, ms)), nil
+}
+
+// instant reads a time of a body; 0 is none.
+func instant(name string, ms int64) (time.Time, error) {
+	if ms < 0 || ms > latestMillis {
+		return time.Time{}, fault.Invalidf("%s must be a time in Unix milliseconds, not %d", name, ms)
+	}
+	if ms == 0 {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(ms), nil
 }
 
 // latestMillis is the end of the year 9999, the last that JSON can hold as a date.

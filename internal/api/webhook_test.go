@@ -51,7 +51,7 @@ func next(t testing.TB, sent <-chan posted) posted {
 	select {
 	case p := <-sent:
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing was sent")
 		return posted{}
 	}
@@ -217,6 +217,28 @@ func TestAWebhookTellsNothingThatItsMakerMayNotRead(t *testing.T) {
 	a.must(t, 201, "", "POST", "/roles", `{"key":"r","name":"Role","policy":[]}`)
 	if p, last := next(t, sent), next(t, sent); p.kind != "webhook" || last.kind != "role" {
 		t.Errorf("sent %s and %s", p.body, last.body)
+	}
+}
+
+func TestActivityTellsOfDeliveriesToThoseWhoMayViewTheWebhook(t *testing.T) {
+	a := newAccount(t)
+	url, sent := hooked(t)
+	id := a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"`+url+`","on":false}`).str("_id")
+	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
+	all, few := a.watch(t), a.holder(t, []string{"viewProject *"}).watch(t)
+	a.must(t, 200, "", "POST", "/webhooks/"+id+"/test", "")
+	next(t, sent)
+	if got := all.await("delivery", "webhookId", `"`+id+`"`); got.at("date") == nil {
+		t.Errorf("a delivery is told as %s", got.text)
+	}
+	a.must(t, 200, "", "PATCH", segments+"/vips", `[{"op":"replace","path":"/name","value":"Later"}]`)
+	for {
+		switch e, ok := few.next(); {
+		case !ok, e.name == "delivery":
+			t.Fatalf("who may not view the webhook got %s %s", e.name, e.text)
+		case e.name == "catalog":
+			return
+		}
 	}
 }
 

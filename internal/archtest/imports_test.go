@@ -45,14 +45,22 @@ var rooms = map[string]room{
 	"internal/admin":           {rank: 3, never: []string{"internal/connector"}},
 	"internal/history":         {rank: 3, never: []string{"internal/connector"}},
 	"internal/delivery":        {rank: 3, never: []string{"internal/connector"}},
+	"internal/relayfeed":       {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/policy", "internal/segment", "internal/fault"}},
 	"internal/activity":        {rank: 3, never: []string{"internal/connector"}},
-	"internal/usage":           {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/segment"}},
+	"internal/usage":           {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/fault", "internal/segment"}},
 	"internal/webhook":         {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/seal"}},
+
+	"internal/sink": {rank: 3, imports: []string{"internal/store", "internal/catalog", "internal/segment", "internal/fault", "internal/seal"}},
 
 	"internal/store/pebblestore": {rank: 4, imports: []string{"internal/store", "internal/fault", "internal/segment", "internal/policy", "internal/catalog"}},
 
-	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/admin", "internal/history", "internal/delivery", "internal/activity", "internal/usage", "internal/webhook", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy", "internal/openapi"}},
-	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/usage", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
+	"internal/sink/dynamosink": {rank: 4, imports: []string{"internal/sink", "internal/store", "internal/catalog", "internal/segment", "internal/fault"}},
+	"internal/sink/redissink":  {rank: 4, imports: []string{"internal/sink", "internal/store", "internal/catalog", "internal/segment", "internal/fault"}},
+
+	"internal/sink/sinktest": {rank: 5, imports: []string{"internal/sink", "internal/store", "internal/store/engine", "internal/store/pebblestore", "internal/catalog", "internal/segment", "internal/seal"}},
+
+	"internal/api":     {rank: 5, imports: []string{"internal/ingest", "internal/connector", "internal/admin", "internal/history", "internal/delivery", "internal/relayfeed", "internal/activity", "internal/usage", "internal/webhook", "internal/sink", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy", "internal/openapi"}},
+	"internal/sdk":     {rank: 5, imports: []string{"internal/delivery", "internal/relayfeed", "internal/usage", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/inbound": {rank: 5, imports: []string{"internal/ingest", "internal/activity", "internal/connector", "internal/connector/list", "internal/access", "internal/catalog", "internal/fault", "internal/segment", "internal/policy"}},
 	"internal/resp":    {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault", "internal/segment"}},
 	"internal/ofrep":   {rank: 5, imports: []string{"internal/delivery", "internal/access", "internal/catalog", "internal/fault"}},
