@@ -1,8 +1,8 @@
-// Package web holds the user interface as it is embedded into the binary.
+// Package web holds the user interface: the application as it is embedded, and how it is served.
 //
-// dist is what the browser gets under /ui/. Until the interface is built it holds one page that
-// says what works and how to push. reference is the page under /ui/api/, which is written by hand and
-// makes the reference of the management API from the document that this serves.
+// `make web` builds the application into dist/app. A binary built without it serves placeholder, one
+// page that says how to build it, so that Go needs no Node. reference is the page under /ui/api/,
+// written by hand, which makes the reference of the management API from the document that this serves.
 package web
 
 import (
@@ -10,15 +10,17 @@ import (
 	"io/fs"
 )
 
-//go:embed dist reference
+//go:embed all:dist placeholder reference
 var embedded embed.FS
 
-// Dist returns the files of the user interface; index.html is at its root.
-func Dist() fs.FS { return folder("dist") }
-
-// Reference returns the files of the reference of the API; index.html is at its root. They need
-// nothing from elsewhere, no inline script and no inline style.
-func Reference() fs.FS { return folder("reference") }
+// application returns the files of the user interface, index.html at their root: the built one, or
+// the page that stands in for it.
+func application() fs.FS {
+	if _, err := fs.Stat(embedded, "dist/app/index.html"); err != nil {
+		return folder("placeholder")
+	}
+	return folder("dist/app")
+}
 
 func folder(name string) fs.FS {
 	files, err := fs.Sub(embedded, name)

@@ -1,0 +1,199 @@
+import { keysOf, push, replace, segment } from './sample';
+import { freePort, Server } from './server';
+import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, signIn, test } from './test';
+
+test('name, description and tags are edited and survive the next sync', async ({ page, place, server }) => {
+  await push(server, place, 'intent', 'High intent', { add: ['ann', 'bo'] });
+  const offered = ['beta', 'checkout', 'gold', 'internal', 'sales']; // they must not lie over what saves
+  await server.api('POST', `/segments/${place.project}/${place.environment}`, { key: 'other', name: 'Other', tags: offered });
+  await page.goto(at(place, 'segments/rudderstack-intent/settings'));
+  await expect(page.getByLabel('Key', { exact: true })).toHaveValue('rudderstack-intent');
+  await expect(page.getByLabel('Context kind')).toHaveValue('user');
+  await page.getByLabel('Name', { exact: true }).fill('Shoppers');
+  await page.getByRole('textbox', { name: 'Description' }).fill('Cart over 80 EUR');
+  await page.getByRole('combobox', { name: 'Tags' }).fill('growth');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('3 unsaved changes')).toBeVisible();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Later syncs will leave the name, the description and the tags alone')).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Shoppers');
+
+  await push(server, place, 'intent', 'High intent, renamed there', { add: ['cy'] });
+  const segment = await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-intent`);
+  expect(segment).toMatchObject({ name: 'Shoppers', description: 'Cart over 80 EUR', tags: ['growth'], _unboundedMetadata: { includedCount: 3 } });
+  await expect(page.getByText(/^Edited by .+ on .+RudderStack calls it “High intent, renamed there”; syncs will not change this field\./)).toBeVisible();
+  await page.getByRole('button', { name: 'Follow the tool again' }).first().click();
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('High intent, renamed there');
+  await expect(page.getByText('Follows RudderStack until you edit it.')).toBeVisible();
+});
+
+test('who edits what somebody else has changed meanwhile is told, and decides', async ({ page, place, server }) => {
+  const segments = `/segments/${place.project}/${place.environment}`;
+  await server.api('POST', segments, { key: 'both', name: 'Both', unbounded: true });
+  await page.goto(at(place, 'segments/both/settings'));
+  await page.getByLabel('Name', { exact: true }).fill('Mine');
+  await server.api('PATCH', `${segments}/both`, [{ op: 'replace', path: '/name', value: 'Theirs' }]);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Somebody changed this segment meanwhile.')).toBeVisible();
+  await expect(page.getByText('Name is now “Theirs”.')).toBeVisible();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Mine');
+  expect(await server.api('GET', `${segments}/both`)).toMatchObject({ name: 'Mine' });
+});
+
+test('a sync is seen as it happens, and members by their key', async ({ page, place, server }) => {
+  await push(server, place, 'live', 'Live one', { add: ['ann'] });
+  await page.goto(at(place, 'segments/rudderstack-live'));
+  const members = page.locator('dl div').filter({ has: page.getByText('Members', { exact: true }) }).locator('dd').first();
+  await expect(members).toHaveText('1');
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await push(server, place, 'live', 'Live one', { add: ['bo', 'cy'] });
+  await expect(members).toHaveText('3');
+  await expect(page.getByRole('list', { name: 'Latest syncs' }).getByText('+2')).toBeVisible();
+
+  await push(server, place, 'live', 'Live one', { remove: ['cy'] });
+  await page.getByRole('link', { name: 'Members', exact: true }).click();
+  await page.getByLabel('Search members').fill('bo');
+  await expect(page.getByText('1 key that starts with “bo”')).toBeVisible();
+  await page.getByRole('button', { name: 'Why in?' }).click();
+  await expect(page.getByRole('dialog').getByText('RudderStack added this key and nothing has removed it since.')).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Close' }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('menuitem', { name: 'CSV, one key a row' }).click();
+  expect((await download).suggestedFilename()).toMatch(/\.csv$/);
+  await page.getByLabel('Search members').fill('cy');
+  await page.getByRole('button', { name: 'Why not in?' }).click();
+  await expect(page.getByRole('dialog').getByRole('list', { name: 'Timeline in this segment' }).getByRole('listitem')).toHaveCount(2);
+});
+
+test('a held sync is released by a person', async ({ page, place, server }) => {
+  await push(server, place, 'churn', 'Churn risk', { add: keysOf(2000) });
+  await push(server, place, 'churn', 'Churn risk', { remove: keysOf(900) });
+  await page.goto(at(place, 'segments/rudderstack-churn/syncs'));
+  await page.getByRole('row', { name: /Held/ }).getByRole('link').click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('This sync would remove 900 members');
+  await expectAccessible(page);
+  await page.getByLabel('Note for the audit log').fill('The audience was halved on purpose');
+  await page.getByRole('button', { name: 'Release: remove 900…' }).click();
+  await expect(page.getByRole('button', { name: 'Cancel' })).toBeFocused();
+  await page.getByRole('button', { name: 'Release and remove 900' }).click();
+  await expect(page.getByText('Released: 900 members left and 0 joined.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Discard this sync' })).toHaveCount(0);
+  expect(await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-churn`)).toMatchObject({ _unboundedMetadata: { includedCount: 1100 } });
+});
+
+test('members go back to a point, and forward again', async ({ page, place, server }) => {
+  await server.api('POST', `/segments/${place.project}/${place.environment}`, { key: 'vips', name: 'VIPs', unbounded: true });
+  await replace(server, place, 'vips', keysOf(50));
+  await replace(server, place, 'vips', keysOf(55, 5));
+  // Where the difference takes long, the sizes are there at once.
+  let answer = () => {};
+  const late = new Promise<void>((resolve) => { answer = resolve; });
+  await page.route('**/points/*/diff**', async (route) => {
+    await late;
+    await route.continue();
+  });
+  await page.goto(at(place, 'segments/vips/history'));
+  await page.getByRole('button', { name: 'Roll back to' }).click();
+  await expect(page.getByRole('dialog').getByRole('status')).toContainText('members now, 50 after. Who leaves and who comes back is being counted');
+  answer();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText('Will come back').first()).toBeVisible();
+  await expect(dialog.locator('dd')).toHaveText(['55', '−10 18.2 %', '+5 9.1 %', '50']);
+  await expectAccessible(page);
+  await dialog.getByRole('button', { name: 'Roll back to 50 members' }).click();
+  await expect(page.getByText(/Rolled back to 50 members in/)).toBeVisible();
+  expect(await server.api('GET', `/segments/${place.project}/${place.environment}/vips`)).toMatchObject({ _unboundedMetadata: { includedCount: 50 } });
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByText('Rolled forward to 55 members.')).toBeVisible();
+
+  await page.getByRole('button', { name: /^Keep this one/ }).first().click();
+  const letGo = page.getByRole('button', { name: /^Let go/ });
+  await expect(letGo).toBeVisible();
+  await expectAccessible(page);
+  await page.reload();
+  await letGo.click();
+  await expect(letGo).toHaveCount(0);
+});
+
+test('every tab is accessible in both themes', async ({ page, place, server }) => {
+  await push(server, place, 'tabs', 'All tabs', { add: keysOf(30) });
+  await server.api('POST', `/flags/${place.project}`, { key: 'banner', name: 'Banner' });
+  await server.api('PATCH', `/flags/${place.project}/banner`, [
+    { op: 'add', path: '/environments/production/rules/-', value: { variation: 0, clauses: [{ attribute: '', op: 'segmentMatch', values: ['rudderstack-tabs'], negate: true }] } },
+  ]);
+  for (const tab of ['Overview', 'Members', 'Syncs', 'Flags', 'History', 'Settings']) {
+    await page.goto(at(place, `segments/rudderstack-tabs${tab === 'Overview' ? '' : `/${tab.toLowerCase()}`}`));
+    await expect(page.getByRole('navigation', { name: 'All tabs' }).getByRole('link', { name: tab })).toHaveAttribute('aria-current', 'page');
+    await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
+    if (tab === 'Overview') await expect(page.locator('.recharts-surface').first()).toBeVisible();
+    await inBothThemes(page, () => expectAccessible(page));
+  }
+  await expect(page.getByText('One flag uses this segment. Remove it from its rules first.')).toBeVisible();
+});
+
+test('a segment is moved to a new generation, and its page says whom that waits for', async ({ page, context, place, server }) => {
+  await segment(server, place, 'vips', 'Very important', keysOf(3));
+  await server.api('POST', `/integration-capabilities/big-segment-store/${place.project}/${place.environment}/redis`, {
+    name: 'away', on: true, config: { host: '127.0.0.1', port: String(await freePort()) },
+  });
+  await page.goto(at(place, 'segments/vips'));
+  await expect(page.getByRole('table', { name: 'Who reads it' }).getByText('away')).toBeVisible();
+  await page.getByRole('link', { name: 'Settings', exact: true }).last().click();
+  const panel = page.getByRole('region', { name: 'Generation' });
+  await expect(panel).toContainText('find the members under vips.g1');
+  await panel.getByRole('button', { name: 'Move to a new generation…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Move Very important to a new generation?' });
+  await expect(dialog).toContainText('takes all 3 members once more');
+  await expect(dialog.getByRole('button', { name: 'Cancel' })).toBeFocused();
+  await inBothThemes(page, () => expectAccessible(page));
+  await dialog.getByLabel('Note for the audit log').fill('The store kept leftovers');
+  await dialog.getByRole('button', { name: 'Move 3 members' }).click();
+  await expect(page.getByText('Began the move of 3 members to generation 2.')).toBeVisible();
+  await expect(panel.getByRole('button', { name: 'Move to a new generation…' })).toHaveAttribute('aria-disabled', 'true');
+
+  await panel.getByRole('link', { name: 'See how far it is' }).click();
+  const move = page.getByRole('region', { name: 'Moving to generation 2' });
+  await expect(move.getByRole('listitem').filter({ hasText: 'Filling' })).toHaveAttribute('aria-current', 'step');
+  await expect(move.getByRole('status')).toHaveText(/^It waits until store away \(\w+\) has taken all members under generation 2\.$/);
+  await expect(move).toContainText('Readers see the same members throughout.');
+  await page.setViewportSize({ width: 360, height: 800 });
+  await page.reload();
+  await expect(move).toContainText('Readers see the same members throughout.');
+  await expectNoSidewaysScroll(page);
+  await inBothThemes(page, () => expectAccessible(page));
+  const { items } = await server.api<{ items: { titleVerb: string; comment: string }[] }>('GET', '/auditlog?limit=1&q=generation');
+  expect(items).toMatchObject([{ titleVerb: 'began the move to generation 2 of', comment: 'The store kept leftovers' }]);
+
+  await segment(server, place, 'others', 'Others');
+  const { token } = await server.api<{ token: string }>('POST', '/tokens', { name: 'a reader', role: 'reader' });
+  await context.clearCookies();
+  await signIn(context, server, token);
+  await page.goto(at(place, 'segments/others/settings'));
+  const button = page.getByRole('button', { name: 'Move to a new generation…' });
+  await expect(button).toHaveAttribute('aria-disabled', 'true');
+  await button.focus();
+  await expect(page.getByText('Needs updateEnvironmentSettings on this environment. Ask an admin.')).toBeVisible();
+});
+
+test('the end of a move is seen without asking again', async ({ browser, complaints }) => {
+  const own = await Server.start('--sdk-cache', '500ms', '--move-patience', '500ms');
+  const context = await browser.newContext({ baseURL: own.url });
+  complaints.listen(context);
+  await signIn(context, own);
+  const page = await context.newPage();
+  const place = { project: 'default', environment: 'production' };
+  await segment(own, place, 'vips', 'Very important', keysOf(3));
+  await page.goto(at(place, 'segments/vips/settings'));
+  const panel = page.getByRole('region', { name: 'Generation' });
+  await expect(panel).toContainText('find the members under vips.g1');
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await own.api('POST', `/segments/${place.project}/${place.environment}/vips/generation-moves`, {});
+  await expect(panel).toContainText('find the members under vips.g2');
+  await expect(panel.getByRole('button', { name: 'Move to a new generation…' })).not.toHaveAttribute('aria-disabled', 'true');
+  await expect(panel.getByRole('link')).toHaveCount(0);
+  await context.close();
+  await own.remove();
+});

@@ -1,0 +1,48 @@
+import { keysOf, push, sample } from './sample';
+import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, test } from './test';
+
+test('syncs of every segment: none yet, then as they come, those held first', async ({ page, place, server }) => {
+  await page.goto(at(place, 'syncs'));
+  await expect(page.getByRole('heading', { name: 'No sync yet' })).toBeVisible();
+  await inBothThemes(page, () => expectAccessible(page));
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await push(server, place, 'alpha', 'Alpha', { add: keysOf(3) });
+  const row = page.getByRole('row', { name: /alpha/ });
+  await expect(row).toContainText('+3');
+  await expect(row).toContainText('RudderStack');
+  await expect(row.getByLabel('State: Live')).toBeVisible();
+
+  await sample(server, place);
+  const held = page.getByRole('region', { name: 'Held, 1 sync waits for a person' });
+  await expect(held).toContainText('Would remove 900 members and leave 600.');
+  await inBothThemes(page, () => expectAccessible(page));
+  await page.getByRole('combobox', { name: 'State' }).click();
+  await page.getByRole('option', { name: 'Held' }).click();
+  await expect(page).toHaveURL(/state=held/);
+  await expect(page.getByRole('row')).toHaveCount(2);
+  await expect(page.getByRole('row', { name: /churn/ })).toContainText('(−900)');
+  await page.goto(at(place, 'syncs'));
+  await page.getByRole('combobox', { name: 'Segment' }).fill('Alph');
+  await page.getByRole('option', { name: 'rudderstack-alpha' }).click();
+  await expect(page).toHaveURL(/segment=rudderstack-alpha/);
+  await expect(page.getByRole('row')).toHaveCount(2);
+  await page.goto(at(place, 'syncs'));
+  const words = page.getByRole('searchbox', { name: 'Search syncs' });
+  await words.fill('churn R');
+  await expect(page).toHaveURL(/q=churn(\+|%20)R/);
+  await expect(page.getByRole('row', { name: /churn/ })).toHaveCount(2);
+  await expect(page.getByRole('row')).toHaveCount(3);
+  await words.fill('nothing like it');
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await expect(words).toHaveValue('');
+  await expect(page.getByRole('row', { name: /alpha/ })).toBeVisible();
+  await page.goto(`${at(place, 'syncs')}?state=rolledBack&page=nonsense`);
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await expect(page.getByRole('row', { name: /alpha/ })).toBeVisible();
+  await page.setViewportSize({ width: 390, height: 800 });
+  await expectNoSidewaysScroll(page);
+  await inBothThemes(page, () => expectAccessible(page));
+  await page.getByRole('link', { name: /^Review/ }).click();
+  await expect(page).toHaveURL(/\/segments\/[^/]*churn\/syncs\/[0-9a-f]{24}$/);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('This sync would remove 900 members');
+});

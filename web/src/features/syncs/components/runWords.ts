@@ -1,0 +1,48 @@
+import type { State } from '@/components/StatePill';
+import type { Run } from '@/features/syncs/api/runs';
+import { digits } from '@/lib/number';
+
+/** What kind of sync it is, in words. */
+export function kindOf(run: Run): string {
+  switch (run.kind) {
+    case 'replace': return 'Full replace';
+    case 'import': return run.mode === 'replace' ? 'Full upload' : 'Upload';
+    case 'edit': return 'Edit by hand';
+    case 'rollback': return 'Rollback';
+    default: return 'Delta';
+  }
+}
+
+/** How each state looks, and what people call it. */
+export const looks: Record<Run['state'], { state: State; word: string }> = {
+  received: { state: 'syncing', word: 'Receiving' },
+  staged: { state: 'syncing', word: 'Staged' },
+  live: { state: 'live', word: 'Live' },
+  held: { state: 'held', word: 'Held' },
+  discarded: { state: 'off', word: 'Discarded' },
+  rejected: { state: 'failed', word: 'Refused' },
+  superseded: { state: 'off', word: 'Superseded' },
+  rolledBack: { state: 'off', word: 'Rolled back' },
+};
+
+/** What it did to the members, or would have done. */
+export function effectOf(run: Run): { added: number; removed: number; unapplied: boolean } {
+  const would = run.hold?.would;
+  if (would && (run.state === 'held' || run.state === 'discarded')) return { added: would.added, removed: would.removed, unapplied: true };
+  return { added: run.added, removed: run.removed, unapplied: false };
+}
+
+/** From the first byte to visible: "< 1 ms", "9 ms", "1.4 s", "3 min"; a dash while it is on its way or when it never was. */
+export function tookOf(run: Run): string {
+  if (run.liveAt === undefined) return '–';
+  const ms = run.liveAt - run.receivedAt;
+  if (ms < 1) return '< 1 ms';
+  if (ms < 1000) return `${digits(Math.round(ms))} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${digits(Math.round(ms / 60_000))} min`;
+}
+
+/** How much of it has come, in percent; undefined when nobody knows how long it is. */
+export function percentOf(run: Run): number | undefined {
+  return run.progress?.bytesTotal ? (100 * run.progress.bytesRead) / run.progress.bytesTotal : undefined;
+}

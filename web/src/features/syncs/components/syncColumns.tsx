@@ -1,0 +1,58 @@
+import { Link } from '@tanstack/react-router';
+
+import { Count } from '@/components/Count';
+import type { Column } from '@/components/DataTable';
+import { Freshness } from '@/components/Freshness';
+import { StatePill } from '@/components/StatePill';
+import { ToolMark } from '@/components/ToolMark';
+import type { Run } from '@/features/syncs/api/runs';
+import { effectOf, kindOf, looks, tookOf } from '@/features/syncs/components/runWords';
+import classes from '@/features/syncs/components/Syncs.module.css';
+import { middleCut } from '@/lib/cut';
+import type { Place } from '@/lib/place';
+
+/** The columns of the list of an environment's syncs; toolName says what people call a tool. */
+export function syncColumns(place: Place, toolName: (key: string) => string): Column<Run>[] {
+  return [
+    {
+      key: 'segment', label: 'Segment',
+      cell: (run) => (
+        <div className={classes.name}>
+          <SegmentOf run={run} place={place} />
+          <div className={classes.kind}>{kindOf(run)}</div>
+        </div>
+      ),
+    },
+    { key: 'by', label: 'By', priority: 2, cell: (run) => (run.tool ? <ToolMark name={toolName(run.tool)} /> : <span className={classes.by}>{run.actor?.name ?? '–'}</span>) },
+    { key: 'change', label: 'Change', numeric: true, card: 'figure', cell: (run) => <Change run={run} /> },
+    { key: 'unchanged', label: 'Unchanged', numeric: true, priority: 3, cell: (run) => <Count value={run.unchanged} /> },
+    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: tookOf },
+    { key: 'when', label: 'When', card: 'fresh', cell: (run) => <Freshness at={run.receivedAt} /> },
+    { key: 'state', label: 'State', card: 'state', cell: (run) => <StatePill {...looks[run.state]} why={run.error} /> },
+  ];
+}
+
+/** The segment that a sync was for, as the link to the sync: a push that was refused may have named none. */
+function SegmentOf({ run, place }: { run: Run; place: Place }) {
+  if (run.segmentKey === '') return <span>No segment named</span>;
+  return (
+    <Link
+      to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...place, segment: run.segmentKey, run: run._id }}
+      title={run.segmentKey}
+    >
+      {middleCut(run.segmentKey, 48)}
+    </Link>
+  );
+}
+
+/** Who joined and who left; in brackets if it was not applied. */
+function Change({ run }: { run: Run }) {
+  const { added, removed, unapplied } = effectOf(run);
+  if (added === 0 && removed === 0) return <Count value={0} unapplied={unapplied} />;
+  return (
+    <span className={classes.change}>
+      {added > 0 && <Count value={added} change unapplied={unapplied} />}
+      {removed > 0 && <Count value={-removed} change unapplied={unapplied} />}
+    </span>
+  );
+}
