@@ -14,6 +14,7 @@ func (s *server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.settings.DrainTimeout)
 	defer cancel()
 	s.log.Info("stopping", "drain_timeout", s.settings.DrainTimeout)
+	s.stopTurn() // or it would take those who are sent away for nobody
 	idle := s.origin.drain()
 	s.inbound.Drain()
 	s.activity.Close()
@@ -22,6 +23,7 @@ func (s *server) drain() error {
 	case <-idle:
 	case <-ctx.Done():
 	}
+	s.sdk.Wait(ctx)
 	for _, hs := range s.https {
 		if err := hs.Shutdown(ctx); err != nil {
 			s.log.Warn("connections cut after the drain timeout", "err", err)
@@ -32,6 +34,8 @@ func (s *server) drain() error {
 		s.stopRESP()
 	}
 	s.delivery.Close()
+	s.relays.Close()
+	s.sinks.Close()
 	s.webhooks.Close(ctx)
 	if err := s.closeStore(); err != nil {
 		return err
@@ -64,6 +68,9 @@ func (s *server) abandon() {
 	for _, hs := range s.https {
 		_ = hs.Close()
 	}
+	if s.stopTurn != nil {
+		s.stopTurn()
+	}
 	if s.stopRESP != nil {
 		s.stopRESP()
 	}
@@ -72,6 +79,12 @@ func (s *server) abandon() {
 	}
 	if s.delivery != nil {
 		s.delivery.Close()
+	}
+	if s.relays != nil {
+		s.relays.Close()
+	}
+	if s.sinks != nil {
+		s.sinks.Close()
 	}
 	if s.webhooks != nil {
 		at, cancel := context.WithCancel(context.Background())

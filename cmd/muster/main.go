@@ -14,6 +14,8 @@ import (
 	_ "time/tzdata" // a container may have none, and days of usage are those of a time zone
 
 	"github.com/alecthomas/kong"
+
+	"muster/internal/api"
 )
 
 // commands is everything that muster can be told on the command line.
@@ -30,7 +32,12 @@ type commands struct {
 	Points   pointsCommand   `cmd:"" help:"List what the members of a segment were."`
 	Rollback rollbackCommand `cmd:"" help:"Make the members of a segment what they were."`
 	Member   memberCommand   `cmd:"" help:"Say whether a context is in a segment, and why."`
+	Token    tokenCommand    `cmd:"" help:"Make an administrator's token, for whoever has lost every one."`
+	Resync   resyncCommand   `cmd:"" help:"Make relays and persistent stores take all members of an environment once more."`
+	Move     moveCommand     `cmd:"" name:"move-generation" help:"Move a segment to its next generation, under which relays and stores take its members once more."`
+	Sink     sinkCommands    `cmd:"" help:"Look after the persistent stores that a running muster keeps current."`
 	Verify   verifyCommand   `cmd:"" help:"Read everything that is stored and say what is not as it should be."`
+	OpenAPI  openAPICommand  `cmd:"" name:"openapi" help:"Print the OpenAPI document of the management API."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
@@ -39,6 +46,18 @@ type versionCommand struct{}
 // Run prints the version.
 func (versionCommand) Run() error {
 	_, err := fmt.Println("muster " + version())
+	return err
+}
+
+type openAPICommand struct{}
+
+// Run prints the document.
+func (openAPICommand) Run() error {
+	doc, err := api.Document()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(append(doc, '\n'))
 	return err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -47,8 +46,7 @@ func (o *origin) open(r rooms) {
 		mux.Handle(route, r.inbound)
 	}
 	mux.Handle("/api/", r.api) // what only looks like a push
-	mux.Handle("/ui/", page())
-	mux.Handle("/ui/api/", reference())
+	mux.Handle("/ui/", web.Handler())
 	mux.Handle("/ui", http.RedirectHandler("/ui/", http.StatusFound))
 	r.pages = mux
 	o.rooms.Store(&r)
@@ -196,34 +194,3 @@ func notNow(w http.ResponseWriter, r *http.Request, state string) {
 
 // retryAfter is how long tools and automation are asked to wait. A start takes less.
 const retryAfter = time.Second
-
-// page serves the user interface. Every path below /ui/ that is no file is the application's own.
-func page() http.Handler {
-	dist := web.Dist()
-	files := http.StripPrefix("/ui/", http.FileServerFS(dist))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w, "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
-		name := strings.TrimPrefix(r.URL.Path, "/ui/")
-		if _, err := fs.Stat(dist, name); err != nil || name == "" {
-			http.ServeFileFS(w, r, dist, "index.html")
-			return
-		}
-		files.ServeHTTP(w, r)
-	})
-}
-
-// reference serves the reference of the API.
-func reference() http.Handler {
-	files := http.StripPrefix("/ui/api/", http.FileServerFS(web.Reference()))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		files.ServeHTTP(w, r)
-	})
-}
-
-// secure sets the headers of a page.
-func secure(w http.ResponseWriter, policy string) {
-	w.Header().Set("Content-Security-Policy", policy)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Referrer-Policy", "same-origin")
-}

@@ -23,6 +23,7 @@ func (c *pointsCommand) Run() error {
 			SealedAt  int64
 			Reason    string
 			RunID     string
+			Kept      bool
 			ExpiresAt int64
 		}
 	}
@@ -35,7 +36,11 @@ func (c *pointsCommand) Run() error {
 			t.row("(now)", grouped(p.Members), fmt.Sprint(p.Revision), "", "", "", "")
 			continue
 		}
-		t.row(p.ID, grouped(p.Members), fmt.Sprint(p.Revision), moment(p.SealedAt), p.Reason, p.RunID, moment(p.ExpiresAt))
+		until := moment(p.ExpiresAt)
+		if p.Kept {
+			until = "let go of"
+		}
+		t.row(p.ID, grouped(p.Members), fmt.Sprint(p.Revision), moment(p.SealedAt), p.Reason, p.RunID, until)
 	}
 	return t.print()
 }

@@ -20,12 +20,17 @@ type remote struct {
 	Token string `help:"Access token, api-…." required:""`
 }
 
-// remoteSegment is how a command reaches a segment of a muster that is running.
-type remoteSegment struct {
+// remoteEnvironment is how a command reaches an environment of a muster that is running.
+type remoteEnvironment struct {
 	remote      `embed:""`
 	Project     string `help:"Project key." default:"default"`
 	Environment string `help:"Environment key." default:"production"`
-	Segment     string `help:"Segment key." required:""`
+}
+
+// remoteSegment is how a command reaches a segment of a muster that is running.
+type remoteSegment struct {
+	remoteEnvironment `embed:""`
+	Segment           string `help:"Segment key." required:""`
 }
 
 // address returns that of a path of the muster.
@@ -133,11 +138,25 @@ func (r *remote) post(ctx context.Context, address, comment string, v any) error
 	if err != nil {
 		return err
 	}
-	res, err := r.ask(ctx, http.MethodPost, address, bytes.NewReader(body), http.Header{"Content-Type": {"application/json"}})
+	return r.send(ctx, http.MethodPost, address, body, v)
+}
+
+// send sends JSON, or nothing if that is nil, and decodes the answer, unless v is nil.
+func (r *remote) send(ctx context.Context, method, address string, body []byte, v any) error {
+	header := http.Header{"LD-API-Version": {"beta"}} // some of what is asked is in beta
+	var content io.Reader
+	if body != nil {
+		header.Set("Content-Type", "application/json")
+		content = bytes.NewReader(body)
+	}
+	res, err := r.ask(ctx, method, address, content, header)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }() // it was only read
+	if v == nil {
+		return nil
+	}
 	return r.decode(res.Body, v)
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"muster/internal/sink/sinktest"
 )
 
 func TestMain(m *testing.M) {
@@ -21,10 +23,20 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the commands of testdata/script as an operator would. The variables ADDR and
 // RESP hold free addresses; `ready URL` waits until the server behind URL is ready, `request STATUS
-// METHOD URL [TOKEN [BODY [HEADER VALUE]]]` makes a request, checks its status and prints the body.
-func TestScripts(t *testing.T) {
+// METHOD URL [TOKEN [BODY [HEADER VALUE]]]` makes a request, checks its status and prints the body; @FILE is
+// a token in a file.
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script", nil) }
+
+// TestScriptsWithRedis runs those of testdata/redis beside a redis-server, whose port is in REDIS_PORT.
+func TestScriptsWithRedis(t *testing.T) {
+	r := sinktest.StartRedis(t)
+	runScripts(t, "testdata/redis", map[string]string{"REDIS_PORT": strconv.Itoa(r.Port)})
+}
+
+func runScripts(t *testing.T, dir string, variables map[string]string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			for _, name := range []string{"ADDR", "RESP", "ADMIN"} {
 				address, err := freeAddress()
@@ -33,6 +45,11 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv(name, address)
 			}
+			for name, value := range variables {
+				env.Setenv(name, value)
+			}
+			// With the race detector each of the hundred commands would wait for a second at its end.
+			env.Setenv("GORACE", "atexit_sleep_ms=10")
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -89,7 +106,11 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	req, err := http.NewRequest(args[1], args[2], content)
 	ts.Check(err)
 	if len(args) > 3 {
-		req.Header.Set("Authorization", args[3])
+		token := args[3]
+		if file, ok := strings.CutPrefix(token, "@"); ok {
+			token = strings.TrimSpace(ts.ReadFile(file))
+		}
+		req.Header.Set("Authorization", token)
 	}
 	if len(args) > 6 {
 		req.Header.Set(args[5], args[6])

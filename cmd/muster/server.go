@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"muster/internal/activity"
 	"muster/internal/admin"
 	"muster/internal/api"
+	"muster/internal/catalog"
 	"muster/internal/connector"
 	"muster/internal/connector/list"
 	"muster/internal/delivery"
@@ -29,9 +31,13 @@ import (
 	"muster/internal/inbound"
 	"muster/internal/ingest"
 	"muster/internal/ofrep"
+	"muster/internal/relayfeed"
 	"muster/internal/resp"
 	"muster/internal/sdk"
 	"muster/internal/segment"
+	"muster/internal/sink"
+	"muster/internal/sink/dynamosink"
+	"muster/internal/sink/redissink"
 	"muster/internal/store/engine"
 	"muster/internal/store/pebblestore"
 	"muster/internal/usage"
@@ -80,6 +86,8 @@ type server struct {
 	folder     string // of the store
 	spool      string // folder of the operating system for bodies of pushes that are too large for memory
 	respListen string // "" without a RESP endpoint
+	respCert   string // file; "" without TLS there
+	respKey    string
 	secretKeys secretKeys
 	processors int   // of the machine, as far as muster may use them
 	seed       *seed // what is there from the start; nil without
@@ -91,13 +99,16 @@ type server struct {
 	database *pebblestore.Store
 	engine   *engine.Engine
 	delivery *delivery.Delivery
+	relays   *relayfeed.Feed
 	activity *activity.Activity
 	members  *ingest.Ingest
 	past     *history.History
 	inbound  *inbound.Inbound
 	sdk      *sdk.Handler
 	webhooks *webhook.Sender
+	sinks    *sink.Keeper
 	usage    *usage.Usage
+	stopTurn func()   // ends the moves of generations
 	keepers  []func() // stop what is written down now and then, once it is written a last time
 	stopRESP func()   // nil when there is no RESP endpoint
 }
@@ -188,18 +199,36 @@ func (s *server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sdk = sdk.New(s.delivery, keys, s.usage, s.log, sdk.Options{})
+	s.relays = relayfeed.New(s.engine, relayfeed.Options{Log: s.log})
+	proxies := prefixes(s.settings.TrustedProxies)
+	s.sdk = sdk.New(s.delivery, s.relays, keys, s.usage, s.log, sdk.Options{
+		RelayKeyGrace: s.settings.RelayKeyGrace, StreamsPerKey: s.settings.StreamsPerKey, StreamsPerAddress: s.settings.StreamsPerAddr,
+		Proxies: proxies,
+	})
 	s.past = history.New(s.engine, time.Now, s.log)
+	s.past.OnExport(func(env segment.EnvID, x history.Export) {
+		s.activity.Exported(activity.Export{Env: env, Segment: x.Segment, ID: string(x.ID), Status: string(x.Status)})
+	})
 	s.webhooks, err = webhook.New(ctx, s.engine, secrets, api.AuditRenderer(people), webhook.Options{
 		Log: s.log, UserAgent: "muster/" + version(), PublicOnly: s.settings.PublicWebhooks,
+		Attempted: func(id catalog.ID, d catalog.Delivery) {
+			s.activity.Attempted(activity.Delivery{Webhook: id, At: d.At})
+		},
 	})
 	if err != nil {
 		return err
 	}
-	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Activity: s.activity, Usage: s.usage, Access: keys, Webhooks: s.webhooks}
+	s.sinks = sink.New(ctx, s.engine, secrets, map[catalog.SinkKind]sink.Open{catalog.RedisSink: redissink.Open, catalog.DynamoDBSink: dynamosink.Open}, s.log)
+	turner, stopTurn := s.turn(ctx, people)
+	s.stopTurn = stopTurn
+	managed := api.Rooms{Admin: people, Ingest: s.members, History: s.past, Delivery: s.delivery, Relays: s.relays, Activity: s.activity, Usage: s.usage, Access: keys, Webhooks: s.webhooks, Sinks: s.sinks, Tools: tools}
 	options := api.Options{
 		MaxImport: int64(s.settings.MaxImport),
-		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), ofrep.Limits(), resp.Limits()),
+		Sessions:  admin.SessionEnd{Idle: s.settings.SessionIdle, Lifetime: s.settings.SessionLifetime},
+		Proxies:   proxies,
+		Version:   version(),
+		PublicURL: string(s.settings.PublicURL),
+		Limits:    slices.Concat(s.settings.limits(), connector.Limits(), list.Limits(), s.engine.Limits(), s.sdk.Limits(), usage.Limits(), relayfeed.Limits(), ofrep.Limits(), resp.Limits()),
 	}
 	if s.seed != nil {
 		if err := s.seed.sow(ctx, api.New(managed, options, time.Now, s.log), first.AdminToken); err != nil {
@@ -210,16 +239,20 @@ func (s *server) open(ctx context.Context) error {
 	management := api.New(managed, options, time.Now, s.log)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.usage, s.webhooks))
-	if err := s.serveRESP(ctx, keys); err != nil {
+		s.inbound, newGauges(s.engine, s.delivery, s.sdk, s.usage, s.webhooks, s.sinks), newRelayGauges(s.engine, s.relays), newTurnGauges(s.engine, turner))
+	if err := s.serveRESP(ctx, keys, registry); err != nil {
 		return err
 	}
 	s.keep(ctx, usesKept, "times of use", func(ctx context.Context) error { return keys.KeepUses(ctx, s.engine) })
 	s.keep(ctx, usageKept, "what SDKs report", s.usage.Keep)
+	s.keep(ctx, segmentsExpire, "segments whose time is over", people.ExpireSegments)
 	s.origin.open(rooms{
 		inbound: s.inbound, api: management, sdk: s.sdk, ofrep: ofrep.New(s.delivery, keys, s.log),
-		metrics: registry, status: newStatus(s.engine, s.delivery, s.webhooks),
+		metrics: registry, status: newStatus(s.engine, s.delivery, s.relays, s.webhooks, s.sinks),
 	})
+	if !people.SetUp() {
+		s.log.InfoContext(ctx, "the owner of the account has no password yet; this address sets one", "address", s.settings.address()+"/ui/first-run#code="+keys.SetupCode())
+	}
 	s.log.InfoContext(ctx, "ready", "address", "http://"+s.settings.Listen, "resp", s.respListen, "data_dir", s.folder, "took", time.Since(started).Round(time.Millisecond))
 	return nil
 }
@@ -282,7 +315,8 @@ func (s *server) tools() (*connector.Registry, error) {
 	return tools, nil
 }
 
-func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
+// serveRESP serves the Redis protocol, if it is to be served, and counts who is connected to it.
+func (s *server) serveRESP(ctx context.Context, keys *access.Access, registry *prometheus.Registry) error {
 	if s.respListen == "" {
 		return nil
 	}
@@ -290,11 +324,23 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 	if err != nil {
 		return fmt.Errorf("can't listen on %s (--resp-listen): %w", s.respListen, err)
 	}
+	if s.respCert != "" {
+		c, err := loadCertificate(s.respCert, s.respKey, s.log, time.Now)
+		if err != nil {
+			_ = listener.Close()
+			return fmt.Errorf("no TLS on %s (--resp-tls-cert): %w", s.respListen, err)
+		}
+		listener = tls.NewListener(listener, c.config())
+	}
+	readers := resp.New(s.delivery, keys, s.log)
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "muster_resp_connections", Help: "Connections of the Redis protocol that are open.",
+	}, func() float64 { return float64(readers.Connections()) }))
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := resp.New(s.delivery, keys, s.log).Serve(serving, listener); err != nil {
+		if err := readers.Serve(serving, listener); err != nil {
 			s.failed <- fmt.Errorf("serve %s: %w", s.respListen, err)
 		}
 	}()
@@ -303,10 +349,11 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access) error {
 }
 
 // usesKept is how far behind the kept times of use may be after a crash, usageKept the same for what
-// SDKs report.
+// SDKs report; segmentsExpire is by how much a segment may outlive its time.
 const (
-	usesKept  = 5 * time.Minute
-	usageKept = time.Minute
+	usesKept       = 5 * time.Minute
+	usageKept      = time.Minute
+	segmentsExpire = time.Minute
 )
 
 // keep writes something down now and then and at the end.
