@@ -145,7 +145,7 @@ func (b *bench) redisLookups(name string, n, members int, key func(worker, i int
 	if err := <-answered; err != nil {
 		return err
 	}
-	return b.lookups(load{name: "yardstick: " + name + ", SMEMBERS of redis-server", server: redis.process}, redis.address, "", key)
+	return b.lookups(load{name: "yardstick: " + name + ", SMEMBERS of redis-server", servers: []*os.Process{redis.process}}, redis.address, "", key)
 }
 
 // redisServer is the yardstick, reached the way muster is: by TCP on loopback.

@@ -6,10 +6,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -43,17 +41,31 @@ func main() {
 	deltas := flag.Bool("deltas", false, "measure only large pushes sent without end")
 	curve := flag.String("curve", "", "measure only what many segments cost: their numbers, such as 1,100,1000,10000")
 	catalog := flag.Bool("catalog", false, "measure only an environment with 10,000 segments and 5,000 flags: starts, lists, patches, what SDKs load")
+	told := flag.Bool("catchup", false, "measure only how fast a relay is told all members")
+	open := flag.Int("streams", 0, "measure only open streams of SDKs, up to so many, such as 10000, and client-side evaluation")
+	relay := flag.String("relay", "", "the binary of an ld-relay, with redis-server behind it: with -streams it is to evaluate the same, with -catchup to take a million members")
 	long := flag.Bool("long", false, "measure only lists of 1, 50 and 100 million members and ten segments of 10 million: some minutes and 25 GB of disk")
+	stores := flag.Bool("sinks", false, "measure only how a Redis is kept current, beside pipelined SADD by hand")
 	flag.Parse()
 	r := run{binary: *binary, length: time.Duration(*seconds) * time.Second, sustained: time.Duration(*sustained) * time.Second}
 	var err error
 	switch fmt.Printf("machine: %s, %d processors, %s\n", processor(), runtime.NumCPU(), runtime.Version()); {
+	case *told:
+		if err = r.on(relays(*members)); err == nil && *relay != "" {
+			err = r.on(realRelay(*relay, 1_000_000))
+		}
 	case *lists:
 		err = r.on(replace(*members))
 	case *long:
 		err = r.long()
+	case *stores:
+		err = r.on(sinks(*members))
 	case *deltas:
 		err = r.on((*bench).deltas)
+	case *open > 0:
+		if err = r.streams(*open, *members); err == nil {
+			err = r.on(besideRelay(*relay))
+		}
 	case *catalog:
 		err = r.on((*bench).catalog)
 	case *curve != "":
@@ -125,6 +137,7 @@ type bench struct {
 	run
 	ctx     context.Context // of every request
 	dir     string
+	address string
 	url     string
 	resp    string // address of the Redis-protocol endpoint
 	process *exec.Cmd
@@ -132,16 +145,18 @@ type bench struct {
 }
 
 func (b *bench) start() error {
-	var addresses [2]string
-	for i := range addresses {
+	if b.address == "" { // a server that starts again keeps its addresses, for those who come back
 		var err error
-		if addresses[i], err = freeAddress(b.ctx); err != nil {
+		if b.address, err = freeAddress(b.ctx); err != nil {
 			return err
 		}
+		if b.resp, err = freeAddress(b.ctx); err != nil {
+			return err
+		}
+		b.url = "http://" + b.address
 	}
-	b.url, b.resp = "http://"+addresses[0], addresses[1]
 	b.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
-	b.process = exec.CommandContext(b.ctx, b.binary, "serve", "--data-dir", b.dir, "--listen", addresses[0], "--resp-listen", addresses[1], "--log-level", "warn")
+	b.process = exec.CommandContext(b.ctx, b.binary, "serve", "--data-dir", b.dir, "--listen", b.address, "--resp-listen", b.resp, "--log-level", "warn")
 	b.process.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token, "MUSTER_CLIENT_SIDE_ID="+environment, "MUSTER_SDK_KEY="+sdkKey)
 	b.process.Stderr = os.Stderr
 	if err := b.process.Start(); err != nil {
@@ -186,7 +201,17 @@ func (b *bench) kill() error {
 // cpu returns the processor time that the server used so far.
 func (b *bench) cpu() time.Duration { return cpuOf(b.process.Process) }
 
-func cpuOf(p *os.Process) time.Duration {
+// ownCPU is what this process has used, in which the clients are.
+func ownCPU() time.Duration { return cpuOf(&os.Process{Pid: os.Getpid()}) }
+
+func cpuOf(processes ...*os.Process) (sum time.Duration) {
+	for _, p := range processes {
+		sum += cpuOfOne(p)
+	}
+	return sum
+}
+
+func cpuOfOne(p *os.Process) time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
 	if err != nil {
 		return 0
@@ -297,53 +322,6 @@ func (b *bench) pending() error {
 	return b.restart()
 }
 
-// flip measures from a push's answer to the event in an open client-side stream.
-func (b *bench) flip() error {
-	const rounds, member = 500, 42
-	if err := b.flagOn("flip", "rudderstack-flip"); err != nil {
-		return err
-	}
-	who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, member))
-	resp, err := b.do(http.MethodGet, "/eval/"+environment+"/"+who, http.NoBody) //nolint:bodyclose // closed when the function ends, behind the goroutine that reads it
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	events := make(chan time.Time, 16)
-	go func() {
-		lines := bufio.NewScanner(resp.Body)
-		for lines.Scan() {
-			if strings.HasPrefix(lines.Text(), "data:") {
-				events <- time.Now()
-			}
-		}
-		close(events)
-	}()
-	<-events // the put that every stream starts with
-	if err := b.push(pushBody("flip", 0, 0, true)); err != nil {
-		return err
-	}
-	var answered, whole []time.Duration
-	for round := range rounds {
-		body := pushBody("flip", member, 1, round%2 == 0)
-		sent := time.Now()
-		if err := b.push(body); err != nil {
-			return err
-		}
-		done := time.Now()
-		at, ok := <-events
-		if !ok {
-			return errors.New("the stream ended")
-		}
-		answered = append(answered, max(0, at.Sub(done)))
-		whole = append(whole, at.Sub(sent))
-	}
-	report("push answered -> event in an open client-side stream", "p50 %v, p99 %v, max %v (%d pushes, idle server; an event that came before the answer counts as 0)",
-		quantile(answered, .5), quantile(answered, .99), quantile(answered, 1), rounds)
-	report("push sent -> event in an open client-side stream", "p50 %v, p99 %v, max %v", quantile(whole, .5), quantile(whole, .99), quantile(whole, 1))
-	return nil
-}
-
 // serial measures one tool that sends a request after the other.
 func (b *bench) serial() error {
 	return b.rate(load{name: "1,000-member pushes, one after the other", workers: 1, members: 1000, length: b.length}, func(_, n int) error {
@@ -380,33 +358,6 @@ func (b *bench) deltas() error {
 	return err
 }
 
-// evaluate measures the request with which client-side SDKs start.
-func evaluate(flags int) func(*bench) error {
-	return func(b *bench) error {
-		for i := range flags - 1 {
-			if err := b.flagOn(fmt.Sprintf("extra-%03d", i), "rudderstack-flip"); err != nil {
-				return err
-			}
-		}
-		l := load{name: fmt.Sprintf("client-side evaluation requests, %d flags on a synced segment", flags), workers: 16, length: b.length}
-		return b.rate(l, func(worker, n int) error {
-			who := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"kind":"user","key":"user-%09d"}`, worker*1000+n%1000))
-			resp, err := b.do(http.MethodGet, "/sdk/evalx/"+environment+"/contexts/"+who, http.NoBody)
-			if err != nil {
-				return err
-			}
-			defer resp.Body.Close()
-			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-				return err
-			}
-			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("evaluate: status %d", resp.StatusCode)
-			}
-			return nil
-		})
-	}
-}
-
 // load is what is asked of a server for some time.
 type load struct {
 	name    string
@@ -414,20 +365,21 @@ type load struct {
 	members int           // that each request carries
 	every   time.Duration // how often each worker begins one, as soon as the one before has ended if 0
 	length  time.Duration
-	server  *os.Process // if not muster
+	servers []*os.Process // if not muster
+	quiet   bool          // reports nothing
 }
 
 // rate runs do from several workers and reports requests, and members if they carry some. Where
 // workers begin every so often, a late beginning counts as time that the request took.
 func (b *bench) rate(l load, do func(worker, n int) error) error {
-	if l.server == nil {
-		l.server = b.process.Process
+	if l.servers == nil {
+		l.servers = []*os.Process{b.process.Process}
 	}
 	var total atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, l.workers)
 	latencies := make([][]time.Duration, l.workers)
-	before, started := cpuOf(l.server), time.Now()
+	before, started := cpuOf(l.servers...), time.Now()
 	for worker := range l.workers {
 		wg.Go(func() {
 			for n := 0; time.Since(started) < l.length; n++ {
@@ -446,7 +398,7 @@ func (b *bench) rate(l load, do func(worker, n int) error) error {
 		})
 	}
 	wg.Wait()
-	took, used := time.Since(started), cpuOf(l.server)-before
+	took, used := time.Since(started), cpuOf(l.servers...)-before
 	select {
 	case err := <-errs:
 		return fmt.Errorf("%s: %w", l.name, err)
@@ -460,7 +412,9 @@ func (b *bench) rate(l load, do func(worker, n int) error) error {
 	} else {
 		text += fmt.Sprintf("; %.0f requests/s per core of the server", n/used.Seconds())
 	}
-	report(l.name, "%s", text)
+	if !l.quiet {
+		report(l.name, "%s", text)
+	}
 	return nil
 }
 

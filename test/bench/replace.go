@@ -139,19 +139,29 @@ func (b *bench) diskNow(part ...string) (n int64) {
 
 // upload replaces a membership and returns how long that took, as its sender sees it.
 func (b *bench) upload(segment string, list io.Reader) (time.Duration, error) {
-	// The list is made before the clock starts: making it takes as long as parsing it.
-	path := filepath.Join(b.dir, "list.csv")
-	f, err := os.Create(path)
+	file, err := b.listFile(list)
 	if err != nil {
 		return 0, err
 	}
+	return b.send(segment, file)
+}
+
+// listFile makes a list before the clock starts: making it takes as long as parsing it.
+func (b *bench) listFile(list io.Reader) (*os.File, error) {
+	f, err := os.Create(filepath.Join(b.dir, "list.csv"))
+	if err != nil {
+		return nil, err
+	}
 	if _, err := io.Copy(f, list); err != nil {
-		return 0, err
+		return nil, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, err
-	}
-	defer func() { _ = errors.Join(f.Close(), os.Remove(path)) }()
+	_, err = f.Seek(0, io.SeekStart)
+	return f, err
+}
+
+// send replaces a membership by a list, which it removes, and returns how long that took.
+func (b *bench) send(segment string, f *os.File) (time.Duration, error) {
+	defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }()
 	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+segment+"/imports?mode=replace", f)
 	if err != nil {
 		return 0, err

@@ -26,11 +26,13 @@ func TestGeneratedClientDrivesEveryEndpoint(t *testing.T) {
 		{"tokens and members", driveTokens},
 		{"custom roles", driveRoles},
 		{"tokens with custom roles", driveCustomTokens},
+		{"payload filters", driveFilters},
 		{"relay configurations", driveRelayConfigs},
 		{"persistent stores", driveSinks},
 		{"account members", driveMembers},
 		{"webhooks", driveWebhooks},
 		{"the audit log", driveAudit},
+		{"sessions", driveSessions},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, r) })
 	}

@@ -2,11 +2,7 @@ package compat
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +14,7 @@ import (
 	ld "github.com/launchdarkly/go-server-sdk/v7"
 	"github.com/launchdarkly/go-server-sdk/v7/interfaces"
 	"github.com/launchdarkly/go-server-sdk/v7/ldcomponents"
+	"github.com/launchdarkly/go-server-sdk/v7/subsystems"
 )
 
 const contextKey = "casey / zoë+1@example.org"
@@ -92,14 +89,18 @@ func TestEveryToolFlipsAFlagInEveryClient(t *testing.T) {
 		flags = append(flags, tool.flag())
 		s.targetSegment(t, tool.flag(), tool.segment())
 	}
+	user := userContext(contextKey)
 	clients := []*watcher{
-		watchGo(t, s, flags, "go-server-sdk", nil),
-		watchGo(t, s, flags, "go-server-sdk, second protocol", secondProtocol(s).Default()),
-		watchGo(t, s, flags, "go-server-sdk, second protocol, no poll first", secondProtocol(s).Streaming()),
+		watchGo(t, s, flags, "go-server-sdk", nil, user),
+		watchGo(t, s, flags, "go-server-sdk, second protocol", secondProtocol(s).Default(), user),
+		watchGo(t, s, flags, "go-server-sdk, second protocol, no poll first", secondProtocol(s).Streaming(), user),
 		drive(t, s, "node-server.js", flags),
 		drive(t, s, "node-server.js", flags, "SECOND_PROTOCOL=1"),
 		drive(t, s, "node-client.js", flags),
-		drive(t, s, "browser.js", flags, "CHROMIUM="+chromium(t), "COMPAT_PAGE="+servePage(t)),
+		browse(t, s, "page.html", flags),
+		browse(t, s, "classic.html", flags),
+		browse(t, s, "classic.html", flags, "COMPAT_REPORT=1"),
+		browse(t, s, "react.html", flags),
 	}
 	for _, c := range clients {
 		for _, flag := range flags {
@@ -155,7 +156,12 @@ func (s *server) targetSegment(t *testing.T, flag, segmentKey string) {
 
 func (s *server) push(t *testing.T, tool tool, add bool) {
 	t.Helper()
-	status, answer := s.call(t, http.MethodPost, "/api/v2/segment-targets/"+tool.integration, "application/json", tool.body(contextKey, add))
+	s.pushMember(t, tool, contextKey, add)
+}
+
+func (s *server) pushMember(t *testing.T, tool tool, member string, add bool) {
+	t.Helper()
+	status, answer := s.call(t, http.MethodPost, "/api/v2/segment-targets/"+tool.integration, "application/json", tool.body(member, add))
 	want := http.StatusNoContent
 	if tool.integration == "heap-inbound" { // the one tool here that reads an answer
 		want = http.StatusOK
@@ -171,18 +177,28 @@ func secondProtocol(s *server) *ldcomponents.DataSystemModes {
 
 // watchGo runs the Go server-side SDK with the redigo Big Segment store on muster's RESP port. It gets
 // its flags through a data system, or by the first protocol without one.
-func watchGo(t *testing.T, s *server, flags []string, name string, data *ldcomponents.DataSystemConfigurationBuilder) *watcher {
+func watchGo(t *testing.T, s *server, flags []string, name string, data *ldcomponents.DataSystemConfigurationBuilder, as ldcontext.Context) *watcher {
 	t.Helper()
-	w := newWatcher(name)
-	store := ldredis.BigSegmentStore().URL("redis://" + s.resp).DialOptions(redis.DialPassword(sdkKey))
-	config := ld.Config{
+	config := bigSegmentsFrom(s, ldredis.BigSegmentStore().URL("redis://"+s.resp).DialOptions(redis.DialPassword(sdkKey)))
+	if data != nil {
+		config.DataSystem = data
+	}
+	return watchGoWith(t, flags, name, config, as)
+}
+
+// bigSegmentsFrom is a configuration of the Go SDK whose big segments are in a store.
+func bigSegmentsFrom(s *server, store *ldredis.StoreBuilder[subsystems.BigSegmentStore]) ld.Config {
+	return ld.Config{
 		ServiceEndpoints: interfaces.ServiceEndpoints{Streaming: s.url, Polling: s.url, Events: s.url},
 		BigSegments:      ldcomponents.BigSegments(store).ContextCacheTime(time.Millisecond).StatusPollInterval(200 * time.Millisecond),
 		Logging:          ldcomponents.Logging().MinLevel(ldlog.Error),
 	}
-	if data != nil {
-		config.DataSystem = data
-	}
+}
+
+// watchGoWith runs the Go server-side SDK.
+func watchGoWith(t *testing.T, flags []string, name string, config ld.Config, as ldcontext.Context) *watcher {
+	t.Helper()
+	w := newWatcher(name)
 	client, err := ld.MakeCustomClient(sdkKey, config, patience)
 	if err != nil {
 		t.Fatalf("Go SDK: %v", err)
@@ -194,7 +210,7 @@ func watchGo(t *testing.T, s *server, flags []string, name string, data *ldcompo
 		defer tick.Stop()
 		for {
 			for _, flag := range flags {
-				value, detail, _ := client.BoolVariationDetail(flag, ldcontext.New(contextKey), false)
+				value, detail, _ := client.BoolVariationDetail(flag, as, false)
 				w.report(seen{Flag: flag, Value: value, Kind: string(detail.Reason.GetKind()), Status: string(detail.Reason.GetBigSegmentsStatus())})
 			}
 			select {
@@ -212,31 +228,4 @@ func watchGo(t *testing.T, s *server, flags []string, name string, data *ldcompo
 		}
 	})
 	return w
-}
-
-// servePage serves the page with the browser SDK from an origin of its own, so that CORS is real.
-func servePage(t *testing.T) string {
-	t.Helper()
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /page.html", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, filepath.Join("js", "page.html"))
-	})
-	mux.HandleFunc("GET /sdk.js", func(w http.ResponseWriter, r *http.Request) {
-		sdk, err := os.Open(filepath.Join("js", "node_modules", "@launchdarkly", "js-client-sdk", "dist", "index.js"))
-		if err != nil {
-			http.Error(w, "run npm ci in test/compat/js", http.StatusInternalServerError)
-			return
-		}
-		defer sdk.Close()
-		http.ServeContent(w, r, "sdk.js", time.Time{}, sdk)
-	})
-	server := httptest.NewUnstartedServer(mux)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Listener = listener
-	server.Start()
-	t.Cleanup(server.Close)
-	return server.URL + "/page.html"
 }

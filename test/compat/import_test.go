@@ -34,7 +34,7 @@ func TestAListFromTheCommandLineFlipsAFlag(t *testing.T) {
 	s := start(t)
 	s.must(t, http.StatusCreated, http.MethodPost, "/api/v2/segments/default/production", `{"key":"vips","name":"VIPs","unbounded":true}`)
 	s.targetSegment(t, "for-vips", "vips")
-	clients := []*watcher{watchGo(t, s, []string{"for-vips"}, "go-server-sdk", nil), drive(t, s, "node-client.js", []string{"for-vips"})}
+	clients := []*watcher{watchGo(t, s, []string{"for-vips"}, "go-server-sdk", nil, userContext(contextKey)), drive(t, s, "node-client.js", []string{"for-vips"})}
 	expect := func(member bool) {
 		t.Helper()
 		want := seen{Flag: "for-vips", Kind: "FALLTHROUGH", Status: "HEALTHY"}

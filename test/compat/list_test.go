@@ -88,12 +88,19 @@ func driveWholeLists(t *testing.T, r *rest) {
 	same(t, "a limit of the segment", r.raw(t, 200, "GET", path+"/guard", "")["shrinkPercent"], 20)
 	r.raw(t, 200, "PATCH", "/projects/default/environments/production/guard", `{"windowSeconds":300}`)
 	r.raw(t, 200, "GET", "/projects/default/environments/production/guard", "")
-	const source = "/projects/default/environments/production/sources/hightouch/guard"
-	r.raw(t, 200, "PATCH", source, `{"windowSeconds":200}`)
-	same(t, "a limit of a source", r.raw(t, 200, "GET", source, "")["windowSeconds"], 200)
+	const source = "/projects/default/environments/production/sources/hightouch"
+	r.raw(t, 200, "PATCH", source+"/guard", `{"windowSeconds":200}`)
+	same(t, "a limit of a source", r.raw(t, 200, "GET", source+"/guard", "")["windowSeconds"], 200)
+	r.raw(t, 200, "POST", source+"/guard/trial", `{"windowSeconds":100}`)
+	same(t, "the name of a source", r.raw(t, 200, "PATCH", source, `{"name":"Warehouse"}`)["name"], "Warehouse")
+	same(t, "the segments of a source", r.raw(t, 200, "GET", source, "")["segments"], 0)
+	r.raw(t, 200, "GET", "/projects/default/environments/production/sources", "")
+	r.raw(t, 204, "DELETE", source, "")
 	// LaunchDarkly has the followers of flags at this path; to its client ours are of flags without a key.
 	from(r.FollowFlagsApi.GetFollowersByProjEnv(r.auth(t), "default", "production").Execute()).ok(t)
+	r.raw(t, 202, "POST", "/projects/default/environments/production/resync", `{"comment":"a store was emptied"}`)
 	r.raw(t, 200, "GET", "/projects/default/environments/production/sdks", "")
+	r.raw(t, 200, "GET", "/projects/default/environments/production/seen-contexts", "")
 	held := load("replace", "ann\n")
 	same(t, "a list that shrinks too much", held["status"], "held")
 	r.raw(t, 200, "GET", path+"/runs/"+held["runId"].(string)+"/diff", "")
@@ -106,8 +113,10 @@ func driveWholeLists(t *testing.T, r *rest) {
 	point := points[1].(map[string]any)["_id"].(string)
 	diff := r.raw(t, 200, "GET", path+"/points/"+point+"/diff?to=current", "")
 	same(t, "what going back would do", []any{diff["added"], diff["removed"]}, []any{1500, 0})
+	same(t, "a point that is kept", r.raw(t, 200, "PATCH", path+"/points/"+point, `{"kept":true}`)["kept"], true)
 	back := r.raw(t, 200, "POST", path+"/points/"+point+"/publish", `{"comment":"oops"}`)
 	same(t, "what going back did", []any{back["added"], back["removed"]}, []any{1500, 0})
+	r.raw(t, 200, "GET", "/projects/default/environments/production/contexts/user/ann/timeline", "")
 	line := r.raw(t, 200, "GET", path+"/members/ann/timeline", "")
 	if !line["included"].(bool) || len(line["items"].([]any)) != 1 {
 		t.Errorf("timeline %v", line)
@@ -128,5 +137,15 @@ func driveWholeLists(t *testing.T, r *rest) {
 		t.Errorf("%d rows were exported", n)
 	}
 	r.raw(t, 200, "GET", path+"/exports", "")
+	same(t, "what limits would have held", r.raw(t, 200, "POST", path+"/guard/trial", `{"shrinkPercent":50}`)["held"].(float64) > 0, true)
+	const environment = "/projects/default/environments/production"
+	r.raw(t, 200, "POST", environment+"/guard/trial", `{"shrinkPercent":50}`)
+	same(t, "members now", r.raw(t, 200, "GET", path+"/series?range=24h", "")["members"], 1501)
+	same(t, "flags of the segment", r.raw(t, 200, "GET", path+"/flags", "")["totalCount"], 0)
+	same(t, "what is found", r.raw(t, 200, "GET", environment+"/search?q=lists", "")["items"].([]any)[0].(map[string]any)["key"], "lists")
+	if n := r.raw(t, 200, "GET", environment+"/summary", "")["segments"].(float64); n < 1 {
+		t.Errorf("%v segments", n)
+	}
+	r.raw(t, 202, "POST", path+"/generation-moves", `{"comment":"a store keeps leftovers"}`)
 	r.raw(t, 204, "DELETE", path, "")
 }

@@ -91,8 +91,12 @@ func driveProjects(t *testing.T, r *rest) {
 		sdk := r.as(key)
 		from(sdk.OtherApi.GetCallerIdentity(sdk.auth(t)).Execute()).refused(t, 401, "unauthorized")
 	}
+	from(envs.ResetEnvironmentSDKKey(ctx, "web.shop-1", "qa").Expiry(until.UnixMilli()).Execute()).ok(t)
+	ended := r.raw(t, 200, "DELETE", "/projects/web.shop-1/environments/qa/apiKey/former", "")["apiKey"]
+	formerly := r.as(again.ApiKey)
+	from(formerly.OtherApi.GetCallerIdentity(formerly.auth(t)).Execute()).refused(t, 401, "unauthorized")
 	mobile := from(envs.ResetEnvironmentMobileKey(ctx, "web.shop-1", "qa").Execute()).ok(t)
-	if mobile.MobileKey == env.MobileKey || mobile.ApiKey != again.ApiKey || again.ApiKey == rotated.ApiKey {
+	if mobile.MobileKey == env.MobileKey || mobile.ApiKey != ended || again.ApiKey == rotated.ApiKey {
 		t.Errorf("after rotations the keys are %q and %q", mobile.ApiKey, mobile.MobileKey)
 	}
 	from(envs.ResetEnvironmentSDKKey(ctx, "web.shop-1", "nowhere").Execute()).refused(t, 404, "not_found")

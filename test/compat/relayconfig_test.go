@@ -1,6 +1,8 @@
 package compat
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +74,35 @@ func driveSinks(t *testing.T, r *rest) {
 	if list := from(stores.GetBigSegmentStoreIntegrations(ctx).Execute()).ok(t); len(list.Items) != 2 || list.Items[1].Id != dynamo.Id {
 		t.Errorf("the list is %+v", list.Items)
 	}
+	driveStoreOfOurs(t, r, made.Id, config)
 	for kind, id := range map[string]string{"redis": made.Id, "dynamodb": dynamo.Id} {
 		emptied(stores.DeleteBigSegmentStoreIntegration(ctx, "default", "production", kind, id).Execute()).ok(t)
 		from(stores.GetBigSegmentStoreIntegration(ctx, "default", "production", kind, id).Execute()).refused(t, 404, "not_found")
 	}
+}
+
+// driveStoreOfOurs does with a store what only muster knows.
+func driveStoreOfOurs(t *testing.T, r *rest, id string, config map[string]any) {
+	config["host"], config["port"], config["tlsEnabled"] = "127.0.0.1", startRedis(t), false
+	delete(config, "username")
+	delete(config, "password")
+	settings, err := json.Marshal(map[string]any{"config": config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const redis = sinks + "/default/production/redis"
+	same(t, "settings that are tried", r.raw(t, http.StatusOK, "POST", redis+"/test", string(settings), "LD-API-Version", "beta")["works"], true)
+	change, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/config", "value": config}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.raw(t, http.StatusOK, "PATCH", redis+"/"+id, string(change), "LD-API-Version", "beta")
+	same(t, "settings that are kept", r.raw(t, http.StatusOK, "POST", redis+"/"+id+"/test", "")["works"], true)
+	eventually(t, "the store is filled", func() bool {
+		return r.raw(t, http.StatusOK, "GET", redis+"/"+id+"/status", "")["state"] == "current"
+	})
+	r.raw(t, http.StatusAccepted, "POST", redis+"/"+id+"/verify", `{"full":true}`)
+	r.raw(t, http.StatusAccepted, "POST", redis+"/"+id+"/rebuild", `{"takeOver":true}`)
+	same(t, "a store that rests", r.raw(t, http.StatusOK, "POST", redis+"/"+id+"/pause", "")["state"], "paused")
+	r.raw(t, http.StatusOK, "POST", redis+"/"+id+"/resume", "")
 }

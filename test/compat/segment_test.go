@@ -153,6 +153,10 @@ func driveLedger(t *testing.T, r *rest) {
 	self := run["_links"].(map[string]any)["self"].(map[string]any)["href"].(string)
 	same(t, "the run", r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), ""), run)
 
+	synced := "/segments/default/production/" + run["segmentKey"].(string)
+	r.raw(t, 200, "PATCH", synced, `[{"op":"replace","path":"/name","value":"Ours"}]`)
+	same(t, "a name that follows its tool again", r.raw(t, 200, "POST", synced+"/follow", `{"fields":["name"]}`)["name"], "Trial")
+
 	state := ldapi.SegmentUserState{Included: &ldapi.SegmentUserList{Add: []string{"a/b"}}}
 	emptied(segments.UpdateBigSegmentTargets(ctx, "default", "production", "crowd").SegmentUserState(state).Execute()).ok(t)
 	edits := r.raw(t, 200, "GET", path+"/runs?limit=1", "")

@@ -133,6 +133,12 @@ func (s *server) call(t testing.TB, method, path, contentType string, body strin
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return answerTo(t, req)
+}
+
+// answerTo sends a request and returns status and body.
+func answerTo(t testing.TB, req *http.Request) (int, []byte) {
+	t.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +217,7 @@ type seen struct {
 // watcher collects the reports of one client.
 type watcher struct {
 	name    string
+	tell    io.Writer // the standard input of a driver
 	mu      sync.Mutex
 	state   map[string]seen
 	all     []seen // every report, in order
@@ -259,7 +266,7 @@ func drive(t *testing.T, s *server, script string, flags []string, extra ...stri
 		t.Fatal(err)
 	}
 	cmd := exec.Command("node", filepath.Join("js", script))
-	cmd.Env = append(os.Environ(), "MUSTER_URL="+s.url, "COMPAT_FLAGS="+strings.Join(flags, ","), "COMPAT_CONTEXT="+contextKey,
+	cmd.Env = append(os.Environ(), "MUSTER_URL="+s.url, "COMPAT_FLAGS="+strings.Join(flags, ","), "COMPAT_CONTEXT="+userContext(contextKey).JSONString(),
 		"COMPAT_ENVIRONMENT="+environmentID, "COMPAT_SDK_KEY="+sdkKey, "RESP_HOST="+host, "RESP_PORT="+port)
 	cmd.Env = append(cmd.Env, extra...)
 	errors := new(lockedBuffer)
@@ -275,6 +282,7 @@ func drive(t *testing.T, s *server, script string, flags []string, extra ...stri
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	w.tell = stdin
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,9 +1,9 @@
 // The Node client-side SDK: the same core as the classic browser SDK, streaming.
 import { initialize } from 'launchdarkly-node-client-sdk';
 
-import { base, contextKey, environmentId, flags, reporter, untilInputEnds } from './settings.js';
+import { base, context, environmentId, flags, reporter, untilInputEnds } from './settings.js';
 
-const client = initialize(environmentId, { kind: 'user', key: contextKey }, {
+const client = initialize(environmentId, context, {
   baseUrl: base,
   streamUrl: base,
   eventsUrl: base,

@@ -1,8 +1,8 @@
-// The Node server-side SDK with its Redis Big Segment store (ioredis) on muster's RESP port.
+// The Node server-side SDK with its Redis Big Segment store (ioredis) on muster's RESP port, or on a Redis.
 import { init } from '@launchdarkly/node-server-sdk';
 import { RedisBigSegmentStore } from '@launchdarkly/node-server-sdk-redis';
 
-import { base, contextKey, flags, reporter, setting, untilInputEnds } from './settings.js';
+import { base, context, flags, reporter, setting, untilInputEnds } from './settings.js';
 
 const client = init(setting('COMPAT_SDK_KEY'), {
   baseUri: base,
@@ -11,7 +11,10 @@ const client = init(setting('COMPAT_SDK_KEY'), {
   dataSystem: process.env.SECOND_PROTOCOL && { dataSource: { dataSourceOptionsType: 'standard' } },
   bigSegments: {
     store: RedisBigSegmentStore({
-      redisOpts: { host: setting('RESP_HOST'), port: Number(setting('RESP_PORT')), password: setting('COMPAT_SDK_KEY') },
+      redisOpts: process.env.REDIS_PORT
+        ? { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) }
+        : { host: setting('RESP_HOST'), port: Number(setting('RESP_PORT')), password: setting('COMPAT_SDK_KEY') },
+      prefix: process.env.REDIS_PREFIX,
     }),
     userCacheTime: 0.001, // the default of 5 s slides with every read here
     statusPollInterval: 0.2,
@@ -22,7 +25,7 @@ await client.waitForInitialization({ timeout: 20 });
 const report = reporter();
 const look = async () => {
   for (const flag of flags) {
-    const detail = await client.variationDetail(flag, { kind: 'user', key: contextKey }, false);
+    const detail = await client.variationDetail(flag, context, false);
     report(flag, detail.value, detail.reason);
   }
   timer = setTimeout(look, 20);

@@ -8,7 +8,8 @@ const setting = (name) => {
 
 export const base = setting('MUSTER_URL');
 export const flags = setting('COMPAT_FLAGS').split(',');
-export const contextKey = setting('COMPAT_CONTEXT');
+export const context = JSON.parse(setting('COMPAT_CONTEXT'));
+export const contextKey = context.key;
 export const environmentId = setting('COMPAT_ENVIRONMENT');
 export { setting };
 
