@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -59,13 +60,19 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 	})
 }
 
+// freeAddress returns an address that nobody listens on, and that no outgoing connection is given while a
+// process restarts on it: their ports begin at 32768.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var err error
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(11000+rand.IntN(20000)))
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", err
 }
 
 // patience ends a wait that would never end by itself.

@@ -3,6 +3,7 @@ package sinktest
 import (
 	"context"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -42,46 +43,50 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	NeedRedis(t)
 	r := &Redis{t: t, dir: t.TempDir(), args: args}
+	var err error
 	for range 10 { // somebody else may take the port in between
 		r.Port = freePort(t)
 		r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port))
-		if r.start() == nil {
+		if err = r.start(); err == nil {
 			t.Cleanup(r.Kill)
 			return r
 		}
 	}
-	t.Fatal("redis-server does not start")
+	t.Fatal("redis-server does not start: ", err)
 	return nil
 }
 
+// freePort returns a port that nobody listens on, and that no outgoing connection is given while a process
+// restarts on it: those begin at 32768. A cluster needs a second port 10,000 above.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 11000 + mathrand.IntN(11000)
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	port := l.Addr().(*net.TCPAddr).Port
-	if port > 55000 { // a cluster needs a second port 10,000 above
-		return port - 20000
-	}
-	return port
+	t.Fatal("no free port in a hundred tries")
+	return 0
 }
 
 func (r *Redis) start() error {
+	log := filepath.Join(r.dir, "log")
+	_ = os.Remove(log) // of the process before
 	args := []string{
 		"--port", strconv.Itoa(r.Port), "--bind", "127.0.0.1", "--dir", r.dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
-		"--logfile", filepath.Join(r.dir, "log"),
+		"--logfile", log,
 	}
 	args = append(args, r.args...)
 	if r.conf != "" {
-		args = []string{r.conf, "--sentinel", "--logfile", filepath.Join(r.dir, "log")}
+		args = []string{r.conf, "--sentinel", "--logfile", log}
 	}
 	r.process = exec.Command("redis-server", args...) //nolint:noctx // it is ended by its own Kill
 	if err := r.process.Start(); err != nil {
 		return err
 	}
-	log := filepath.Join(r.dir, "log")
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
 		text, _ := os.ReadFile(log) //nolint:errcheck // it is there a moment later
@@ -111,7 +116,6 @@ func (r *Redis) Kill() {
 // Start starts the process again, on the same port, with what it kept.
 func (r *Redis) Start() {
 	r.t.Helper()
-	_ = os.Remove(filepath.Join(r.dir, "log"))
 	if err := r.start(); err != nil {
 		r.t.Fatal(err)
 	}
