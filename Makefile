@@ -12,7 +12,8 @@ run: build ## serve from ./muster-data on 127.0.0.1:8080, Redis protocol on 127.
 
 # With the race detector `make test` runs a tenth of the checks at random, and none of a few tests in which one
 # goroutine is long at work: on failing disks, on large bodies, lists and rosters. They all run whole without
-# it, and with it in `make race`. vet has run by then, and GORACE saves a second at the end of each package.
+# it, and with it in `make race`. vet has run by then, GORACE saves a second at the end of each package, and the
+# timeout is for a machine that is busy with other things.
 LONG = TestDiskErrors|TestPowerCuts|TestNothingThatFitsIntoABodyTakesLong|TestMemoryIsThatOfTheChanges|TestCountsAreBounded|TestLargeChangesComeInPages|TestRosterAnswersWhatWasWritten|TestRosterOfContrivedHashes|TestNoFlippedByteChangesAnAnswer
 ENGINE = ./internal/store/engine # takes longest, so that others run beside it
 
@@ -20,9 +21,9 @@ test race: export MUSTER_TEST_ALL = 1 # what is missing fails instead of being s
 
 test: setup build ## every test there is, installing what is missing
 	go vet ./... && cd test/compat && go vet ./...
-	GORACE=atexit_sleep_ms=100 RAPID_CHECKS=10 go test -vet=off -race -skip '$(LONG)' $(ENGINE) ./...
-	go test -vet=off $(ENGINE) $$(go list ./... | grep -v -e /cmd/ -e /sink/) # of these two nothing was left out
-	cd test/compat && go test -vet=off -count=1 ./...
+	GORACE=atexit_sleep_ms=100 RAPID_CHECKS=10 go test -vet=off -timeout 40m -race -skip '$(LONG)' $(ENGINE) ./...
+	go test -vet=off -timeout 40m $(ENGINE) $$(go list ./... | grep -v -e /cmd/ -e /sink/) # of these two nothing was left out
+	cd test/compat && go test -vet=off -timeout 40m -count=1 ./...
 	cd web && npm run --silent test && npm run --silent e2e
 
 race: build ## our packages under the race detector, and a hundred rounds of kill -9 under load
