@@ -119,7 +119,7 @@ func openAccount(t testing.TB, log store.Log, files store.Files, keys *seal.Keys
 		a.activity.Exported(activity.Export{Env: env, Segment: x.Segment, ID: string(x.ID), Status: string(x.Status)})
 	})
 	a.ingest, a.access = ingest.New(e, now, silent), access.New(e, now)
-	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	a.delivery, a.activity = delivery.New(e, delivery.Options{Log: silent, Patience: time.Minute}), activity.New(e)
 	a.relays = relayfeed.New(e, relayfeed.Options{Log: silent})
 	if a.usage, err = usage.New(t.Context(), e, now, silent); err != nil {
 		t.Fatal(err)

@@ -298,7 +298,7 @@ func TestConnectionsConverge(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newMemoryLog()
 		l.commit(define(bigSegment(t, "a"), bigSegment(t, "b")))
-		d := New(l, Options{Log: quiet()})
+		d := New(l, Options{Log: quiet(), Patience: patient})
 		defer d.Close()
 		keys := []string{"u1", "u2", "u3"}
 		var sdks []*clientSDK

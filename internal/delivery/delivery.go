@@ -51,7 +51,10 @@ type Options struct {
 	WindowBytes  int
 	// Evaluations is how many connections are evaluated at once. Default: the number of processors.
 	Evaluations int
-	Now         func() time.Time // default time.Now
+	// Patience is how long a reader waits for what was durable when it came: an answer that is a little
+	// old beats none. Default: 250 ms.
+	Patience time.Duration
+	Now      func() time.Time // default time.Now
 }
 
 // Delivery serves the environments of one store.
@@ -86,6 +89,7 @@ func New(s store.Store, o Options) *Delivery {
 	o.WindowEvents = cmp.Or(o.WindowEvents, 1024)
 	o.WindowBytes = cmp.Or(o.WindowBytes, 16<<20)
 	o.Evaluations = cmp.Or(o.Evaluations, runtime.GOMAXPROCS(0))
+	o.Patience = cmp.Or(o.Patience, 250*time.Millisecond)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -225,8 +229,7 @@ func (d *Delivery) forget(f *follower) {
 }
 
 // present returns a follower that has seen every revision which was durable when present was
-// called, so that a caller reads their own writes. It gives up after a moment: an answer that is a
-// little old beats none.
+// called, so that a caller reads their own writes. It gives up when its patience ends.
 func (d *Delivery) present(ctx context.Context, env segment.EnvID) (*follower, error) {
 	f, err := d.follow(env)
 	if err != nil {
@@ -239,7 +242,7 @@ func (d *Delivery) present(ctx context.Context, env segment.EnvID) (*follower, e
 	if f.state.Load().revision >= head {
 		return f, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.o.Patience)
 	defer cancel()
 	for {
 		st := f.state.Load()
@@ -253,9 +256,6 @@ func (d *Delivery) present(ctx context.Context, env segment.EnvID) (*follower, e
 		}
 	}
 }
-
-// patience is how long a reader waits for the follower to catch up.
-const patience = 250 * time.Millisecond
 
 // readFault says what a client may know of an error of the store.
 func readFault(env segment.EnvID, err error) error {

@@ -125,6 +125,26 @@ func TestCallersReadTheirOwnWrites(t *testing.T) {
 	}
 }
 
+func TestAReaderWaitsOnlyForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newMemoryLog()
+		d := New(l, Options{Log: quiet()})
+		defer d.Close()
+		text(t, connect(t, d, user("u1"))) // whom changes of members are read for
+		stuck := make(chan struct{})
+		defer close(stuck)
+		l.commit(segment.Entry{Members: []segment.MemberDelta{{Ref: vip, Len: 1, Each: func(*segment.Hash, func(segment.Change) bool) error {
+			<-stuck
+			return nil
+		}}}})
+		began := time.Now()
+		s, err := d.Current(t.Context(), env, "")
+		if took := time.Since(began); err != nil || s.Revision != 0 || took != 250*time.Millisecond {
+			t.Errorf("revision %d after %v, %v", s.Revision, took, err)
+		}
+	})
+}
+
 func TestDeletedEnvironmentEndsItsStreams(t *testing.T) {
 	l := newMemoryLog()
 	d := open(t, l, Options{})

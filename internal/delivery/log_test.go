@@ -220,12 +220,16 @@ func (l *memoryLog) Segments(segment.EnvID) []*catalog.Segment {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// patient is how long readers of tests wait for what they have written: longer than a busy machine needs.
+const patient = time.Minute
+
 // open returns a delivery over the log that is closed with the test.
 func open(t testing.TB, l store.Store, o Options) *Delivery {
 	t.Helper()
 	if o.Log == nil {
 		o.Log = quiet()
 	}
+	o.Patience = patient
 	d := New(l, o)
 	t.Cleanup(d.Close)
 	return d

@@ -97,7 +97,7 @@ func TestBigSegmentsAreEvaluatedAsInSDKs(t *testing.T) {
 		if rapid.IntRange(0, 3).Draw(rt, "damaged") == 0 {
 			l.damage(segment.Ref{Key: "a", Generation: 1}, errors.New("bad block"))
 		}
-		d := New(l, Options{Log: quiet()})
+		d := New(l, Options{Log: quiet(), Patience: patient})
 		defer d.Close()
 		who := rapid.SampledFrom([]ldcontext.Context{
 			ldcontext.New("u1"), ldcontext.New("u2"), ldcontext.NewWithKind("org", "o1"),

@@ -183,7 +183,7 @@ func TestWindowIsBoundedInBytes(t *testing.T) {
 func TestSubscribersConverge(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newMemoryLog()
-		d := New(l, Options{Log: quiet(), WindowEvents: rapid.IntRange(1, 8).Draw(rt, "window")})
+		d := New(l, Options{Log: quiet(), Patience: patient, WindowEvents: rapid.IntRange(1, 8).Draw(rt, "window")})
 		defer d.Close()
 		versions := map[dependency]int{}
 		sdk := &serverSDK{t: rt, d: d}

@@ -65,7 +65,7 @@ func newServer(t testing.TB, token string) *server {
 		t.Fatal(err)
 	}
 	past, in := history.New(e, time.Now, silent), ingest.New(e, time.Now, silent)
-	feed, watch := delivery.New(e, delivery.Options{Log: silent}), activity.New(e)
+	feed, watch := delivery.New(e, delivery.Options{Log: silent, Patience: time.Minute}), activity.New(e)
 	relays := relayfeed.New(e, relayfeed.Options{Log: silent})
 	who := access.New(e, time.Now)
 	reports, err := usage.New(t.Context(), e, time.Now, silent)

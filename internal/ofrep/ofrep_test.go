@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := delivery.New(s, delivery.Options{Log: log})
+	d := delivery.New(s, delivery.Options{Log: log, Patience: time.Minute})
 	server := httptest.NewServer(ofrep.New(d, access.New(s, time.Now), log))
 	t.Cleanup(func() {
 		d.Close()

@@ -41,7 +41,7 @@ func newDaemon(t *testing.T) *daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := delivery.New(s, delivery.Options{Log: log})
+	d := delivery.New(s, delivery.Options{Log: log, Patience: time.Minute})
 	t.Cleanup(func() {
 		d.Close()
 		if err := errors.Join(s.Close(), files.Close()); err != nil {

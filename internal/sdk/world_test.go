@@ -70,7 +70,7 @@ func newWorldAt(t testing.TB, now func() time.Time, do delivery.Options, so sdk.
 	if err != nil {
 		t.Fatal(err)
 	}
-	do.Log = log
+	do.Log, do.Patience = log, time.Minute // a busy machine takes its time
 	d := delivery.New(s, do)
 	f := relayfeed.New(s, relayfeed.Options{Log: log})
 	u, err := usage.New(t.Context(), s, time.Now, log)
