@@ -321,7 +321,8 @@ func (w *world) updateOnceDropped(fn func(store.Tx) error) {
 }
 
 func TestRelayStreamsEndWithTheirKey(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: 20 * time.Millisecond})
+	var at clock
+	w := newWorldAt(t, at.now, delivery.Options{}, sdk.Options{Heartbeat: 20 * time.Millisecond})
 	w.putRelayConfig(selecting("proj/web:env/*")...)
 	for name, credential := range map[string]string{"no key": "", "an unknown key": "rel-guess", "an SDK key": sdkKey, "a key cut short": relayKey[:20]} {
 		if res, body := w.ask("GET", "/relay_auto_config", "", "Authorization", credential); res.StatusCode != 401 {
@@ -335,18 +336,15 @@ func TestRelayStreamsEndWithTheirKey(t *testing.T) {
 	// A key from before a reset works until it expires.
 	before, _ := w.store.RelayConfig(relayID)
 	c := before.Clone()
-	if err := c.Reset("rel-second", time.Now(), time.Now().Add(300*time.Millisecond)); err != nil {
+	if err := c.Reset("rel-second", time.Now(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	r := newRelay(w)
 	w.changeRelayConfig(c)
 	w.putEnvironment(func(e *catalog.Environment) { e.Name = "Live" })
 	r.until(func() bool { return r.environments[string(envID)].EnvName == "Live" })
-	for {
-		if _, err := r.in.next(); err != nil {
-			break
-		}
-	}
+	at.pass(2 * time.Hour)
+	r.in.wantEndAfterBeats()
 	if res, _ := w.ask("GET", "/relay_auto_config", "", "Authorization", relayKey); res.StatusCode != 401 {
 		t.Errorf("the expired key: %d", res.StatusCode)
 	}
@@ -355,7 +353,7 @@ func TestRelayStreamsEndWithTheirKey(t *testing.T) {
 	r.key = "rel-second"
 	r.connect()
 	c = c.Clone()
-	if err := c.Reset("rel-third", time.Now(), time.Time{}); err != nil {
+	if err := c.Reset("rel-third", at.now(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	w.changeRelayConfig(c)

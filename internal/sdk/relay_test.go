@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -148,7 +147,8 @@ func TestAPollThatCantBeAnsweredIsRefused(t *testing.T) {
 }
 
 func TestARelayThatAsksTheSameForEverIsToldToWait(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{})
+	begun := time.Now() // which lasts, however long it takes to ask so often
+	w := newWorldAt(t, func() time.Time { return begun }, delivery.Options{}, sdk.Options{})
 	for range 500 {
 		if res, body := w.ask("GET", revisions, "", "Authorization", sdkKey); res.StatusCode != http.StatusOK {
 			t.Fatalf("%s %s", res.Status, body)
@@ -231,26 +231,15 @@ func TestAKeyThatExpiresUnderTheStreamsOfARelayEndsThemOnceTheGraceIsOver(t *tes
 
 // A heartbeat looks at the credential of a stream whose connection is its own by then, and must still know who reads it.
 func TestAHeartbeatKeepsARelayWithAnExpiredKeyAndNoSDK(t *testing.T) {
-	var mu sync.Mutex
-	var ahead time.Duration
-	now := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Now().Add(ahead)
-	}
-	pass := func(d time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		ahead += d
-	}
-	w := newWorldAt(t, now, delivery.Options{}, sdk.Options{Heartbeat: 20 * time.Millisecond, RelayKeyGrace: 2 * time.Hour, Now: now})
+	var c clock
+	w := newWorldAt(t, c.now, delivery.Options{}, sdk.Options{Heartbeat: 20 * time.Millisecond, RelayKeyGrace: 2 * time.Hour})
 	open := map[string]*listener{}
 	for _, agent := range []string{"GoClient/7.6.0", relayAgent} {
 		l := w.listen("GET", "/all", "", "Authorization", oldKey, "User-Agent", agent)
 		l.event()
 		open[agent] = l
 	}
-	pass(90 * time.Minute) // the key expired half an hour ago
+	c.pass(90 * time.Minute) // the key expired half an hour ago
 	open["GoClient/7.6.0"].wantEndAfterBeats()
 	for range 3 {
 		open[relayAgent].want(":")
@@ -259,7 +248,7 @@ func TestAHeartbeatKeepsARelayWithAnExpiredKeyAndNoSDK(t *testing.T) {
 	if event := open[relayAgent].change(); !strings.Contains(event, `"/flags/checkout"`) {
 		t.Errorf("the stream of the relay went on with %q", event)
 	}
-	pass(2 * time.Hour) // and so did the grace
+	c.pass(2 * time.Hour) // and so did the grace
 	open[relayAgent].wantEndAfterBeats()
 }
 

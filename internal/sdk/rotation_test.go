@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"bufio"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,13 +63,30 @@ func TestStreamsOfARevokedCredentialEndAtOnce(t *testing.T) {
 	}
 }
 
+// listenUntil opens a stream with a key that expires after a time, after a longer one if the machine is too busy to
+// read its first event before that.
+func (w *world) listenUntil(path string, after time.Duration) (l *listener, expiry time.Time) {
+	w.t.Helper()
+	for ; ; after *= 2 {
+		expiry = time.Now().Add(after)
+		w.expireAt(expiry)
+		res := w.open("GET", path, "", "Authorization", oldKey)
+		l = &listener{t: w.t, in: bufio.NewReader(res.Body), res: res}
+		if _, err := l.next(); res.StatusCode == http.StatusOK && err == nil && time.Now().Before(expiry) {
+			return l, expiry
+		}
+	}
+}
+
+// expireAt says when the older SDK key expires.
+func (w *world) expireAt(at time.Time) {
+	w.t.Helper()
+	w.putEnvironment(func(e *catalog.Environment) { e.ExpiringSDKKeys = []catalog.ExpiringKey{{Key: oldKey, Expiry: at}} })
+}
+
 func TestAnExpiringKeyWorksUntilItsTimeAndIsTold(t *testing.T) {
 	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: longAgo})
-	expiry := time.Now().Add(1500 * time.Millisecond)
-	w.putEnvironment(func(e *catalog.Environment) {
-		e.ExpiringSDKKeys = []catalog.ExpiringKey{{Key: oldKey, Expiry: expiry}}
-	})
-	l := w.listen("GET", "/sdk/stream", "", "Authorization", oldKey)
+	l, expiry := w.listenUntil("/sdk/stream", 500*time.Millisecond)
 	if got := l.res.Header.Get("Sunset"); got != expiry.UTC().Format(http.TimeFormat) {
 		t.Errorf("the end of the key is told as %q", got)
 	}
@@ -96,16 +114,14 @@ func TestAnExpiringKeyWorksUntilItsTimeAndIsTold(t *testing.T) {
 
 func TestAKeyThatIsGivenMoreTimeGoesOn(t *testing.T) {
 	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: longAgo})
-	until := func(d time.Duration) time.Time {
-		at := time.Now().Add(d)
-		w.putEnvironment(func(e *catalog.Environment) { e.ExpiringSDKKeys = []catalog.ExpiringKey{{Key: oldKey, Expiry: at}} })
-		return at
+	var l *listener
+	var first time.Time
+	for after := 300 * time.Millisecond; !time.Now().Before(first); after *= 2 { // until it is in time
+		l, first = w.listenUntil("/all", after)
+		w.expireAt(time.Now().Add(time.Hour))
 	}
-	first := until(300 * time.Millisecond)
-	l := w.listen("GET", "/all", "", "Authorization", oldKey)
-	l.event()
-	until(time.Hour)
-	for version := 1; time.Now().Before(first.Add(100 * time.Millisecond)); version++ {
+	for version, past := 1, false; !past; version++ {
+		past = time.Now().After(first.Add(100 * time.Millisecond))
 		w.putPlain("checkout", version, nil)
 		if event := l.event(); !strings.Contains(event, "/flags/checkout") {
 			t.Fatalf("got %s", event)

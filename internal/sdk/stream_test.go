@@ -147,16 +147,12 @@ func TestStreamEndsWithItsCredential(t *testing.T) {
 }
 
 func TestStreamEndsWhenItsKeyExpires(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: 10 * time.Millisecond})
-	w.putEnvironment(func(e *catalog.Environment) {
-		e.ExpiringSDKKeys = []catalog.ExpiringKey{{Key: oldKey, Expiry: time.Now().Add(300 * time.Millisecond)}}
-	})
+	var c clock
+	w := newWorldAt(t, c.now, delivery.Options{}, sdk.Options{Heartbeat: 10 * time.Millisecond})
 	l := w.listen("GET", "/all", "", "Authorization", oldKey)
-	for {
-		if _, err := l.next(); err != nil {
-			break
-		}
-	}
+	l.event()
+	c.pass(2 * time.Hour)
+	l.wantEndAfterBeats()
 	if res, _ := w.ask("GET", "/sdk/latest-all", "", "Authorization", oldKey); res.StatusCode != 401 {
 		t.Errorf("the expired key answered %s", res.Status)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func newWorld(t testing.TB, do delivery.Options, so sdk.Options) *world {
 	return newWorldAt(t, time.Now, do, so)
 }
 
-// newWorldAt is newWorld with a clock by which keys expire.
+// newWorldAt is newWorld with a clock by which keys expire, and by which relays ask too often.
 func newWorldAt(t testing.TB, now func() time.Time, do delivery.Options, so sdk.Options) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -70,9 +71,10 @@ func newWorldAt(t testing.TB, now func() time.Time, do delivery.Options, so sdk.
 	if err != nil {
 		t.Fatal(err)
 	}
+	so.Now = now
 	do.Log, do.Patience = log, time.Minute // a busy machine takes its time
 	d := delivery.New(s, do)
-	f := relayfeed.New(s, relayfeed.Options{Log: log})
+	f := relayfeed.New(s, relayfeed.Options{Log: log, Now: now})
 	u, err := usage.New(t.Context(), s, time.Now, log)
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +107,13 @@ func newWorldAt(t testing.TB, now func() time.Time, do delivery.Options, so sdk.
 	})
 	return w
 }
+
+// clock is one that a test puts forward.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func environment() *catalog.Environment {
 	return &catalog.Environment{
