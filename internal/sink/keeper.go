@@ -58,13 +58,14 @@ func (k *Keeper) begin(id catalog.ID) {
 	if k.runners[id] != nil || k.closed {
 		return
 	}
-	r := &runner{Keeper: k, id: id, changed: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+	r := &runner{Keeper: k, id: id, asked: make(chan struct{}, 1)}
 	r.ctx, r.end = context.WithCancel(k.ctx)
 	k.runners[id] = r
 	k.running.Go(r.run)
 }
 
-// told passes on what a write did. Whoever commits waits for it.
+// told passes on what a write did. Whoever commits waits for it, so that nothing that is committed after a sink was paused,
+// turned off or pointed elsewhere is written as before.
 func (k *Keeper) told(what *store.Written) {
 	for _, o := range what.Objects {
 		if o.Kind != store.SinkObject {
@@ -80,7 +81,7 @@ func (k *Keeper) told(what *store.Written) {
 		case r == nil:
 			k.begin(id)
 		default:
-			signal(r.changed)
+			r.stopKeeping()
 		}
 		k.mu.Unlock()
 	}
@@ -106,15 +107,33 @@ func (k *Keeper) Close() {
 // runner looks after one sink, whether it is on or off.
 type runner struct {
 	*Keeper
-	id      catalog.ID
-	changed chan struct{} // holds something when the settings are not what they were
-	asked   chan struct{} // holds something when there are wishes
-	ctx     context.Context
-	end     context.CancelFunc
+	id    catalog.ID
+	asked chan struct{} // holds something when there are wishes
+	ctx   context.Context
+	end   context.CancelFunc
 
 	mu     sync.Mutex
+	keeps  context.CancelFunc // ends what is done with the settings of now; nil before that
 	state  state
 	wishes wishes
+}
+
+// keeping returns a context that ends when the settings are not what they are after the call.
+func (r *runner) keeping() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keeps = cancel
+	return ctx, cancel
+}
+
+// stopKeeping ends what is done with settings that are no longer those of the sink.
+func (r *runner) stopKeeping() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keeps != nil {
+		r.keeps()
+	}
 }
 
 // wishes are what somebody wants of a sink.
@@ -129,11 +148,12 @@ func (r *runner) run() {
 	tick := time.NewTicker(rememberEvery)
 	defer tick.Stop()
 	for r.ctx.Err() == nil {
+		ctx, cancel := r.keeping()
 		s, ok := r.store.Sink(r.id)
 		if !ok {
+			cancel()
 			return
 		}
-		ctx, cancel := context.WithCancel(r.ctx)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -145,9 +165,7 @@ func (r *runner) run() {
 			select {
 			case <-tick.C:
 				r.remember(s)
-			case <-r.changed:
-				waiting = false
-			case <-r.ctx.Done():
+			case <-ctx.Done():
 				waiting = false
 			}
 		}

@@ -72,8 +72,10 @@ func TestATableFollowsEverythingThatHappens(t *testing.T) {
 	w.DeleteSegment("beta")
 	w.Caught(id)
 	w.Equal(target, keys...)
+	deleted := time.Now()
 	w.PutSegment("beta", 2)
 	w.Push("beta", segment.Include, sinktest.Range(0, 30)...)
+	w.Marked(target, deleted)
 	w.Restart()
 	w.Push("trial", segment.Include, 1)
 	w.Caught(id)
@@ -201,7 +203,7 @@ func TestATableThatLostItsMarkerBecomesTheTruthWhileItChanges(t *testing.T) {
 		}
 	}
 	w.Caught(id)
-	w.Equal(target, keys...)
+	w.Becomes(target, keys...) // what was under way at the restart may have arrived late, and is looked at once more
 }
 
 func TestAFillEndsWhenSomebodyElseComes(t *testing.T) {
@@ -219,7 +221,7 @@ func TestAFillEndsWhenSomebodyElseComes(t *testing.T) {
 	const n = 8000
 	w.Push("vip", segment.Include, sinktest.Range(0, n)...)
 	id := w.PutSink(settings(wire.URL, "app"), secrets)
-	w.Until("the sink says why", func() bool { return w.Status(id).State == sink.Failed })
+	w.Until("the sink says why", func() bool { return strings.Contains(w.Status(id).Error, "kept by somebody else") })
 	traits := open(t, settings(d.URL, "app")).Traits()
 	if most := traits.Batch * traits.Ahead; items(t, c, "app:big_segments_user") > most {
 		t.Errorf("more than the %d contexts are written that were under way when somebody else's cursor came", most)
@@ -238,10 +240,8 @@ func TestATableWithLittleCapacityIsSlowAndFailsNothing(t *testing.T) {
 	wire.every(1, throttled)
 	s := settings(wire.URL, "app")
 	target := open(t, s)
-	began := time.Now()
-	_, err := target.Look(t.Context())
-	if kind := muster.KindOf(err); kind != muster.Unavailable || !strings.Contains(err.Error(), "more capacity") || time.Since(began) > 30*time.Second {
-		t.Errorf("a table that takes nothing is looked into with %v after %v", err, time.Since(began))
+	if _, err := target.Look(t.Context()); muster.KindOf(err) != muster.Unavailable || !strings.Contains(err.Error(), "more capacity") {
+		t.Errorf("a table that takes nothing is looked into with %v", err)
 	}
 	wire.every(2, throttled)
 	id := w.PutSink(s, secrets)

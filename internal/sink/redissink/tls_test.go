@@ -78,15 +78,8 @@ func TestTLSWithCertificatesOfBothSidesAndAUserWithFewRights(t *testing.T) {
 		}
 		return path
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := strconv.Itoa(sinktest.FreePort(t))
+	address := net.JoinHostPort("127.0.0.1", port)
 	r := sinktest.StartRedis(t, "--tls-port", port, "--tls-cert-file", file("cert", server.pem.cert), "--tls-key-file", file("key", server.pem.key),
 		"--tls-ca-cert-file", file("ca", authority.pem.cert), "--tls-auth-clients", "yes")
 	r.CLI("acl", "setuser", "muster", "on", ">sup3r-secret", "~app:*", "+@read", "+@write", "+@transaction", "+@connection", "-@dangerous", "+info", "+command")

@@ -153,5 +153,5 @@ func TestNobodyIsMissingFromAStoreWhileASegmentMoves(t *testing.T) {
 	stop()
 	asked.stop()
 	w.Caught(id)
-	w.Equal(target, keys...)
+	w.Becomes(target, keys...) // what was under way at a restart may have arrived late, and is looked at once more
 }

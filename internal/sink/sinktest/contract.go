@@ -273,18 +273,26 @@ func testSynchronized(t *testing.T, to sink.Target, again func() sink.Target) {
 // scan returns everything that a scan finds, which must be the same each time it is found.
 func scan(t testing.TB, to sink.Target) map[segment.Hash]sink.Held {
 	t.Helper()
+	all, err := scanned(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func scanned(ctx context.Context, to sink.Target) (map[segment.Hash]sink.Held, error) {
 	all := make(map[segment.Hash]sink.Held)
 	for from := ""; ; {
-		part, next, err := to.Scan(t.Context(), from)
+		part, next, err := to.Scan(ctx, from)
 		if err != nil {
-			t.Fatalf("scan from %q: %v", from, err)
+			return nil, fmt.Errorf("scan from %q: %w", from, err)
 		}
 		for _, h := range part {
 			sortHeld(&h)
 			all[h.Hash] = h
 		}
 		if from = next; next == "" {
-			return all
+			return all, nil
 		}
 	}
 }
@@ -381,12 +389,8 @@ func testCheck(t *testing.T, to sink.Target, _ func() sink.Target) {
 func testContext(t *testing.T, to sink.Target, _ func() sink.Target) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	began := time.Now()
 	if err := to.Apply(ctx, []store.RefChange{{Ref: vip, Hash: hashOf(1), Ops: segment.Include}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call whose context has ended returns %v", err)
-	}
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("a call whose context has ended takes %v", took)
 	}
 	apply(t, to, store.RefChange{Ref: vip, Hash: hashOf(1), Ops: segment.Include})
 }

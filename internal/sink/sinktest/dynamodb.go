@@ -36,7 +36,7 @@ func StartDynamoDB(t testing.TB) *DynamoDB {
 		}
 		t.Skip("dynalite is not installed; test/setup.sh installs it")
 	}
-	d := &DynamoDB{t: t, port: freePort(t)}
+	d := &DynamoDB{t: t, port: FreePort(t)}
 	d.URL = "http://127.0.0.1:" + strconv.Itoa(d.port)
 	t.Cleanup(d.Kill)
 	d.Start()

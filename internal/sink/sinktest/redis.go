@@ -45,7 +45,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	r := &Redis{t: t, dir: t.TempDir(), args: args}
 	var err error
 	for range 10 { // somebody else may take the port in between
-		r.Port = freePort(t)
+		r.Port = FreePort(t)
 		r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port))
 		if err = r.start(); err == nil {
 			t.Cleanup(r.Kill)
@@ -56,9 +56,9 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return nil
 }
 
-// freePort returns a port that nobody listens on, and that no outgoing connection is given while a process
+// FreePort returns a port that nobody listens on, and that no outgoing connection is given while a process
 // restarts on it: those begin at 32768. A cluster needs a second port 10,000 above.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 11000 + mathrand.IntN(11000)
@@ -87,7 +87,7 @@ func (r *Redis) start() error {
 	if err := r.process.Start(); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		text, _ := os.ReadFile(log) //nolint:errcheck // it is there a moment later
 		if strings.Contains(string(text), "Ready to accept connections") || strings.Contains(string(text), "+monitor master") {
@@ -139,7 +139,7 @@ func (r *Redis) CLI(args ...string) string {
 
 // TryCLI is CLI for what may fail.
 func (r *Redis) TryCLI(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "redis-cli", append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(r.Port)}, args...)...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -150,7 +150,7 @@ func StartCluster(t testing.TB, masters int, args ...string) []*Redis {
 	t.Helper()
 	var nodes []*Redis
 	for range masters {
-		nodes = append(nodes, StartRedis(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf"}, args...)...))
+		nodes = append(nodes, StartRedis(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "10000", "--cluster-config-file", "nodes.conf"}, args...)...))
 	}
 	create := []string{"--cluster", "create"}
 	for _, n := range nodes {
@@ -184,10 +184,10 @@ func Eventually(t testing.TB, what string, so func() bool) {
 func StartSentinel(t testing.TB, name string, master *Redis, quorum int) *Redis {
 	t.Helper()
 	NeedRedis(t)
-	r := &Redis{t: t, dir: t.TempDir(), Port: freePort(t)}
+	r := &Redis{t: t, dir: t.TempDir(), Port: FreePort(t)}
 	r.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port))
 	conf := filepath.Join(r.dir, "sentinel.conf")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d %d\nsentinel down-after-milliseconds %s 1500\nsentinel failover-timeout %s 5000\n",
+	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d %d\nsentinel down-after-milliseconds %s 4000\nsentinel failover-timeout %s 5000\n",
 		r.Port, r.dir, name, master.Port, quorum, name, name)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -242,7 +242,7 @@ func (w *World) Resync() {
 }
 
 // patience is how long anything may take on a machine that is busy with other tests.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Until waits until something is so.
 func (w *World) Until(what string, so func() bool) {
@@ -282,24 +282,34 @@ func (w *World) Caught(id catalog.ID) {
 // Equal compares a store with the truth, key by key: everybody who is in a segment or in the store.
 func (w *World) Equal(target sink.Target, segments ...segment.Key) {
 	w.t.Helper()
-	if n, first := w.wrong(target, segments); n > 0 {
-		w.t.Fatalf("store and truth differ in %d contexts, such as %s", n, first)
+	if n, first, err := w.wrong(target, segments); err != nil || n > 0 {
+		w.t.Fatalf("store and truth differ in %d contexts, such as %s; %v", n, first, err)
 	}
 }
 
-// Becomes waits until a store equals the truth.
+// Becomes waits until a store equals the truth. One that can't be read does not.
 func (w *World) Becomes(target sink.Target, segments ...segment.Key) {
 	w.t.Helper()
-	w.Until("the store equals the truth", func() bool { n, _ := w.wrong(target, segments); return n == 0 })
+	w.Until("the store equals the truth", func() bool { n, _, err := w.wrong(target, segments); return err == nil && n == 0 })
 }
 
-func (w *World) wrong(target sink.Target, segments []segment.Key) (n int, first string) {
+// Marked waits until there is a marker in a store that was written after a moment. What had been written by then is not
+// written once more after a restart.
+func (w *World) Marked(target sink.Target, since time.Time) {
+	w.t.Helper()
+	w.Until("progress is marked in the store", func() bool { return look(w.t, target).Synchronized.After(since) })
+}
+
+func (w *World) wrong(target sink.Target, segments []segment.Key) (n int, first string, err error) {
 	w.t.Helper()
 	view, err := w.Store.View(EnvID)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	held := scan(w.t, target)
+	held, err := scanned(w.t.Context(), target)
+	if err != nil {
+		return 0, "", err
+	}
 	for _, key := range segments {
 		seg, ok := w.Store.Segment(EnvID, key)
 		if !ok {
@@ -339,5 +349,5 @@ func (w *World) wrong(target sink.Target, segments []segment.Key) (n int, first 
 			n++
 		}
 	}
-	return n, first
+	return n, first, nil
 }
