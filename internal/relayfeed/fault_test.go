@@ -79,7 +79,7 @@ func untilStale(t *testing.T, s *relayfeed.Stream) {
 		}
 		select {
 		case <-s.Ready():
-		case <-time.After(30 * time.Second):
+		case <-time.After(3 * time.Minute):
 			t.Fatal("the stream goes on")
 		}
 	}
@@ -88,7 +88,7 @@ func untilStale(t *testing.T, s *relayfeed.Stream) {
 // healed waits until a stream can be opened again.
 func healed(t *testing.T, w *world) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; {
+	for end := time.Now().Add(3 * time.Minute); ; {
 		s, err := w.feed.Subscribe(relayfeed.Peer{}, envID)
 		if err == nil {
 			s.Close()

@@ -83,7 +83,7 @@ func summary(n int) string {
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
 	for began := time.Now(); !holds(); runtime.Gosched() {
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > patience {
 			w.t.Fatalf("it never came that %s", what)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldvalue"
 
@@ -63,7 +62,7 @@ func (l *listener) change() string {
 }
 
 func TestAnOldSDKIsStreamedFlagsAndNothingElse(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: time.Hour})
+	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	l := w.listen("GET", "/flags", "", "Authorization", sdkKey)
 	l.want("event: put\ndata: {}")
 	w.putSegment() // of which it is told nothing

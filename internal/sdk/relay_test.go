@@ -72,7 +72,7 @@ func (w *world) catchUp(key, cursor, ref string) (string, []string) {
 }
 
 func TestARelayGetsMembersByPollAndStream(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: time.Hour})
+	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	w.putSegment()
 	w.push(segment.Include, "ann", "bob")
 	cursor, added := w.catchUp(sdkKey, "", "vip.g1")
@@ -201,7 +201,7 @@ func TestARelayGoesOnWithAnExpiredKeyForAWhile(t *testing.T) {
 }
 
 func TestAKeyThatExpiresUnderTheStreamsOfARelayEndsThemOnceTheGraceIsOver(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: time.Hour, RelayKeyGrace: time.Hour})
+	w := newWorld(t, delivery.Options{}, sdk.Options{RelayKeyGrace: time.Hour})
 	w.putSegment()
 	flags := w.listen("GET", "/all", "", "Authorization", sdkKey, "User-Agent", relayAgent)
 	flags.event()
@@ -266,7 +266,7 @@ func (l *listener) wantEndAfterBeats() {
 }
 
 func TestAFeedOfMembersEndsWithItsKeyAndOnlyThen(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: time.Hour, RelayKeyGrace: time.Hour})
+	w := newWorld(t, delivery.Options{}, sdk.Options{RelayKeyGrace: time.Hour})
 	w.putSegment()
 	cursor, _ := w.catchUp(sdkKey, "", "")
 	in := w.listen("GET", "/big-segments", "", "Authorization", sdkKey)
@@ -288,7 +288,7 @@ func TestAFeedOfMembersEndsWithItsKeyAndOnlyThen(t *testing.T) {
 }
 
 func TestAFeedOfMembersEndsWithADrainAndWithAResync(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: time.Hour, DrainJitter: time.Millisecond})
+	w := newWorld(t, delivery.Options{}, sdk.Options{DrainJitter: time.Millisecond})
 	w.putSegment()
 	w.push(segment.Include, "ann")
 	cursor, _ := w.catchUp(sdkKey, "", "")

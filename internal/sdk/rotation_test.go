@@ -12,9 +12,6 @@ import (
 	"muster/internal/sdk"
 )
 
-// longAgo is a heartbeat that no test waits for, so that nothing ends by it.
-const longAgo = time.Hour
-
 func TestStreamsOfARevokedCredentialEndAtOnce(t *testing.T) {
 	revoke := map[string]func(*catalog.Environment){
 		"SDK key":        func(e *catalog.Environment) { e.SDKKey = "sdk-new" },
@@ -33,7 +30,7 @@ func TestStreamsOfARevokedCredentialEndAtOnce(t *testing.T) {
 		{"client-side ID", "/ping/" + string(envID), ""},
 	} {
 		t.Run(tt.kind+" of "+tt.path, func(t *testing.T) {
-			w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: longAgo, PingPause: time.Nanosecond})
+			w := newWorld(t, delivery.Options{}, sdk.Options{PingPause: time.Nanosecond})
 			l := w.listen("GET", tt.path, "", "Authorization", tt.key)
 			l.event()
 			if change := revoke[tt.kind]; change != nil {
@@ -85,7 +82,7 @@ func (w *world) expireAt(at time.Time) {
 }
 
 func TestAnExpiringKeyWorksUntilItsTimeAndIsTold(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: longAgo})
+	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	l, expiry := w.listenUntil("/sdk/stream", 500*time.Millisecond)
 	if got := l.res.Header.Get("Sunset"); got != expiry.UTC().Format(http.TimeFormat) {
 		t.Errorf("the end of the key is told as %q", got)
@@ -113,7 +110,7 @@ func TestAnExpiringKeyWorksUntilItsTimeAndIsTold(t *testing.T) {
 }
 
 func TestAKeyThatIsGivenMoreTimeGoesOn(t *testing.T) {
-	w := newWorld(t, delivery.Options{}, sdk.Options{Heartbeat: longAgo})
+	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	var l *listener
 	var first time.Time
 	for after := 300 * time.Millisecond; !time.Now().Before(first); after *= 2 { // until it is in time
