@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 
 import type { Server } from './server';
 import { push } from './sample';
-import { expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, signIn, test, type Place } from './test';
+import { expect, expectAccessible, expectNoSidewaysScroll, heldBack, inBothThemes, signIn, test, type Place } from './test';
 
 let made = 0;
 
@@ -281,4 +281,24 @@ test('who edits a role that somebody else has changed meanwhile is told, and dec
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Saved Both.')).toBeVisible();
   expect(await server.api('GET', `/roles/${key}`)).toMatchObject({ policy: twoActions });
+});
+
+test('what is typed while a role is saved is not lost', async ({ page, server }) => {
+  const key = unique('typed');
+  await server.api('POST', '/roles', { key, name: 'Typed', policy: [] });
+  await page.goto(`/ui/access/roles/${key}`);
+  await page.getByLabel('Policy as JSON').fill(JSON.stringify(twoActions));
+  const saving = await heldBack(page, 'PATCH', `**/roles/${key}`);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect.poll(saving.arrived).toBe(true);
+  await page.getByLabel('Description').fill('Two actions');
+  await page.getByLabel('Policy as JSON').fill('[');
+  saving.let();
+  await expect(page.getByText('Saved Typed.')).toBeVisible();
+  await expect(page.getByText('2 unsaved changes')).toBeVisible();
+  await expect(page.getByLabel('Policy as JSON')).toHaveValue('[');
+  await page.getByLabel('Policy as JSON').fill('[]');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('unsaved change')).toHaveCount(0);
+  expect(await server.api('GET', `/roles/${key}`)).toMatchObject({ policy: [], description: 'Two actions' });
 });

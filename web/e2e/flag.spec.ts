@@ -1,6 +1,6 @@
 import { report } from './sample';
 import type { Server } from './server';
-import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, test, type Place } from './test';
+import { at, expect, expectAccessible, expectNoSidewaysScroll, heldBack, inBothThemes, test, type Place } from './test';
 
 interface Flag {
   name: string;
@@ -56,6 +56,26 @@ test('the variations of a flag are edited, added and removed; what is served sta
   await page.setViewportSize({ width: 360, height: 800 });
   await expectNoSidewaysScroll(page);
   await inBothThemes(page, () => expectAccessible(page));
+});
+
+test('variations that are typed while others are saved are not lost', async ({ page, place, server }) => {
+  await server.api('POST', `/flags/${place.project}`, { key: 'offer', name: 'Offer', variations: [{ value: 'twenty' }, { value: 'none' }] });
+  await page.goto(at(place, 'flags/offer/variations'));
+  await page.getByRole('button', { name: 'Add variation' }).click();
+  await page.getByLabel('Value of variation 3').fill('half');
+  const saving = await heldBack(page, 'PATCH', `**/flags/${place.project}/offer*`);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect.poll(saving.arrived).toBe(true);
+  await page.getByLabel('Name of variation 1').fill('A fifth');
+  await page.getByLabel('Name of variation 3').fill('Half');
+  saving.let();
+  await expect(page.getByText('Saved. SDKs serve the new values within moments.')).toBeVisible();
+  await expect(page.getByText('2 unsaved changes')).toBeVisible();
+  await expect(page.getByLabel('Name of variation 3')).toBeFocused();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('unsaved change')).toHaveCount(0);
+  const { variations } = await read(server, place, 'offer');
+  expect(variations.map(({ value, name }) => [value, name])).toEqual([['twenty', 'A fifth'], ['none', undefined], ['half', 'Half']]);
 });
 
 test('how often a flag is evaluated, and by which SDKs', async ({ page, place, server }) => {

@@ -112,4 +112,19 @@ export async function expectNoSidewaysScroll(page: Page) {
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
 }
 
+/** Keeps answers to a method and address back. `arrived` is true once the server has answered; `let` lets the answer go on. */
+export async function heldBack(page: Page, method: string, url: string): Promise<{ arrived: () => boolean; let: () => void }> {
+  let arrived = false;
+  let go = () => {};
+  const free = new Promise<void>((done) => (go = done));
+  await page.route(url, async (route) => {
+    if (route.request().method() !== method) return route.fallback();
+    const response = await route.fetch();
+    arrived = true;
+    await free;
+    await route.fulfill({ response });
+  });
+  return { arrived: () => arrived, let: go };
+}
+
 export { expect };

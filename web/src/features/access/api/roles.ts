@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 
-import type { Statement } from '@/features/access/api/grant';
+import { isProblem, policyText, readPolicy } from '@/features/access/api/policyText';
 import type { RolesSearch } from '@/features/access/api/search';
 import { api } from '@/lib/api/client';
 import { answered } from '@/lib/api/data';
@@ -48,20 +48,28 @@ export async function createRole(role: { key: string; name: string; description:
   return answered(await api.POST('/api/v2/roles', { body: { ...role, policy: [] } }));
 }
 
-/** What a person can edit of a role. */
-export interface RoleEdit {
+/** What a person can edit of a role, the policy as it is typed. */
+export interface RoleWords {
   name: string;
   description: string;
   basePermissions: Base;
-  policy: Statement[];
+  policy: string;
 }
 
-export function editOf({ name, description, basePermissions, policy }: Role): RoleEdit {
-  return { name, description, basePermissions, policy };
+export function wordsOf({ name, description, basePermissions, policy }: Role): RoleWords {
+  return { name, description, basePermissions, policy: policyText(policy) };
+}
+
+/** What the words stand for; only a text that is a policy can be saved. */
+function editOf({ policy, ...words }: RoleWords) {
+  const read = readPolicy(policy);
+  if (isProblem(read)) throw new Error(read.message);
+  return { ...words, policy: read.statements };
 }
 
 /** Saves what differs, each part only over what it was when it was edited: else nothing is saved and the patch is refused. */
-export async function saveRole(key: string, before: RoleEdit, after: RoleEdit): Promise<Role> {
+export async function saveRole(key: string, from: RoleWords, to: RoleWords): Promise<Role> {
+  const [before, after] = [editOf(from), editOf(to)];
   const patch = changedParts(before, after).flatMap((part) => [
     { op: 'test' as const, path: `/${part}`, value: before[part] },
     { op: 'replace' as const, path: `/${part}`, value: after[part] },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Flag, FlagConfig } from '@/features/flags/api/flags';
-import { draftOf, kindOf, moved, problemsOf, usesOf, valueIn, variationInstructions } from '@/features/flags/api/variations';
+import { draftOf, editsSince, kindOf, moved, problemsOf, usesOf, valueIn, variationInstructions } from '@/features/flags/api/variations';
 
 const config = (change: Partial<FlagConfig>) => ({ _environmentName: 'Production', on: true, offVariation: 1, fallthrough: { variation: 0 }, ...change }) as FlagConfig;
 const flag = {
@@ -66,4 +66,26 @@ test('edits stay when somebody else saved first, and undo nothing of theirs', ()
   expect(moved(edited, before, now)).toEqual({
     list: [{ ...a, name: 'Mine', text: 'a fifth' }, { ...b, name: 'Theirs' }, { ...fresh, id: 'd', text: 'all' }, fresh], on: 'b', off: 'new-1',
   });
+});
+
+test('what is typed while an edit is saved is an edit of what was saved', () => {
+  const before = draftOf(flag);
+  const [a, b, c] = before.list as [typeof before.list[0], typeof before.list[0], typeof before.list[0]];
+  const fresh = { id: 'new-1', name: '', description: '', text: 'fifty' };
+  const sent = { list: [{ ...a, name: 'Mine ' }, b, c, fresh], on: 'new-1', off: 'b' };
+  const later = { id: 'new-2', name: '', description: '', text: 'all' };
+  const since = { list: [{ ...a, name: 'Mine ' }, { ...b, name: 'Nothing' }, { ...fresh, name: 'Half' }, later], on: 'new-1', off: 'new-1' };
+  const saved = { ...flag, variations: [{ _id: 'a', value: 'twenty', name: 'Mine' }, ...flag.variations.slice(1), { _id: 'd', value: 'fifty' }], defaults: { onVariation: 3, offVariation: 1 } };
+  const left = editsSince(since, sent, saved);
+  expect(left).toEqual({
+    list: [{ ...a, name: 'Mine' }, { ...b, name: 'Nothing' }, { ...fresh, id: 'd', newAs: 'new-1', name: 'Half' }, later], on: 'd', off: 'd',
+  });
+  expect(variationInstructions(saved, left)).toEqual([
+    { kind: 'updateVariation', variationId: 'b', name: 'Nothing' },
+    { kind: 'updateVariation', variationId: 'd', name: 'Half' },
+    { kind: 'addVariation', value: 'all', name: '', description: '' },
+    { kind: 'updateDefaultVariation', onVariationId: 'd', offVariationId: 'd' },
+    { kind: 'removeVariation', variationId: 'c' },
+  ]);
+  expect(variationInstructions(saved, editsSince(sent, sent, saved))).toEqual([]);
 });

@@ -14,6 +14,8 @@ export function kindOf(flag: Pick<Flag, 'variations'>): FlagKind {
 export interface VariationDraft {
   /** Tells it from the others: the id of a variation that there is, or something new. */
   id: string;
+  /** What it was before it was saved: its fields stay those that somebody types in. */
+  newAs?: string;
   name: string;
   description: string;
   /** The value as it is typed. */
@@ -140,10 +142,31 @@ export function moved(edited: VariationsDraft, before: VariationsDraft, now: Var
     if (!old) return [theirs];
     if (!ours) return [];
     const pick = (field: 'name' | 'description' | 'text') => (ours[field] === old[field] ? theirs[field] : ours[field]);
-    return [{ id: theirs.id, name: pick('name'), description: pick('description'), text: pick('text') }];
+    return [{ ...ours, id: theirs.id, name: pick('name'), description: pick('description'), text: pick('text') }];
   });
   const added = edited.list.filter(({ id }) => !of(before.list, id));
   return { list: [...kept, ...added], on: edited.on === before.on ? now.on : edited.on, off: edited.off === before.off ? now.off : edited.off };
+}
+
+/** What is an edit still once `sent` was saved: what was typed since, over the flag as it is now. */
+export function editsSince(edited: VariationsDraft, sent: VariationsDraft, saved: Flag): VariationsDraft {
+  const kind = kindOf(saved);
+  const known = new Map(saved.variations.map(({ _id, value }) => [JSON.stringify(value), _id]));
+  const isThere = (id: string) => saved.variations.some(({ _id }) => _id === id);
+  // A new variation got its id, which its value tells.
+  const ids = new Map(sent.list.flatMap(({ id, text }) => {
+    const read = valueIn(kind, text);
+    const now = isThere(id) || !('value' in read) ? undefined : known.get(JSON.stringify(read.value));
+    return now === undefined ? [] : [[id, now] as const];
+  }));
+  const named = ({ list, on, off }: VariationsDraft): VariationsDraft => ({
+    list: list.map((one) => {
+      const id = ids.get(one.id);
+      return id === undefined ? one : { ...one, id, newAs: one.id };
+    }),
+    on: ids.get(on) ?? on, off: ids.get(off) ?? off,
+  });
+  return moved(named(edited), named(sent), draftOf(saved));
 }
 
 /** What a new flag of a kind begins with: the first is served when it is on, the last when it is off. */

@@ -32,7 +32,7 @@ export function VariationList({ kind, list, onChange, strict, refused, usesOf }:
           const served = uses.length > 0 ? `It is served ${uses.join(' · ')}. Change that first.` : undefined;
           return (
             <VariationFields
-              key={draft.id} kind={kind} draft={draft} index={i} problem={problems[draft.id]} readOnly={refused !== undefined}
+              key={draft.newAs ?? draft.id} kind={kind} draft={draft} index={i} problem={problems[draft.id]} readOnly={refused !== undefined}
               kept={refused ?? (list.length === 1 ? 'A flag has at least one variation.' : served)}
               onChange={(next) => onChange(list.map((one) => (one.id === draft.id ? next : one)))} onRemove={() => onChange(list.filter((one) => one.id !== draft.id))}
             >

@@ -8,7 +8,7 @@ import { SaveBar } from '@/components/SaveBar';
 import { flagQuery, instructFlag, ofFlag, type FlagPlace } from '@/features/flags/api/flag';
 import type { Flag } from '@/features/flags/api/flags';
 import { useRefusal } from '@/features/flags/api/permission';
-import { draftOf, kindOf, moved, problemsOf, usesOf, variationInstructions, type VariationDraft, type VariationsDraft } from '@/features/flags/api/variations';
+import { draftOf, editsSince, kindOf, moved, problemsOf, usesOf, variationInstructions, type VariationDraft, type VariationsDraft } from '@/features/flags/api/variations';
 import { isOvertaken } from '@/features/flags/components/detailWords';
 import { VariationList } from '@/features/flags/components/VariationList';
 import classes from '@/features/flags/components/Variations.module.css';
@@ -31,31 +31,33 @@ export function VariationsPanel({ at, flag }: { at: FlagPlace; flag: Flag }) {
     setDraft(draftOf(from));
     setTried(false);
   };
-  // Somebody else may change what nobody edits here: it is shown as it comes.
-  if (instructions.length === 0 && base !== flag) begin(flag);
   const save = useMutation({
-    mutationFn: () => instructFlag(at, instructions, { version: base._version }),
-    onSuccess: (saved) => {
+    mutationFn: ({ before, sent }: { before: Flag; sent: VariationsDraft }) => instructFlag(at, variationInstructions(before, sent), { version: before._version }),
+    onSuccess: (saved, { sent }) => {
       client.setQueryData(flagQuery(at).queryKey, saved);
-      begin(saved);
+      setBase(saved);
+      setDraft((since) => editsSince(since, sent, saved));
+      setTried(false);
       toast('Saved. SDKs serve the new values within moments.');
       void client.invalidateQueries({ queryKey: ofFlag(at, 'history') });
       void client.invalidateQueries({ queryKey: inEnvironment(at, 'flags') });
     },
-    onError: async (error) => {
+    onError: async (error, { before }) => {
       if (!isOvertaken(error)) return;
       const now = await client.query({ ...flagQuery(at), staleTime: 0 });
       setBase(now);
-      setDraft(moved(draft, draftOf(base), draftOf(now)));
+      setDraft((since) => moved(since, draftOf(before), draftOf(now)));
     },
   });
+  // Somebody else may change what nobody edits here: it is shown as it comes.
+  if (instructions.length === 0 && base !== flag && !save.isPending) begin(flag);
   const edit = (change: Partial<VariationsDraft>) => {
-    save.reset();
+    if (!save.isPending) save.reset();
     setDraft({ ...draft, ...change });
   };
   const submit = () => {
     setTried(true);
-    if (instructions.length > 0 && Object.keys(problemsOf(kind, draft.list)).length === 0) save.mutate();
+    if (instructions.length > 0 && Object.keys(problemsOf(kind, draft.list)).length === 0) save.mutate({ before: base, sent: draft });
   };
   return (
     <form
