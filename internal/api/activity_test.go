@@ -138,6 +138,26 @@ func TestActivityTellsHowFarAMoveIs(t *testing.T) {
 	f.await("segment", "key", `"vips"`, "generationMove.waitsFor", `["relay 10.0.0.7"]`)
 }
 
+func TestAListThatComesInPagesIsSeenAsASync(t *testing.T) {
+	a := newAccount(t)
+	a.push(t, "mixpanel", mixpanel("members", 1, 1, 1, upTo(3)...))
+	f := a.watch(t)
+	want := func(state string) {
+		t.Helper()
+		f.await("segment", "key", `"mixpanel-c"`, "state", `"`+state+`"`)
+		if got := a.must(t, 200, "", "GET", segments+"/mixpanel-c", "").str("_muster.state"); got != state {
+			t.Errorf("the segment is %s, want %s", got, state)
+		}
+		if got := a.must(t, 200, "", "GET", segments+"?filter=state:"+state, "").str("items.0.key"); got != "mixpanel-c" {
+			t.Errorf("the list of what is %s begins with %q", state, got)
+		}
+	}
+	a.push(t, "mixpanel", mixpanel("members", 2, 1, 2, 1, 2))
+	want("syncing")
+	a.push(t, "mixpanel", mixpanel("members", 2, 2, 2, 3, 4))
+	want("live")
+}
+
 func TestActivityTellsWhatGoesOn(t *testing.T) {
 	a := newAccount(t)
 	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)

@@ -67,7 +67,7 @@ func editOf(edited bool, e *catalog.Edit) *editJSON {
 	}
 }
 
-// syncing is the state of a segment into which a list is being imported.
+// syncing is the state of a segment into which a whole list is on its way.
 const syncing = "syncing"
 
 type lastRunJSON struct {

@@ -165,7 +165,7 @@ func (s *server) listedSegment(ctx context.Context, at segmentPath, seg *catalog
 	}
 	j.Muster = musterOf(seg, health)
 	j.Muster.Turn = s.turnOf(seg)
-	if importing && health.State != history.Held {
+	if health.State != history.Held && s.ingest.Syncing(seg.Env, seg.Key) {
 		j.Muster.State = syncing
 	}
 	j.Metadata.LastModified = max(j.Metadata.LastModified, j.Muster.FreshAt)

@@ -70,7 +70,7 @@ func (l *segmentList) freshAt(seg *catalog.Segment) time.Time { return l.health(
 // state is how the syncs of a segment are doing, as its representation says it.
 func (l *segmentList) state(seg *catalog.Segment) string {
 	switch state := l.health(seg).State; {
-	case seg.Unbounded && state != history.Held && l.ingest.Importing(seg.Env, seg.Key):
+	case seg.Unbounded && state != history.Held && l.ingest.Syncing(seg.Env, seg.Key):
 		return syncing
 	default:
 		return string(state)

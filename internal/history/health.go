@@ -15,7 +15,7 @@ import (
 // State says how the syncs of a segment are doing.
 type State string
 
-// The states. Whether a list is being imported at this moment, this package doesn't know.
+// The states. Whether a whole list is on its way at this moment, this package doesn't know.
 const (
 	Live   State = "live"
 	Held   State = "held"   // the guard keeps a run

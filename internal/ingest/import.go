@@ -251,6 +251,22 @@ func (i *Ingest) Importing(env segment.EnvID, key segment.Key) bool {
 	return i.jobs.of(segmentID{env, key}) != nil
 }
 
+// Syncing reports whether a whole list is on its way into a segment: an import that is running, or a
+// list of a tool whose last page did not come yet.
+func (i *Ingest) Syncing(env segment.EnvID, key segment.Key) bool {
+	if i.Importing(env, key) {
+		return true
+	}
+	open, err := i.store.Sessions(env)
+	return err == nil && slices.ContainsFunc(open, func(s store.Session) bool { // an environment that is gone syncs nothing
+		if s.Segment != key {
+			return false
+		}
+		_, collecting := pagesOf(s)
+		return collecting
+	})
+}
+
 // UnderWay returns the runs of the imports that are being read or sorted in an environment.
 func (i *Ingest) UnderWay(env segment.EnvID) []segment.Run {
 	i.jobs.mu.Lock()

@@ -37,7 +37,7 @@ type lostMembers struct{ Skipped, Folded int }
 
 // pagesOf reads what a session keeps of a whole list; false if it is something else, or if it is held.
 func pagesOf(s store.Session) (d pagesDetail, ok bool) {
-	ok = json.Unmarshal(s.Detail, &d) == nil && d.Kind == pagesKind && !s.Kept
+	ok = !s.Kept && json.Unmarshal(s.Detail, &d) == nil && d.Kind == pagesKind
 	return d, ok
 }
 
