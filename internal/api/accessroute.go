@@ -12,7 +12,8 @@ func tokenRoutes() []route {
 		{
 			method: "GET", path: "/tokens", actions: needs(policy.ViewAccessToken), note: "own personal tokens need nothing; others' with `showAll=true`, for administrators",
 			serve: (*server).listTokens,
-			id:    "getTokens", summary: "List access tokens", params: pages(25, truthParam("showAll", "The personal tokens of others too, for administrators.")),
+			id:    "getTokens", summary: "List access tokens",
+			params:  pages(25, truthParam("showAll", "The personal tokens of others too, for administrators."), filterBy("query", "id"), sortBy(tokenOrders)),
 			answers: gives[collection[tokenJSON]](),
 		},
 		{

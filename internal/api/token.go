@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -88,6 +89,20 @@ func (s *server) membersByID(r *http.Request, who catalog.Caller) map[catalog.ID
 	return byID
 }
 
+var tokenOrders = orders[*catalog.Token]{
+	"name": func(a, b *catalog.Token) int { return byText(a.Name, b.Name) },
+}
+
+func tokenMatches(token *catalog.Token, t term) bool {
+	switch t.field {
+	case "query":
+		return mentions(t.value, token.Name, token.Ending)
+	case "id":
+		return slices.Contains(anyOf(t.value), string(token.ID))
+	}
+	return true
+}
+
 func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
 	query := r.URL.Query()
 	showAll := false
@@ -97,11 +112,11 @@ func (s *server) listTokens(w http.ResponseWriter, r *http.Request, who catalog.
 			return fault.Invalidf("showAll must be true or false, not %q", clip(text))
 		}
 	}
-	p, err := pageOf(query, 25)
+	all, err := s.admin.Tokens(r.Context(), who, showAll)
 	if err != nil {
 		return err
 	}
-	all, err := s.admin.Tokens(r.Context(), who, showAll)
+	p, all, err := narrowed(query, 25, all, tokenMatches, tokenOrders)
 	if err != nil {
 		return err
 	}

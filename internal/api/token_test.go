@@ -42,6 +42,31 @@ func TestTokens(t *testing.T) {
 	a.must(t, 400, "", "GET", "/tokens?showAll=perhaps", "")
 }
 
+func TestTokensAreFound(t *testing.T) {
+	a := newAccount(t)
+	made := func(words, secret string) reply {
+		return a.must(t, 201, "Token", "POST", "/tokens", `{`+words+`"role":"reader","serviceToken":true,"token":"`+secret+`"}`)
+	}
+	const secret = "api-0b7f4c1e-52a9-4d0e-9a63-2f1d1c5e77aa"
+	warehouse, nameless := made(`"name":"Warehouse of Jon",`, "api-0b7f4c1e-52a9-4d0e-9a63-2f1d1c5e8a91"), made("", secret)
+	made(`"name":"ci",`, "api-0b7f4c1e-52a9-4d0e-9a63-2f1d1c5e8a92")
+	for filter, want := range map[string]reply{
+		"query:house+of":                       warehouse,
+		"query:" + secret[36:]:                 nameless,
+		"id:" + warehouse.str("_id"):           warehouse,
+		"query:jon,id:" + warehouse.str("_id"): warehouse,
+	} {
+		t.Run(filter, func(t *testing.T) {
+			a.must(t, 200, "Tokens", "GET", "/tokens?showAll=true&filter="+filter, "").want(t, "totalCount", `1`, "items.0._id", `"`+want.str("_id")+`"`)
+		})
+	}
+	a.must(t, 200, "Tokens", "GET", "/tokens?showAll=true&filter=query:nobody", "").want(t, "totalCount", `0`)
+	page := a.must(t, 200, "Tokens", "GET", "/tokens?showAll=true&sort=-name&limit=2", "")
+	page.want(t, "totalCount", `4`, "items.0.name", `"Warehouse of Jon"`, "items.1.name", `"ci"`)
+	a.must(t, 400, "", "GET", "/tokens?sort=secret", "")
+	a.must(t, 200, "Tokens", "GET", "/tokens?showAll=true&filter=query:"+secret[:12], "").want(t, "totalCount", `0`)
+}
+
 func TestCredentials(t *testing.T) {
 	a := newAccount(t)
 	for name, tt := range map[string]struct {

@@ -68,6 +68,33 @@ test('the audit log tells of a push, a rename, a rollback and a token, and what 
   await expect(drawer).not.toContainText(token);
 });
 
+test('who is behind entries is looked for among more people and tokens than can be listed', async ({ page, place, server }) => {
+  const named = (name: string) => server.api<{ _id: string }>('POST', '/tokens', { name, role: 'reader', serviceToken: true });
+  for (let i = 10; i < 35; i++) await named(`crowd ${i} of ${place.project}`);
+  const { _id } = await named(`crowd zebra of ${place.project}`);
+  const [member] = (await server.api<{ items: { _id: string }[] }>('POST', '/members', [{ email: `zora.${place.project}@example.org`, firstName: 'Zora', lastName: `of ${place.project}`, role: 'reader' }])).items;
+
+  await page.goto('/ui/audit');
+  const who = page.getByRole('combobox', { name: 'Who' });
+  const options = page.getByRole('option');
+  await who.fill(`of ${place.project}`);
+  await expect(page.getByRole('group', { name: 'Tokens' }).getByRole('option')).toHaveCount(20);
+  await expect(page.getByRole('group', { name: 'People' }).getByRole('option')).toHaveText([`Zora of ${place.project}`]);
+  await inBothThemes(page, () => expectAccessible(page));
+  await who.fill('nobody of this name');
+  await expect(page.getByText('Nobody is called so')).toBeVisible();
+  await who.fill(`zebra of ${place.project}`);
+  await expect(options).toHaveText([`crowd zebra of ${place.project}`]);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(new RegExp(`actor=${_id}`));
+  // Whoever is named by the address is shown by name, also when others are found first.
+  await page.reload();
+  await expect(who).toHaveValue(`crowd zebra of ${place.project}`);
+  await page.goto(`/ui/audit?actor=${member?._id}`);
+  await expect(who).toHaveValue(`Zora of ${place.project}`);
+});
+
 test('new entries are announced as they are written, and the log is read by pages and days', async ({ page, context, place, server }) => {
   const names = Array.from({ length: 24 }, (_, i) => `made-${i + 1}`);
   for (const key of names) await server.api('POST', `/segments/${place.project}/${place.environment}`, { key, name: key });

@@ -86,17 +86,44 @@ export function nextCursor(links: Record<string, { href: string }>): number | un
   return next === undefined ? undefined : count(new URL(next, window.location.origin).searchParams.get('before'));
 }
 
-/** The account members and tokens that may be behind entries. */
-export const actorsQuery = queryOptions({
-  queryKey: ['audit', 'actors'],
-  queryFn: async ({ signal }) => {
-    const [members, tokens] = await Promise.all([
-      api.GET('/api/v2/members', { params: { query: { limit: 1000, sort: 'displayName' } }, signal }),
-      api.GET('/api/v2/tokens', { params: { query: { limit: 1000, showAll: true } }, signal }),
-    ]);
-    return { members: answered(members).items, tokens: answered(tokens).items };
-  },
-});
+/** Who may be behind entries: an account member or a token. */
+export interface Actor {
+  value: string;
+  label: string;
+  group: 'People' | 'Tokens';
+}
+
+/** How many of each sort are offered at once: who looks for another types more of the name. */
+const offered = 20;
+
+async function actors(filter: string | undefined, signal: AbortSignal): Promise<Actor[]> {
+  const [members, tokens] = await Promise.all([
+    api.GET('/api/v2/members', { params: { query: { limit: offered, sort: 'displayName', filter } }, signal }),
+    api.GET('/api/v2/tokens', { params: { query: { limit: offered, sort: 'name', showAll: true, filter } }, signal }),
+  ]);
+  return [
+    ...answered(members).items.map((member): Actor => ({ value: member._id, label: [member.firstName, member.lastName].filter(Boolean).join(' ') || member.email, group: 'People' })),
+    ...answered(tokens).items.map((token): Actor => ({ value: token._id, label: token.name ?? `Token …${token.token}`, group: 'Tokens' })),
+  ];
+}
+
+/** The first account members and tokens whose name has the words. */
+export function actorsQuery(words: string) {
+  return queryOptions({
+    queryKey: ['audit', 'actors', 'found', words],
+    // Commas and colons part the filters of these lists.
+    queryFn: ({ signal }) => actors(words === '' ? undefined : `query:${words.replace(/[,:]/g, ' ')}`, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The account member or the token with an id; null when it is gone. */
+export function actorQuery(id: string) {
+  return queryOptions({
+    queryKey: ['audit', 'actors', 'one', id],
+    queryFn: async ({ signal }) => (await actors(`id:${id.replace(/[,:]/g, ' ')}`, signal))[0] ?? null,
+  });
+}
 
 /** The kinds of resources, to offer their specifiers. */
 export const resourcesQuery = queryOptions({

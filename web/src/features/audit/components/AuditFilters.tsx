@@ -1,10 +1,11 @@
-import { Autocomplete, Select, TextInput } from '@mantine/core';
+import { Autocomplete, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import { actorsQuery, auditSearch, resourcesQuery, type AuditSearch } from '@/features/audit/api/audit';
+import { auditSearch, resourcesQuery, type AuditSearch } from '@/features/audit/api/audit';
+import { ActorFilter } from '@/features/audit/components/ActorFilter';
 import classes from '@/features/audit/components/Audit.module.css';
 
 interface AuditFiltersProps {
@@ -14,7 +15,6 @@ interface AuditFiltersProps {
 
 /** Which entries are listed; all of it stands in the address. */
 export function AuditFilters({ search, onChange }: AuditFiltersProps) {
-  const { data: actors } = useQuery(actorsQuery);
   const { data: kinds } = useQuery(resourcesQuery);
   const [typed, setTyped] = useState({ q: search.q ?? '', resource: search.resource ?? '' });
   const change = (part: Partial<Record<keyof AuditSearch, unknown>>) => onChange(auditSearch({ ...search, ...part, cursor: undefined }));
@@ -24,8 +24,6 @@ export function AuditFilters({ search, onChange }: AuditFiltersProps) {
     setTyped(now);
     later({ q: now.q.trim(), resource: now.resource.trim() });
   };
-  const people = (actors?.members ?? []).map((member) => ({ value: member._id, label: [member.firstName, member.lastName].filter(Boolean).join(' ') || member.email }));
-  const tokens = (actors?.tokens ?? []).map((token) => ({ value: token._id, label: token.name ?? `Token …${token.token}` }));
   const day = (name: 'from' | 'to', word: string) => (
     <TextInput
       className={classes.day} type="date" aria-label={`${word} this day`} leftSection={<span className={classes.side} aria-hidden>{word}</span>} leftSectionWidth={50}
@@ -38,10 +36,7 @@ export function AuditFilters({ search, onChange }: AuditFiltersProps) {
         className={classes.search} type="search" aria-label="Search the audit log" placeholder="Words, names, comments" leftSection={<IconSearch size={16} aria-hidden />} value={typed.q}
         onChange={(event) => type({ q: event.currentTarget.value })}
       />
-      <Select
-        className={classes.actor} aria-label="Who" placeholder="Who" data={[{ group: 'People', items: people }, { group: 'Tokens', items: tokens }]} value={search.actor ?? null} searchable clearable
-        clearButtonProps={{ 'aria-label': 'Clear who' }} onChange={(actor) => change({ actor: actor ?? undefined })} nothingFoundMessage="Nobody is called so"
-      />
+      <ActorFilter value={search.actor} onChange={(actor) => change({ actor })} />
       <Autocomplete
         className={classes.resource} aria-label="Resource" placeholder="Resource, as proj/*:env/*" data={kinds?.map((kind) => kind.resource) ?? []} value={typed.resource}
         onChange={(resource) => type({ resource })} spellCheck={false} autoComplete="off" clearable clearButtonProps={{ 'aria-label': 'Clear resource' }}
