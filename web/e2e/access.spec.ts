@@ -124,6 +124,29 @@ test('a role of two actions is written, asked and given to a token, which can pu
   }
 });
 
+test('a policy names any of more projects than can be listed', async ({ page, place, server }) => {
+  for (let i = 0; i < 21; i++) await server.api('POST', '/projects', { key: `${place.project}-crowd-${i}`, name: `0 ${place.project} ${i}` });
+  const zebra = `zebra-${place.project}`;
+  await server.api('POST', '/projects', { key: zebra, name: `zzz ${place.project}` });
+  const key = unique('crowded');
+  await server.api('POST', '/roles', { key, name: key, policy: [] });
+  await page.goto(`/ui/access/roles/${key}`);
+  const editor = page.getByLabel('Policy as JSON');
+  await editor.fill('');
+  await editor.pressSequentially(`[{"effect": "allow", "actions": ["*"], "resources": ["${zebra}`);
+  await expect(page.getByRole('option', { name: `proj/${zebra}`, exact: true })).toBeVisible();
+  await editor.fill('');
+  await editor.pressSequentially('[{"effect": "allow", "actions": ["*"], "resources": ["proj/zeb');
+  await page.getByRole('option', { name: `proj/${zebra}:env/production:segment/*`, exact: true }).click();
+  await page.keyboard.type(']}]');
+  await expect(page.getByRole('list', { name: 'The policy in words' })).toContainText(`Allow every action on every segment of environment production of project ${zebra}.`);
+  await page.getByRole('combobox', { name: 'Resource' }).fill(`proj/${zebra}:env/t`);
+  await page.getByRole('option', { name: `proj/${zebra}:env/test:segment/*`, exact: true }).click();
+  await expect(page.getByRole('combobox', { name: 'Resource' })).toHaveValue(`proj/${zebra}:env/test:segment/*`);
+  await page.getByRole('combobox', { name: 'Action' }).fill('createSegment');
+  await expect(page.getByText('No. Nothing allows it.')).toBeVisible();
+});
+
 test('a token with a policy of its own is made, renamed, reset with a grace and deleted', async ({ page, place, server }) => {
   const name = unique('Hightouch');
   await page.goto('/ui/access/tokens');

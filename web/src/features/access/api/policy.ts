@@ -1,3 +1,4 @@
+import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
@@ -22,14 +23,27 @@ export const actionsQuery = queryOptions({
 export interface Vocabulary {
   /** Sorted, each once, after the star for all. */
   actions: string[];
-  /** Specifiers of every kind: of everything of the kind, and of what lies in each of the first projects and their environments. */
+  /** Specifiers of every kind: of everything of the kind, and of what lies in each of the projects found and their environments. */
   resources: string[];
 }
 
-export function useVocabulary(): Vocabulary {
+/** What can stand in a policy; the server looks for the projects that the specifier being typed may mean. */
+export function useVocabulary(typed: string): Vocabulary {
+  const [words] = useDebouncedValue(projectWords(typed), 200);
   const { data: kinds } = useQuery(actionsQuery);
-  const { data: projects } = useQuery(projectsQuery());
-  return useMemo(() => vocabularyOf(kinds ?? [], projects?.items ?? []), [kinds, projects]);
+  const { data: first } = useQuery(projectsQuery());
+  const { data: found } = useQuery(projectsQuery(words));
+  return useMemo(() => {
+    const projects = new Map([...(found?.items ?? []), ...(first?.items ?? [])].map((project) => [project.key, project]));
+    return vocabularyOf(kinds ?? [], [...projects.values()]);
+  }, [kinds, first, found]);
+}
+
+/** Which projects a specifier means that is being typed: those whose key has the words. */
+export function projectWords(typed: string): string {
+  const [part = '', name] = (typed.split(':')[0] ?? '').split('/');
+  if (name === undefined) return typed.includes(':') ? '' : part;
+  return part === 'proj' ? name.replaceAll('*', '') : '';
 }
 
 export function vocabularyOf(kinds: readonly ResourceKind[], projects: readonly Pick<Project, 'key' | 'environments'>[]): Vocabulary {

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 
 import { Note } from '@/components/Note';
 import { Panel } from '@/components/Panel';
-import { trialQuery, type Question, type Vocabulary } from '@/features/access/api/policy';
+import { trialQuery, useVocabulary, type Question } from '@/features/access/api/policy';
 import classes from '@/features/access/components/Access.module.css';
 import { sentence } from '@/lib/sentence';
 
@@ -15,14 +15,14 @@ interface CanTheyProps {
   /** The policy that is asked, as it is edited; undefined while it is none. */
   policy: Pick<Question, 'policy' | 'basePermissions'> | undefined;
   unsaved: boolean;
-  vocabulary: Vocabulary;
   action: string;
   resource: string;
   onAsk: (asked: { action?: string; resource?: string }) => void;
 }
 
 /** Asks a policy whether it allows something, and which statement decides. */
-export function CanThey({ policy, unsaved, vocabulary, action, resource, onAsk }: CanTheyProps) {
+export function CanThey({ policy, unsaved, action, resource, onAsk }: CanTheyProps) {
+  const vocabulary = useVocabulary(resource);
   const ask = (part: { action?: string; resource?: string }) => {
     const next = { action, resource, ...part };
     onAsk({ action: next.action || undefined, resource: next.resource || undefined });

@@ -2,7 +2,6 @@ import { MultiSelect, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 
 import { builtInRoles, builtInWords, type BuiltInRole, type Grant } from '@/features/access/api/grant';
-import { useVocabulary } from '@/features/access/api/policy';
 import type { PolicyProblem } from '@/features/access/api/policyText';
 import { allRolesQuery } from '@/features/access/api/roles';
 import { PolicyEditor } from '@/features/access/components/PolicyEditor';
@@ -24,7 +23,6 @@ interface GrantFieldsProps {
 /** Chooses what a person or a token may do. */
 export function GrantFields({ grant, onChange, of, error, problem }: GrantFieldsProps) {
   const { data: roles } = useQuery(allRolesQuery);
-  const vocabulary = useVocabulary();
   const builtIns = builtInRoles.filter((role) => of === 'member' || role !== 'no_access').map((role) => ({ value: role, label: builtInWords[role].name }));
   const own = of === 'token' ? [{ value: inline, label: 'A policy of its own' }] : [];
   const choose = (value: string | null) => {
@@ -47,7 +45,7 @@ export function GrantFields({ grant, onChange, of, error, problem }: GrantFields
           nothingFoundMessage="There is no custom role yet. Make one under Roles." inputWrapperOrder={[...below]}
         />
       )}
-      {grant.kind === 'inline' && <PolicyEditor text={grant.policy} onChange={(policy) => onChange({ ...grant, policy })} problem={problem} vocabulary={vocabulary} />}
+      {grant.kind === 'inline' && <PolicyEditor text={grant.policy} onChange={(policy) => onChange({ ...grant, policy })} problem={problem} />}
     </>
   );
 }

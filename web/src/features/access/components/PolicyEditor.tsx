@@ -2,7 +2,7 @@ import { useId, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 
 import { matches, placeAt, type Place } from '@/features/access/api/completion';
-import type { Vocabulary } from '@/features/access/api/policy';
+import { useVocabulary } from '@/features/access/api/policy';
 import type { PolicyProblem } from '@/features/access/api/policyText';
 import classes from '@/features/access/components/PolicyEditor.module.css';
 import { sentence } from '@/lib/sentence';
@@ -21,17 +21,17 @@ interface PolicyEditorProps {
   text: string;
   onChange: (text: string) => void;
   problem: PolicyProblem | undefined;
-  vocabulary: Vocabulary;
   readOnly?: boolean;
 }
 
 /** The JSON of a policy: lines are counted, a wrong one is marked, and what can stand in quotes is offered. */
-export function PolicyEditor({ text, onChange, problem, vocabulary, readOnly }: PolicyEditorProps) {
+export function PolicyEditor({ text, onChange, problem, readOnly }: PolicyEditorProps) {
   const id = useId();
   const area = useRef<HTMLTextAreaElement>(null);
   const gutter = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<Place & { scrolled: number }>();
   const [chosen, choose] = useState(0);
+  const vocabulary = useVocabulary(place?.what === 'resource' ? place.typed : '');
   const lines = text.split('\n').length;
   const rows = Math.min(mostRows, Math.max(leastRows, lines + 1));
   const candidates = { action: vocabulary.actions, resource: vocabulary.resources, effect: effects, member: members };

@@ -5,7 +5,6 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Note } from '@/components/Note';
 import { Panel } from '@/components/Panel';
 import { SaveBar } from '@/components/SaveBar';
-import { useVocabulary } from '@/features/access/api/policy';
 import { roleQuery, saveRole, wordsOf, type Base, type Role } from '@/features/access/api/roles';
 import { roleSearch } from '@/features/access/api/search';
 import classes from '@/features/access/components/Access.module.css';
@@ -26,7 +25,6 @@ export function RoleForm({ role }: { role: Role }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const asked = roleSearch(useSearch({ strict: false }));
-  const vocabulary = useVocabulary();
   const refused = useRefused('updatePolicy', `role/${role.key}`, 'this role');
   const { edited, edit, ...saving } = useDetails(wordsOf(role), {
     save: (before, after) => saveRole(role.key, before, after),
@@ -54,7 +52,7 @@ export function RoleForm({ role }: { role: Role }) {
       <Panel title="Policy">
         {refused && <div className={classes.answer}><Note tone="info">{refused}</Note></div>}
         <div className={classes.policy}>
-          <PolicyEditor text={edited.policy} onChange={(text) => edit({ policy: text })} problem={problem} vocabulary={vocabulary} readOnly={refused !== undefined} />
+          <PolicyEditor text={edited.policy} onChange={(text) => edit({ policy: text })} problem={problem} readOnly={refused !== undefined} />
           <div className={classes.fields}>
             <Select
               label="Where no statement matches" data={bases} value={edited.basePermissions} allowDeselect={false} disabled={refused !== undefined}
@@ -65,7 +63,7 @@ export function RoleForm({ role }: { role: Role }) {
         </div>
       </Panel>
       <CanThey
-        policy={policy && !problem ? { policy: policy.statements, basePermissions: edited.basePermissions } : undefined} unsaved={saving.changes.length > 0} vocabulary={vocabulary}
+        policy={policy && !problem ? { policy: policy.statements, basePermissions: edited.basePermissions } : undefined} unsaved={saving.changes.length > 0}
         action={asked.action ?? ''} resource={asked.resource ?? ''}
         onAsk={(search) => void navigate({ to: '/access/roles/$role', params: { role: role.key }, search, replace: true })}
       />
