@@ -189,9 +189,15 @@ test('a default of the guard says what it would have held, and holds the next ba
   await expect(leave).toHaveValue('5');
   await expect(own.getByText('from the environment')).toHaveCount(1);
   expect(await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-b/guard`)).toMatchObject({ shrinkPercent: 5 });
-  // Its source comes before the environment.
+  // What somebody else changes comes without a reload, also where it is handed down. Its source comes before the environment.
+  await server.api('PATCH', `/projects/${place.project}/environments/${place.environment}/guard`, { shrinkPercent: 7 });
+  await expect(leave).toHaveValue('7');
+  await server.api('PATCH', `/segments/${place.project}/${place.environment}/rudderstack-b/guard`, { shrinkPercent: 22 });
+  await expect(leave).toHaveValue('22');
+  await expect(own.getByText('from the environment')).toHaveCount(0);
+  await server.api('PATCH', `/segments/${place.project}/${place.environment}/rudderstack-b/guard`, { inherited: ['shrinkPercent'] });
+  await expect(leave).toHaveValue('7');
   await server.api('PATCH', `/projects/${place.project}/environments/${place.environment}/sources/rudderstack/guard`, { shrinkPercent: 15 });
-  await page.reload();
   await expect(own.getByRole('group', { name: 'Limit on removals' })).toContainText('from the source');
   await expect(leave).toHaveValue('15');
   await expect(own.getByText('from the environment')).toHaveCount(0);

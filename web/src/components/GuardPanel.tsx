@@ -10,6 +10,7 @@ import { SaveBar } from '@/components/SaveBar';
 import classes from '@/components/GuardPanel.module.css';
 import { guardQuery, saveGuard, trialQuery, type Guard, type GuardScope, type Limits } from '@/lib/api/guard';
 import { inEnvironment } from '@/lib/api/environment';
+import { useLive } from '@/lib/live/useLive';
 import { counted, digits } from '@/lib/number';
 import { sentence } from '@/lib/sentence';
 import { longDuration } from '@/lib/time';
@@ -31,7 +32,14 @@ interface GuardPanelProps {
 
 /** Which syncs are held until a person has looked: those of a segment, of a source or of an environment. */
 export function GuardPanel({ of, tool, title = 'Guard', refused }: GuardPanelProps) {
+  const client = useQueryClient();
   const { data: guard, error, refetch } = useQuery(guardQuery(of));
+  // The limits of an environment and of its sources are part of the environment, those of a segment part of that.
+  useLive('catalog', ({ kind, key }) => {
+    if (kind !== 'environment' && (kind !== 'segment' || key !== of.segment)) return;
+    void client.invalidateQueries({ queryKey: guardQuery(of).queryKey });
+    void client.invalidateQueries({ queryKey: inEnvironment(of, 'guard') });
+  });
   return (
     <Panel title={title} actions={<span className={classes.what}>Keeps a bad sync out until a person has looked</span>}>
       {error && !guard && <ErrorState title="The guard could not be loaded. It goes on as it is set." error={error} onRetry={() => void refetch()} />}
