@@ -88,6 +88,7 @@ test('how often a flag is evaluated, and by which SDKs', async ({ page, place, s
   await expect.poll(async () => (await server.api<{ series: object[] }>('GET', evaluations)).series.length).toBe(1);
   await page.reload();
   await expect(page.getByRole('group', { name: '1,234 evaluations in 24 hours: true 97.2 %, false 2.8 %.' })).toBeVisible();
+  await expect(page.getByText('1,234 evaluations in 24 h', { exact: true })).toBeVisible();
   await expect(page.getByText('GoClient 7.14.6')).toBeVisible();
   await expect(page.getByText('"old"')).toBeVisible();
   await inBothThemes(page, () => expectAccessible(page));

@@ -2,9 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
 import { CopyText } from '@/components/CopyText';
+import { Count } from '@/components/Count';
 import { PageHeader } from '@/components/PageHeader';
 import { StatePill } from '@/components/StatePill';
 import { Tag } from '@/components/Tag';
+import { evaluationsOf } from '@/features/flags/api/buckets';
+import { evaluationsQuery } from '@/features/flags/api/evaluations';
 import type { FlagPlace } from '@/features/flags/api/flag';
 import type { Flag } from '@/features/flags/api/flags';
 import { useRefusal } from '@/features/flags/api/permission';
@@ -39,9 +42,18 @@ export function FlagHeader({ at, flag }: FlagHeaderProps) {
           {flag && <span>{kindWords[kindOf(flag)]}</span>}
           {flag?.temporary && <span>Temporary</span>}
           {flag?.tags.map((tag) => <Tag key={tag}>{tag}</Tag>)}
+          <Evaluated at={at} />
         </>
       )}
       actions={flag && environment && <FlagSwitch place={at} flag={flag} environment={environment} refused={refused} named />}
     />
   );
+}
+
+/** How often SDKs evaluated the flag in this environment; nothing when that cannot be told. */
+function Evaluated({ at }: { at: FlagPlace }) {
+  const { data: evaluations, error } = useQuery(evaluationsQuery(at, '24h'));
+  if (error && !evaluations) return null;
+  const total = evaluations && evaluationsOf(evaluations);
+  return <span><Count value={total} asOf={evaluations?.asOf} /> {total === 1 ? 'evaluation' : 'evaluations'} in 24 h</span>;
 }
