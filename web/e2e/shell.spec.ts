@@ -294,3 +294,31 @@ test('who may not see something is told what is missing, on what, and who can gi
   await expect(main).toContainText(/Needs viewProject on proj\/.+\. Ask /);
   await expectAccessible(page);
 });
+
+test('a dialog that is closed in the frame in which it opens gives the focus back', async ({ page, place, server }) => {
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  await segment(server, place, 'list', 'A list', ['ann']);
+  await page.goto(at(place, 'segments/list/members'));
+  const opener = page.getByRole('button', { name: 'Add members' });
+  await expect(page.getByRole('row', { name: 'ann' })).toBeVisible();
+  // The dialog stands in the page, and takes the focus only with the next timer.
+  await opener.evaluate((button: HTMLElement) => new Promise<void>((closed) => {
+    const opening = new MutationObserver(() => {
+      if (!document.querySelector('[role="dialog"]')) return;
+      opening.disconnect();
+      button.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+      closed();
+    });
+    opening.observe(document.body, { childList: true, subtree: true });
+    button.focus();
+    button.click();
+  }));
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(opener).toBeFocused();
+  // As always when it has been open for a while.
+  await opener.press('Enter');
+  await expect(page.getByRole('dialog').getByRole('textbox')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(opener).toBeFocused();
+});

@@ -3,7 +3,9 @@ import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { setNonce } from 'get-nonce';
+import { useEffect } from 'react';
 
+import { returnFocus } from '@/app/focusReturn';
 import { router } from '@/app/router';
 import { queryClient } from '@/lib/api/cache';
 import { resolveVariables, theme } from '@/app/theme';
@@ -17,6 +19,7 @@ if (nonce) setNonce(nonce);
 const colorSchemes = localStorageColorSchemeManager({ key: 'mantine-color-scheme-value' });
 
 export function App() {
+  useEffect(returnFocus, []);
   return (
     <MantineProvider
       theme={theme}
