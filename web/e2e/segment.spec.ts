@@ -1,3 +1,5 @@
+import type { Locator } from '@playwright/test';
+
 import { keysOf, push, replace, segment } from './sample';
 import { freePort, Server } from './server';
 import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, signIn, test } from './test';
@@ -66,6 +68,47 @@ test('a sync is seen as it happens, and members by their key', async ({ page, pl
   await page.getByLabel('Search members').fill('cy');
   await page.getByRole('button', { name: 'Why not in?' }).click();
   await expect(page.getByRole('dialog').getByRole('list', { name: 'Timeline in this segment' }).getByRole('listitem')).toHaveCount(2);
+});
+
+/** The lines in which a text stands. */
+function linesOf(text: Locator): Promise<string[]> {
+  return text.evaluate((element) => {
+    const lines = new Map<number, string>();
+    for (const node of element.childNodes) {
+      for (let i = 0; i < (node.textContent ?? '').length; i++) {
+        const letter = document.createRange();
+        letter.setStart(node, i);
+        letter.setEnd(node, i + 1);
+        const { top } = letter.getBoundingClientRect();
+        lines.set(top, (lines.get(top) ?? '') + letter.toString());
+      }
+    }
+    return [...lines.values()];
+  });
+}
+
+test('long keys of members are read whole, and the drawer is as wide as it is drawn', async ({ page, place, server }) => {
+  const long = `newsletter-subscriber:${'0123456789'.repeat(12)}@customers.example.org`;
+  await segment(server, place, 'hand', 'By hand', [long, 'maximiliane.oberschneider@newsletter.example.org']);
+  await page.setViewportSize({ width: 360, height: 780 });
+  await page.goto(at(place, 'segments/hand/members'));
+  const email = page.getByText('maximiliane.oberschneider@newsletter.example.org', { exact: true });
+  await expect(email).toBeVisible();
+  // Lines end behind what separates the words of a key, never within one.
+  const lines = await linesOf(email);
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines.slice(0, -1)) expect(line).toMatch(/[@.]$/);
+  await expectNoSidewaysScroll(page);
+  const cut = page.getByRole('row').filter({ hasText: 'newsletter-subscriber' }).getByText('…');
+  await cut.focus();
+  await expect(page.getByRole('tooltip')).toHaveText(long);
+  await cut.blur();
+  await expect(page.getByRole('tooltip')).toHaveCount(0);
+  await inBothThemes(page, () => expectAccessible(page));
+
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.getByRole('button', { name: 'Why in?' }).first().click();
+  expect((await page.getByRole('dialog').boundingBox())?.width).toBe(480);
 });
 
 test('a held sync is released by a person', async ({ page, place, server }) => {

@@ -65,6 +65,11 @@ const overlay = {
   },
 };
 
+/** A size in numbers is one in pixels, as the design has it; Mantine would make it one of the text's size. */
+const inPixels = (name: '--modal-size' | '--drawer-size') => ({
+  vars: (_theme: unknown, { size }: { size?: unknown }) => ({ root: typeof size === 'number' ? { [name]: `${size}px` } : {} }),
+});
+
 export const theme = createTheme({
   primaryColor: 'cobalt',
   primaryShade: { light: 7, dark: 6 },
@@ -86,8 +91,8 @@ export const theme = createTheme({
     DrawerHeader: { defaultProps: { role: 'presentation' } },
     // The placeholder is no child that a menu may have; without it the first entry takes the focus.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false, ...overlay } },
-    Modal: { defaultProps: overlay },
-    Drawer: { defaultProps: overlay },
+    Modal: { defaultProps: overlay, ...inPixels('--modal-size') },
+    Drawer: { defaultProps: overlay, ...inPixels('--drawer-size') },
     Popover: { defaultProps: overlay },
   },
   // The widths at which the layout changes, in Mantine's names: narrow below sm, wide from md.

@@ -41,7 +41,7 @@ export function SaveBar({ changes, onSave, onDiscard, busy, save = 'Save', inPan
           <Button onClick={onSave} loading={busy}>{save}</Button>
         </div>
       )}
-      <Modal opened={leave.status === 'blocked'} onClose={() => leave.reset?.()} title="Leave without saving?" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={leave.status === 'blocked'} onClose={() => leave.reset?.()} title="Leave without saving?" size={440} closeButtonProps={{ 'aria-label': 'Close' }}>
         <p>{counted(changes, 'edit is', 'edits are')} lost when you leave.</p>
         <Group justify="flex-end" mt={20} gap={8}>
           <Button variant="default" data-autofocus onClick={() => leave.reset?.()}>Stay</Button>

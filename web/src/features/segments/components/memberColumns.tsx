@@ -1,11 +1,11 @@
 import { Button } from '@mantine/core';
 
 import type { Column } from '@/components/DataTable';
+import { KeyText } from '@/components/KeyText';
 import type { Member } from '@/features/segments/api/members';
 import type { SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/Members.module.css';
 import { RemoveMember } from '@/features/segments/components/RemoveMember';
-import { middleCut } from '@/lib/cut';
 
 interface MemberColumnsProps {
   at: SegmentPlace;
@@ -22,10 +22,11 @@ export function memberColumns({ at, why, tool, refused }: MemberColumnsProps): C
       key: 'key', label: 'Context key',
       cell: (member) => (member.key === undefined
         ? <span className={classes.unknown} title={`SHA-256 ${member.hash ?? ''}`}>A key that muster was never told</span>
-        : <span className={classes.key} title={member.key}>{middleCut(member.key, 80)}</span>),
+        : <KeyText text={member.key} />),
     },
     {
-      key: 'actions', label: 'Explain', numeric: true, card: 'figure',
+      // Beside two buttons a narrow card has no room for a key.
+      key: 'actions', label: 'Explain', numeric: true, card: tool === undefined ? undefined : 'figure',
       cell: ({ key }) => key !== undefined && (
         <div className={classes.rowActions}>
           {tool === undefined && <RemoveMember at={at} contextKey={key} refused={refused} />}
