@@ -206,6 +206,11 @@ func TestATableThatLostItsMarkerBecomesTheTruthWhileItChanges(t *testing.T) {
 	w.Becomes(target, keys...) // what was under way at the restart may have arrived late, and is looked at once more
 }
 
+func TestATableThatIsFilledIsToldWhatTheLogKnowsOfMembersThatCantBeRead(t *testing.T) {
+	s := settings(start(t).URL, "app")
+	sinktest.FillOverDamage(t, newWorld(t), s, secrets, open(t, s))
+}
+
 func TestAFillEndsWhenSomebodyElseComes(t *testing.T) {
 	d := start(t)
 	wire := startWire(t, d)

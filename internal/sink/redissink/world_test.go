@@ -158,6 +158,12 @@ func TestReadersTrustAStoreThatIsWrittenAnew(t *testing.T) {
 	}
 }
 
+func TestAStoreThatIsFilledIsToldWhatTheLogKnowsOfMembersThatCantBeRead(t *testing.T) {
+	r := sinktest.StartRedis(t)
+	s := settings(t, r.Address, "app")
+	sinktest.FillOverDamage(t, newWorld(t), s, nil, open(t, s, nil))
+}
+
 func TestAStoreThatWasAwayTakesPartInAResyncWhenItComesBack(t *testing.T) {
 	r := sinktest.StartRedis(t)
 	w := newWorld(t)

@@ -32,10 +32,12 @@ type World struct {
 	files   *pebblestore.Store
 	fs      vfs.FS
 	options engine.Options
-	Keys    *seal.Keys
-	Kinds   map[catalog.SinkKind]sink.Open
-	Keeper  *sink.Keeper
-	ended   bool
+	// scratched are files that come back changed.
+	scratched map[store.FileID]bool
+	Keys      *seal.Keys
+	Kinds     map[catalog.SinkKind]sink.Open
+	Keeper    *sink.Keeper
+	ended     bool
 }
 
 // NewWorld returns a world with one environment and these segments, whose sinks are kept current.
@@ -46,7 +48,7 @@ func NewWorld(t testing.TB, kinds map[catalog.SinkKind]sink.Open, segments ...se
 		t.Fatal(err)
 	}
 	w := &World{t: t, fs: vfs.NewMem(), Keys: keys, Kinds: kinds}
-	w.options = engine.Options{Logger: slog.New(slog.DiscardHandler), InlineChanges: 400, SegmentPending: 1000, TotalPending: 4000}
+	w.options = engine.Options{Logger: slog.New(slog.DiscardHandler), IdleFold: time.Hour, InlineChanges: 400, SegmentPending: 1000, TotalPending: 4000}
 	w.start()
 	t.Cleanup(w.end)
 	w.Update(store.Account, func(tx store.Tx) error {
@@ -67,7 +69,7 @@ func (w *World) start() {
 	if w.files, err = pebblestore.Open("data", w.fs, log, func(err error) { w.t.Errorf("disk failed: %v", err) }); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.Store, err = engine.Open(context.Background(), w.files, w.files, w.options); err != nil {
+	if w.Store, err = engine.Open(context.Background(), w.files, scratched{w.files, w.scratched}, w.options); err != nil {
 		w.t.Fatal(err)
 	}
 	w.Keeper = sink.New(context.Background(), w.Store, w.Keys, w.Kinds, log)
