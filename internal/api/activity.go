@@ -230,7 +230,7 @@ func (a *activityStream) show(ctx context.Context, e *activity.Event, atWork map
 				run = now // the ledger does not know how far it is
 			}
 		}
-		return a.event("run", runOf(a.at, run))
+		return a.event("run", a.runOf(ctx, a.who, a.at, run))
 	case activity.SegmentEvent:
 		return a.segment(ctx, e.Segment)
 	case activity.CallEvent:
@@ -299,7 +299,7 @@ func (a *activityStream) progress(ctx context.Context, now map[segment.RunID]seg
 			continue
 		}
 		a.underWay[id] = w
-		if err := a.event("run", runOf(a.at, run)); err != nil {
+		if err := a.event("run", a.runOf(ctx, a.who, a.at, run)); err != nil {
 			return err
 		}
 	}

@@ -336,18 +336,18 @@ func readComment(w http.ResponseWriter, r *http.Request) (string, error) {
 }
 
 func (s *server) releaseRun(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	return s.decideRun(w, r, func(comment string, id segment.RunID) (segment.Run, error) {
+	return s.decideRun(w, r, who, func(comment string, id segment.RunID) (segment.Run, error) {
 		return s.ingest.Release(r.Context(), who, importTarget(r), id, comment)
 	})
 }
 
 func (s *server) discardRun(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	return s.decideRun(w, r, func(comment string, id segment.RunID) (segment.Run, error) {
+	return s.decideRun(w, r, who, func(comment string, id segment.RunID) (segment.Run, error) {
 		return s.ingest.Discard(r.Context(), who, importTarget(r), id, comment)
 	})
 }
 
-func (s *server) decideRun(w http.ResponseWriter, r *http.Request, decide func(comment string, id segment.RunID) (segment.Run, error)) error {
+func (s *server) decideRun(w http.ResponseWriter, r *http.Request, who catalog.Caller, decide func(comment string, id segment.RunID) (segment.Run, error)) error {
 	comment, err := readComment(w, r)
 	if err != nil {
 		return err
@@ -356,7 +356,7 @@ func (s *server) decideRun(w http.ResponseWriter, r *http.Request, decide func(c
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, runOf(segmentPathOf(r), run))
+	return writeJSON(w, http.StatusOK, s.runOf(r.Context(), who, segmentPathOf(r), run))
 }
 
 type publishedJSON struct {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 type runJSON struct {
 	ID         string           `json:"_id"`
 	SegmentKey string           `json:"segmentKey" doc:"Empty for a push that named no cohort"`
+	Name       string           `json:"segmentName,omitzero" doc:"What the segment is called now; absent if it was deleted"`
 	State      string           `json:"state" enum:"received,staged,live,held,discarded,rejected,superseded,rolledBack"`
 	Kind       string           `json:"kind" enum:"push,replace,import,edit,rollback"`
 	Tool       string           `json:"tool,omitzero"`
@@ -105,8 +107,8 @@ type actorJSON struct {
 // defaultRunLimit is how many runs a page holds unless the client says so.
 const defaultRunLimit = 20
 
-// runOf renders a run of the environment that at names.
-func runOf(at segmentPath, run segment.Run) runJSON {
+// runOf renders a run of the environment that at names, for a caller who may view it.
+func (s *server) runOf(ctx context.Context, who catalog.Caller, at segmentPath, run segment.Run) runJSON {
 	at.key = run.Segment
 	j := runJSON{
 		ID: string(run.ID), SegmentKey: string(run.Segment), State: string(run.State), Kind: string(run.Kind),
@@ -120,6 +122,9 @@ func runOf(at segmentPath, run segment.Run) runJSON {
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })
+	}
+	if seg, err := s.admin.Segment(ctx, who, at.project, at.env, run.Segment); err == nil { // else it was deleted
+		j.Name = seg.Name
 	}
 	return j
 }
@@ -218,7 +223,7 @@ func (s *server) listRuns(w http.ResponseWriter, r *http.Request, who catalog.Ca
 		return err
 	}
 	return writeJSON(w, http.StatusOK, collection[runJSON]{
-		Items:      each(runs, func(run segment.Run) runJSON { return runOf(at, run) }),
+		Items:      each(runs, func(run segment.Run) runJSON { return s.runOf(r.Context(), who, at, run) }),
 		TotalCount: total, Links: p.links(r, total),
 	})
 }
@@ -235,7 +240,7 @@ func (s *server) getRun(w http.ResponseWriter, r *http.Request, who catalog.Call
 			run = now
 		}
 	}
-	return writeJSON(w, http.StatusOK, runOf(at, run))
+	return writeJSON(w, http.StatusOK, s.runOf(r.Context(), who, at, run))
 }
 
 // getRunDiff says what a run did, or what a held one would do.

@@ -50,6 +50,21 @@ func TestRunOfAPush(t *testing.T) {
 		"_links.self.href", `"/api/v2/segments/default/production/trial/runs/`+id+`"`)
 }
 
+func TestARunCarriesTheNameOfItsSegment(t *testing.T) {
+	a := newAccount(t)
+	a.must(t, 201, "", "POST", segments, `{"key":"trial","name":"Trial","unbounded":true}`)
+	a.must(t, 204, "", "POST", segments+"/trial/contexts", `{"included":{"add":["ann"]}}`)
+	a.must(t, 200, "", "PATCH", segments+"/trial", `[{"op":"replace","path":"/name","value":"On trial"}]`)
+	named := func(want string) {
+		t.Helper()
+		a.must(t, 200, "Runs", "GET", environment+"/runs", "").want(t, "items.0.segmentKey", `"trial"`, "items.0.segmentName", want)
+		a.must(t, 200, "Runs", "GET", segments+"/trial/runs", "").want(t, "items.0.segmentName", want)
+	}
+	named(`"On trial"`)
+	a.must(t, 204, "", "DELETE", segments+"/trial", "")
+	named(`null`)
+}
+
 func TestARunWithoutSegmentStandsInTheEnvironmentsList(t *testing.T) {
 	a := newAccount(t)
 	a.record(t, segment.Run{Kind: segment.PushRun, State: segment.RunLive, Tool: "hightouch"})

@@ -58,7 +58,7 @@ func (s *server) sourceOf(r *http.Request, who catalog.Caller, src admin.Source)
 		return j, err
 	}
 	if len(newest) > 0 {
-		last := runOf(at, newest[0])
+		last := s.runOf(r.Context(), who, at, newest[0])
 		j.LastRun = &last
 	}
 	return j, nil

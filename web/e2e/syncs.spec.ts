@@ -8,6 +8,7 @@ test('syncs of every segment: none yet, then as they come, those held first', as
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await push(server, place, 'alpha', 'Alpha', { add: keysOf(3) });
   const row = page.getByRole('row', { name: /alpha/ });
+  await expect(row.getByRole('link', { name: 'Alpha', exact: true })).toBeVisible();
   await expect(row).toContainText('+3');
   await expect(row).toContainText('RudderStack');
   await expect(row.getByLabel('State: Live')).toBeVisible();

@@ -37,7 +37,7 @@ export function CallCard({ place, environment, tool, call, guide, brief = false 
           ? <StatePill state={held ? 'held' : 'live'} word={held ? undefined : 'Accepted'} />
           : <StatePill state="failed" word={call.status === undefined ? 'Refused' : `Refused, ${call.status}`} />}
         {brief && run && run.segmentKey !== '' && (
-          <Link to="/projects/$project/environments/$environment/segments/$segment" params={{ ...place, segment: run.segmentKey }}>{run.segmentKey}</Link>
+          <Link to="/projects/$project/environments/$environment/segments/$segment" params={{ ...place, segment: run.segmentKey }} title={run.segmentKey}>{run.segmentName ?? run.segmentKey}</Link>
         )}
         <span className={classes.callEnd}>
           {[call.status !== undefined && accepted(call) && (took === undefined ? call.status : `${call.status} in ${digits(took)} ms`), run?.userAgent && `from ${run.userAgent}`].filter(Boolean).join(', ')}

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { Freshness } from '@/components/Freshness';
 import { Panel } from '@/components/Panel';
 import { runsQuery, type Run } from '@/features/syncs/api/runs';
+import { nameOf, SegmentName } from '@/features/syncs/components/SegmentName';
 import classes from '@/features/syncs/components/Syncs.module.css';
 import { counted, digits } from '@/lib/number';
 import type { Place } from '@/lib/place';
@@ -21,11 +22,11 @@ export function HeldRuns({ place }: { place: Place }) {
         <ul className={classes.lines}>
           {data.items.map((run) => (
             <li key={run._id}>
-              <span className={classes.name}><span>{run.segmentKey}</span></span>
+              <SegmentName run={run} name={<span>{nameOf(run)}</span>} />
               <span className={classes.what}>{wouldDo(run)} Nothing has changed. Held for <Freshness at={run.receivedAt} /></span>
               <Link
                 to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...place, segment: run.segmentKey, run: run._id }}
-                aria-label={`Review ${run.segmentKey}`}
+                aria-label={`Review ${nameOf(run)}`}
               >
                 Review
               </Link>

@@ -5,6 +5,7 @@ import { Progress } from '@/components/Progress';
 import { StatePill } from '@/components/StatePill';
 import { runsQuery } from '@/features/syncs/api/runs';
 import { kindOf, looks, percentOf } from '@/features/syncs/components/runWords';
+import { nameOf, SegmentName } from '@/features/syncs/components/SegmentName';
 import classes from '@/features/syncs/components/Syncs.module.css';
 import type { Place } from '@/lib/place';
 
@@ -22,7 +23,7 @@ export function UnderWay({ place }: { place: Place }) {
         <ul className={classes.lines}>
           {runs.map((run) => (
             <li key={run._id}>
-              <span className={classes.name}><span>{run.segmentKey || 'No segment named'}</span> <span className={classes.kind}>{kindOf(run)}</span></span>
+              <SegmentName run={run} name={<span>{nameOf(run)}</span>} beside={kindOf(run)} />
               <div className={classes.what}><Progress percent={percentOf(run)} done={run.progress?.rows ?? run.received} what="received" /></div>
               <StatePill {...looks[run.state]} />
             </li>

@@ -6,9 +6,9 @@ import { Freshness } from '@/components/Freshness';
 import { StatePill } from '@/components/StatePill';
 import { ToolMark } from '@/components/ToolMark';
 import type { Run } from '@/features/syncs/api/runs';
+import { nameOf, SegmentName } from '@/features/syncs/components/SegmentName';
 import { effectOf, kindOf, looks, tookOf } from '@/features/syncs/components/runWords';
 import classes from '@/features/syncs/components/Syncs.module.css';
-import { middleCut } from '@/lib/cut';
 import type { Place } from '@/lib/place';
 
 /** The columns of the list of an environment's syncs; toolName says what people call a tool. */
@@ -16,31 +16,26 @@ export function syncColumns(place: Place, toolName: (key: string) => string): Co
   return [
     {
       key: 'segment', label: 'Segment',
-      cell: (run) => (
-        <div className={classes.name}>
-          <SegmentOf run={run} place={place} />
-          <div className={classes.kind}>{kindOf(run)}</div>
-        </div>
-      ),
+      cell: (run) => <SegmentName run={run} name={<SegmentOf run={run} place={place} />} beside={kindOf(run)} />,
     },
     { key: 'by', label: 'By', priority: 2, cell: (run) => (run.tool ? <ToolMark name={toolName(run.tool)} /> : <span className={classes.by}>{run.actor?.name ?? '–'}</span>) },
     { key: 'change', label: 'Change', numeric: true, card: 'figure', cell: (run) => <Change run={run} /> },
     { key: 'unchanged', label: 'Unchanged', numeric: true, priority: 3, cell: (run) => <Count value={run.unchanged} /> },
-    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: tookOf },
+    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: (run) => <span className={classes.took}>{tookOf(run)}</span> },
     { key: 'when', label: 'When', card: 'fresh', cell: (run) => <Freshness at={run.receivedAt} /> },
     { key: 'state', label: 'State', card: 'state', cell: (run) => <StatePill {...looks[run.state]} why={run.error} /> },
   ];
 }
 
-/** The segment that a sync was for, as the link to the sync: a push that was refused may have named none. */
+/** The segment that a sync was for, as the link to the sync. */
 function SegmentOf({ run, place }: { run: Run; place: Place }) {
-  if (run.segmentKey === '') return <span>No segment named</span>;
+  if (run.segmentKey === '') return <span>{nameOf(run)}</span>;
   return (
     <Link
       to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...place, segment: run.segmentKey, run: run._id }}
       title={run.segmentKey}
     >
-      {middleCut(run.segmentKey, 48)}
+      {nameOf(run)}
     </Link>
   );
 }
