@@ -175,7 +175,7 @@ func TestATableThatLostItsMarkerBecomesTheTruthWhileItChanges(t *testing.T) {
 	c := client(t, d.URL)
 	w := newWorld(t)
 	for i, key := range keys {
-		w.Push(key, segment.Include, sinktest.Range(500*i, 500*i+2000)...)
+		w.Push(key, segment.Include, sinktest.Range(200*i, 200*i+800)...)
 	}
 	s := settings(d.URL, "app")
 	id := w.PutSink(s, secrets)
@@ -187,16 +187,16 @@ func TestATableThatLostItsMarkerBecomesTheTruthWhileItChanges(t *testing.T) {
 	if _, err := c.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("members"), Key: map[string]types.AttributeValue{"namespace": name, "key": name}}); err != nil {
 		t.Fatal(err)
 	}
-	w.Push("vip", segment.Uninclude, sinktest.Range(0, 700)...) // who is left in the table
-	w.Push("trial", segment.Uninclude|segment.Exclude, sinktest.Range(1000, 1500)...)
+	w.Push("vip", segment.Uninclude, sinktest.Range(0, 280)...) // who is left in the table
+	w.Push("trial", segment.Uninclude|segment.Exclude, sinktest.Range(400, 600)...)
 	w.ChangeSink(id, func(s *catalog.Sink) { s.Paused = false })
 	for round := range 24 {
 		for i, key := range keys {
-			first := (round*173 + i*611) % 2500
-			w.Push(key, []segment.Ops{segment.Include, segment.Uninclude, segment.Exclude | segment.Include, segment.Unexclude}[(round+i)%4], sinktest.Range(first, first+150)...)
+			first := (round*173 + i*611) % 1000
+			w.Push(key, []segment.Ops{segment.Include, segment.Uninclude, segment.Exclude | segment.Include, segment.Unexclude}[(round+i)%4], sinktest.Range(first, first+40)...)
 		}
 		if round == 8 {
-			w.Replace("beta", sinktest.Range(900, 2100)...)
+			w.Replace("beta", sinktest.Range(360, 840)...)
 		}
 		if round == 12 {
 			w.Restart()
