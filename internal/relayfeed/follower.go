@@ -30,12 +30,14 @@ const (
 // Follower is a relay that reads a stream, or one that polls.
 type Follower struct {
 	Peer
-	ID       uint64 // in this process, 0 for several
-	Count    int    // of streams
-	Since    time.Time
-	State    State
-	Revision segment.Revision // that it was told of
-	// Complete says that it was told of everything up to Revision; not so in the middle of a walk.
+	ID    uint64 // in this process, 0 for several
+	Count int    // of streams
+	Since time.Time
+	State State
+	// Revision is what it has: it asked for what comes after that. Of a stream, which says nothing of what becomes of it, it is what
+	// was written.
+	Revision segment.Revision
+	// Complete says that it has everything up to Revision; not so in the middle of a walk.
 	Complete bool
 	Cursor   string
 	// Lag is how many revisions that is behind the newest one, and for how long.
@@ -52,6 +54,7 @@ type poller struct {
 	polled  time.Time
 	refused time.Time // when it asked the same too often last
 	current bool
+	held    version // what it asked with, zero where nothing is known of that; a page that it was told it may not have taken yet
 	at      version
 	cursor  string
 }
@@ -98,8 +101,8 @@ func (l *line) poller(p Peer, now time.Time) *poller {
 	return po
 }
 
-// polled notes what a relay was told.
-func (l *line) polled(p Peer, pg *Page) {
+// polled notes what a relay asked with and was told.
+func (l *line) polled(p Peer, after string, pg *Page) {
 	now := l.f.o.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +110,14 @@ func (l *line) polled(p Peer, pg *Page) {
 	if po.current && pg.Patches > 0 {
 		po.since = now
 	}
-	po.current, po.at, po.cursor = pg.Patches == 0, pg.at, pg.Next
+	po.current, po.held, po.at, po.cursor = pg.Patches == 0, pg.at, pg.at, pg.Next
+	if !po.current {
+		held, ok := parseVersion(after)
+		if !ok || held.cursor.Epoch != pg.at.cursor.Epoch || held.resync != pg.at.resync {
+			held = version{}
+		}
+		po.held = held
+	}
 }
 
 // refused notes that a relay asks the same too often.
@@ -180,14 +190,14 @@ func (l *line) streamer(s *Stream, st *state, now time.Time) Follower {
 func (l *line) pollerOf(po *poller, st *state, now time.Time, looping bool) Follower {
 	fo := Follower{Peer: po.peer, ID: po.id, Count: 1, Since: po.since, State: Current, Revision: st.revision, Complete: true, Cursor: po.cursor}
 	if !po.current || po.at != st.canonical {
-		fo.State, fo.Revision, fo.Lag = Behind, po.at.cursor.Revision, max(0, now.Sub(po.since))
+		fo.State, fo.Revision, fo.Lag = Behind, po.held.cursor.Revision, max(0, now.Sub(po.since))
 		if m := l.after(fo.Revision); po.current && m.revision > 0 {
 			fo.Revision, fo.Lag = max(fo.Revision, m.before), max(0, now.Sub(m.at))
 		}
 		fo.Revision = min(fo.Revision, st.revision)
 		fo.LagRevisions = uint64(st.revision - fo.Revision)
 	}
-	if po.at.cursor.Walking {
+	if po.at.cursor.Walking || po.held.cursor.Walking || po.held == (version{}) && !po.current {
 		fo.State, fo.Complete = Walking, false
 	}
 	if looping {

@@ -166,7 +166,7 @@ func (f *Feed) Poll(_ context.Context, p Peer, env segment.EnvID, after string) 
 		return nil, readFault(env, err)
 	}
 	f.polls.Add(1)
-	l.polled(p, pg)
+	l.polled(p, after, pg)
 	return pg, nil
 }
 

@@ -66,6 +66,29 @@ func (r *relay) wantStaying(key segment.Key, when string) {
 // staying contexts are members from the beginning to the end.
 const staying = 20
 
+// A page that a relay was told lies in no database yet.
+func TestARelayHasWhatItAsksForMoreAfter(t *testing.T) {
+	w := newWorld(t, engine.Options{}, relayfeed.Options{Pause: 1})
+	w.put("vip")
+	w.push("vip", 0, 10)
+	r := newRelay(w, "10.0.0.1")
+	for _, what := range []string{"everything", "a change"} {
+		w.settle()
+		head, err := w.store.Head(envID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.poll()
+		if w.has(r.address, head) {
+			t.Errorf("a relay that is being told %s is said to have it", what)
+		}
+		if !r.poll() || !w.has(r.address, head) {
+			t.Errorf("a relay that took %s is said not to have it", what)
+		}
+		w.push("vip", 10, 20)
+	}
+}
+
 // TestNobodyIsMissingFromARelayWhileASegmentMoves plays moves beside pushes, whole lists and restarts.
 // A move goes on only when the relay has the begin of it, as the feed sees that.
 func TestNobodyIsMissingFromARelayWhileASegmentMoves(t *testing.T) {
