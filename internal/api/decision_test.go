@@ -99,6 +99,8 @@ var decisions = []decision{
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs", path: seg + "/big/runs", needs: []string{view}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}", path: seg + "/big/runs/{run}", needs: []string{view}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff", path: seg + "/big/runs/{run}/diff", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff/file", path: seg + "/big/runs/{held}/diff/file", needs: []string{view, "exportMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff/contexts/{contextKey}", path: seg + "/big/runs/{held}/diff/contexts/a", needs: []string{view, "viewMembers" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects", path: seg + "/big/runs/{run}/rejects", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release", path: seg + "/big/runs/{held}/release", needs: []string{"overrideShrinkGuard" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard", path: seg + "/big/runs/{held}/discard", needs: []string{"overrideShrinkGuard" + onBig}},

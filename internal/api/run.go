@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/csv"
 	"io"
 	"net/http"
 	"net/url"
@@ -251,6 +252,51 @@ func (s *server) getRunDiff(w http.ResponseWriter, r *http.Request, who catalog.
 		return err
 	}
 	return writeJSON(w, http.StatusOK, diffOf(string(id), before, d))
+}
+
+// getHeldChanges sends what the release of a held run would do, context by context.
+func (s *server) getHeldChanges(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	id := segment.RunID(r.PathValue("runId"))
+	changes, err := s.history.HeldChanges(r.Context(), who, historyTarget(r), id)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="diff-`+string(id)+`.csv"`)
+	rows := csv.NewWriter(newPacedReply(w))
+	_ = rows.Write([]string{"change", "key", "hash"}) // its errors stay, and are looked at below
+	for c, err := range changes {
+		if err == nil {
+			hash := ""
+			if len(c.Key) == 0 {
+				hash = c.Hash.String()
+			}
+			_ = rows.Write([]string{changeName(c.Ops), string(c.Key), hash}) // see above
+			err = rows.Error()
+		}
+		if err != nil {
+			s.log.WarnContext(r.Context(), "download of a difference ended early", "run", id, "error", err)
+			panic(http.ErrAbortHandler) // a file that ends early must not look whole
+		}
+	}
+	rows.Flush() // the client is gone if this fails
+	return nil
+}
+
+// heldContextJSON is what the release of a held run would do to one context.
+type heldContextJSON struct {
+	Key   string `json:"key"`
+	In    bool   `json:"included" doc:"Whether the segment includes it now"`
+	Would bool   `json:"wouldBeIncluded"`
+}
+
+func (s *server) getHeldContext(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	key := r.PathValue("contextKey")
+	in, would, err := s.history.HeldContext(r.Context(), who, historyTarget(r), segment.RunID(r.PathValue("runId")), key)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, heldContextJSON{key, in, would})
 }
 
 // getRejects sends the rows that a run skipped.

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,31 @@ func TestARunCarriesTheNameOfItsSegment(t *testing.T) {
 	named(`"On trial"`)
 	a.must(t, 204, "", "DELETE", segments+"/trial", "")
 	named(`null`)
+}
+
+func TestWhatAHeldRunWouldDoIsToldKeyByKey(t *testing.T) {
+	a := bigAccount(t)
+	a.must(t, 200, "Guard", "PATCH", listPath+"/guard", `{"minMembers":1,"shrinkPercent":30}`)
+	a.decided(t, a.load(t, "?mode=replace", "key\na\nb\nc\nd\ne\n"))
+	held := a.decided(t, a.load(t, "?mode=replace", "key\na\n\"x, y\"\n\xff\n")).str("runId")
+	diff := listPath + "/runs/" + held + "/diff"
+	rows := strings.Split(strings.TrimSuffix(a.raw(t, diff+"/file"), "\n"), "\n")
+	slices.Sort(rows[1:])
+	if want := []string{"change,key,hash", `added,"x, y",`, "removed,b,", "removed,c,", "removed,d,", "removed,e,"}; !slices.Equal(rows, want) {
+		t.Errorf("the difference is %q, want %q", rows, want)
+	}
+	for key, want := range map[string][2]string{"a": {"true", "true"}, "b": {"true", "false"}, "x%2C%20y": {"false", "true"}, "z": {"false", "false"}} {
+		a.must(t, 200, "", "GET", diff+"/contexts/"+key, "").want(t, "included", want[0], "wouldBeIncluded", want[1])
+	}
+
+	a.must(t, 200, "Run", "POST", listPath+"/runs/"+held+"/discard", `{}`)
+	a.must(t, 409, "", "GET", diff+"/file", "")
+	a.must(t, 409, "", "GET", diff+"/contexts/a", "")
+	// What was wrong with it can still be seen.
+	a.must(t, 200, "Run", "GET", listPath+"/runs/"+held, "").want(t, "state", `"discarded"`, "skipped", `1`, "skippedSample", `[{"row":4,"reason":"the key is not UTF-8"}]`)
+	if got := a.raw(t, listPath+"/runs/"+held+"/rejects"); !strings.Contains(got, "4,the key is not UTF-8") {
+		t.Errorf("the rows that were skipped are %q", got)
+	}
 }
 
 func TestARunWithoutSegmentStandsInTheEnvironmentsList(t *testing.T) {

@@ -185,6 +185,17 @@ func runRoutes() []route {
 			id: "getSegmentRunDiff", summary: "Tell what a run did, or what the release of a held one would do", answers: gives[diffJSON](),
 		},
 		{
+			method: "GET", path: atSegment + "/runs/{runId}/diff/file", actions: needs(policy.ViewProject, policy.ExportMembers), serve: (*server).getHeldChanges,
+			id: "getSegmentRunDiffFile", summary: "Download everything that the release of a held run would do",
+			answers: givesText("The columns `change`, which is `added`, `removed`, `excluded` or `unexcluded`, `key`, and `hash`: SHA-256 of a key that is not known, base64", "text/csv"),
+			fails:   []int{http.StatusConflict},
+		},
+		{
+			method: "GET", path: atSegment + "/runs/{runId}/diff/contexts/{contextKey}", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getHeldContext,
+			id: "getSegmentRunDiffContext", summary: "Tell what the release of a held run would do to one context", answers: gives[heldContextJSON](),
+			fails: []int{http.StatusConflict},
+		},
+		{
 			method: "GET", path: atSegment + "/runs/{runId}/rejects", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getRejects,
 			id: "getSegmentRunRejects", summary: "Download the rows that an import skipped", answers: givesText("The columns `row`, `reason` and `value`", "text/csv"),
 		},

@@ -243,6 +243,14 @@ func TestQuestionsAboutMembersNeedTheRight(t *testing.T) {
 			_, _, err := h.RunDiff(t.Context(), who, at, run)
 			return err
 		},
+		"changes of a held run": func(who catalog.Caller, at history.Target) error {
+			_, err := h.HeldChanges(t.Context(), who, at, run)
+			return err
+		},
+		"a context of a held run": func(who catalog.Caller, at history.Target) error {
+			_, _, err := h.HeldContext(t.Context(), who, at, run, "ann")
+			return err
+		},
 		"rejects": func(who catalog.Caller, at history.Target) error {
 			doc, err := h.Rejects(t.Context(), who, at, run)
 			if doc != nil {

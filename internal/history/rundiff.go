@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -42,26 +43,85 @@ func (h *History) RunDiff(ctx context.Context, who catalog.Caller, t Target, id 
 // heldRun says what the release of a run would do. Several runs may wait in one hold, and are
 // released together.
 func (h *History) heldRun(ctx context.Context, seg *catalog.Segment, run segment.Run) (segment.Diff, error) {
-	session := run.ID
-	if run.Hold != nil && run.Hold.Joined != "" {
-		session = run.Hold.Joined
-	}
-	released, err := h.store.Collected(ctx, seg.Env, seg.Key, session)
-	if errors.Is(err, store.ErrNoSession) {
-		return segment.Diff{}, fault.Conflictf("run %s of segment %s is not held any more; read it again", run.ID, seg.Key).Because(err)
-	}
+	released, now, err := h.heldMembers(ctx, seg, run)
 	if err != nil {
-		return segment.Diff{}, within(seg, err)
-	}
-	now, err := h.store.Snapshot(seg.Env, seg.Ref())
-	if err != nil {
-		return segment.Diff{}, within(seg, err)
+		return segment.Diff{}, err
 	}
 	d, err := released.Diff(ctx, now)
 	if err != nil {
 		return segment.Diff{}, within(seg, err)
 	}
 	return d, nil
+}
+
+// heldMembers returns what the members would be after the release of a run, and what they are.
+func (h *History) heldMembers(ctx context.Context, seg *catalog.Segment, run segment.Run) (released, now store.Members, err error) {
+	session := run.ID
+	if run.Hold != nil && run.Hold.Joined != "" {
+		session = run.Hold.Joined
+	}
+	released, err = h.store.Collected(ctx, seg.Env, seg.Key, session)
+	if errors.Is(err, store.ErrNoSession) {
+		return nil, nil, fault.Conflictf("run %s of segment %s is not held any more; read it again", run.ID, seg.Key).Because(err)
+	}
+	if err != nil {
+		return nil, nil, within(seg, err)
+	}
+	if now, err = h.store.Snapshot(seg.Env, seg.Ref()); err != nil {
+		return nil, nil, within(seg, err)
+	}
+	return released, now, nil
+}
+
+// HeldChanges yields everything that the release of a run would do now, in no useful order. The caller needs exportMembers.
+func (h *History) HeldChanges(ctx context.Context, who catalog.Caller, t Target, id segment.RunID) (iter.Seq2[segment.Change, error], error) {
+	seg, released, now, err := h.held(ctx, who, t, id, policy.ExportMembers)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range released.Changes(ctx, now) {
+			if err != nil {
+				err = within(seg, err)
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}, nil
+}
+
+// HeldContext returns whether a segment includes a context, and whether it would after the release of a run.
+func (h *History) HeldContext(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, contextKey string) (in, would bool, err error) {
+	seg, released, now, err := h.held(ctx, who, t, id, policy.ViewMembers)
+	if err != nil {
+		return false, false, err
+	}
+	before, err := now.State(segment.HashOf(contextKey))
+	if err != nil {
+		return false, false, within(seg, err)
+	}
+	after, err := released.State(segment.HashOf(contextKey))
+	if err != nil {
+		return false, false, within(seg, err)
+	}
+	return before&segment.Include != 0, after&segment.Include != 0, nil
+}
+
+// held finds a run that is held and what its release would make of the members.
+func (h *History) held(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, needs policy.Action) (seg *catalog.Segment, released, now store.Members, err error) {
+	if seg, err = h.find(who, t, needs); err != nil {
+		return nil, nil, nil, err
+	}
+	run, err := h.Run(ctx, who, t.Project, t.Environment, t.Segment, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if run.State != segment.RunHeld {
+		return nil, nil, nil, fault.Conflictf("run %s of segment %s is %s, not held", id, seg.Key, run.State)
+	}
+	released, now, err = h.heldMembers(ctx, seg, run)
+	return seg, released, now, err
 }
 
 // didRun says what a run did, with samples out of the log.

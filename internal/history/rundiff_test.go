@@ -60,6 +60,35 @@ func TestRunDiffSaysWhatAHeldRunWouldDoNow(t *testing.T) {
 	if !subset(d.AddedKeys, numbered(50, 60)) || len(d.AddedKeys) != 10 || len(d.RemovedKeys) != segment.MaxDiffSamples {
 		t.Errorf("samples %v, %v", d.AddedKeys, d.RemovedKeys)
 	}
+
+	changes, err := h.HeldChanges(t.Context(), insider(), big, held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in, out []string
+	for c, err := range changes {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case c.Ops == segment.Include:
+			in = append(in, string(c.Key))
+		case c.Ops == segment.Uninclude:
+			out = append(out, string(c.Key))
+		default:
+			t.Errorf("a change %04b of %q", c.Ops, c.Key)
+		}
+	}
+	slices.Sort(in)
+	if !slices.Equal(in, numbered(50, 60)) || len(out) != 45 || !subset(out, append(numbered(1, 45), "ann")) {
+		t.Errorf("%v would join, %v leave", in, out)
+	}
+	for key, want := range map[string][2]bool{
+		"user-1": {true, false}, "user-45": {true, true}, "user-55": {false, true}, "user-0": {false, false}, "late": {true, true}, "nobody": {false, false},
+	} {
+		if now, would, err := h.HeldContext(t.Context(), insider(), big, held, key); err != nil || [2]bool{now, would} != want {
+			t.Errorf("%s is in: %t, and would be: %t, %v", key, now, would, err)
+		}
+	}
 }
 
 func TestRunThatChangedNothingHasNoDiff(t *testing.T) {
@@ -78,6 +107,9 @@ func TestRunThatChangedNothingHasNoDiff(t *testing.T) {
 	for id, want := range map[segment.RunID]fault.Kind{run.ID: fault.Conflict, gone.ID: fault.Conflict, other.ID: fault.NotFound} {
 		if _, _, err := h.RunDiff(t.Context(), insider(), big, id); fault.KindOf(err) != want {
 			t.Errorf("run %s: %v", id, err)
+		}
+		if _, err := h.HeldChanges(t.Context(), insider(), big, id); fault.KindOf(err) != want {
+			t.Errorf("changes of run %s: %v", id, err)
 		}
 	}
 	if _, err := h.Rejects(t.Context(), insider(), big, other.ID); fault.KindOf(err) != fault.NotFound {

@@ -423,6 +423,8 @@ type Members interface {
 	All(after *segment.Hash) iter.Seq2[segment.Change, error]
 	// Diff says what publishing these members instead of others would do.
 	Diff(ctx context.Context, instead Members) (segment.Diff, error)
+	// Changes yields what Diff counts, in hash order, with their keys as far as known.
+	Changes(ctx context.Context, instead Members) iter.Seq2[segment.Change, error]
 }
 
 // Step is one change of one context's membership.

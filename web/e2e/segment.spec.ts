@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import type { Locator } from '@playwright/test';
 
 import { keysOf, push, replace, segment } from './sample';
@@ -118,6 +120,17 @@ test('a held sync is released by a person', async ({ page, place, server }) => {
   await page.getByRole('row', { name: /Held/ }).getByRole('link').click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('This sync would remove 900 members');
   await expectAccessible(page);
+  const lookUp = page.getByRole('search', { name: 'Look up one key in it' });
+  for (const [key, words] of [[keysOf(1)[0], 'is in and would leave.'], [keysOf(1000)[999], 'is in and would stay.'], ['nobody', 'is not in, and would not join.']] as const) {
+    await lookUp.getByLabel('Look up one key in it').fill(key ?? '');
+    await lookUp.getByRole('button', { name: 'Look up' }).click();
+    await expect(lookUp.getByRole('status')).toHaveText(`${key} ${words}`);
+  }
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Download the full diff' }).click();
+  const rows = readFileSync(await (await downloading).path(), 'utf8').trimEnd().split('\n');
+  expect(rows[0]).toBe('change,key,hash');
+  expect(rows.slice(1).sort()).toEqual(keysOf(900).map((key) => `removed,${key},`).sort());
   await page.getByLabel('Note for the audit log').fill('The audience was halved on purpose');
   await page.getByRole('button', { name: 'Release: remove 900…' }).click();
   await expect(page.getByRole('button', { name: 'Cancel' })).toBeFocused();

@@ -103,9 +103,9 @@ func (m *members) All(after *segment.Hash) iter.Seq2[segment.Change, error] {
 }
 
 func (m *members) Diff(ctx context.Context, instead store.Members) (segment.Diff, error) {
-	from, ok := instead.(*members)
-	if !ok {
-		return segment.Diff{}, fmt.Errorf("members of %s are of another store", instead.Ref())
+	from, err := ours(instead)
+	if err != nil {
+		return segment.Diff{}, err
 	}
 	var d segment.Diff
 	for _, err := range counted(difference(ctx, from, m), from, m, &d) {
@@ -115,6 +115,40 @@ func (m *members) Diff(ctx context.Context, instead store.Members) (segment.Diff
 	}
 	d.Unchanged = max(0, int(m.counts.Included)-d.Added)
 	return d, nil
+}
+
+func (m *members) Changes(ctx context.Context, instead store.Members) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		from, err := ours(instead)
+		if err != nil {
+			yield(segment.Change{}, err)
+			return
+		}
+		for c, err := range difference(ctx, from, m) {
+			if err == nil {
+				side := from
+				if c.Ops.Settled() != 0 {
+					side = m
+				}
+				c.Key, err = side.key(c.Hash)
+			}
+			if err != nil {
+				yield(c, m.unreadable(err))
+				return
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func ours(other store.Members) (*members, error) {
+	m, ok := other.(*members)
+	if !ok {
+		return nil, fmt.Errorf("members of %s are of another store", other.Ref())
+	}
+	return m, nil
 }
 
 // counted passes the changes that turn some members into others on and counts them.

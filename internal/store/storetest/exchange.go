@@ -68,6 +68,20 @@ func compareDiff(ctx context.Context, f failer, to, from heldMembers) {
 	if err != nil || d.Added != added || d.Removed != removed {
 		f.Fatalf("difference %+v, %v; want %d added, %d removed", d, err, added, removed)
 	}
+	for c, err := range to.members.Changes(ctx, from.members) {
+		was, is := from.want[c.Hash], to.want[c.Hash]
+		if err != nil || c.Ops == 0 || c.Ops != is&^was|(was&^is)<<1 || len(c.Key) > 0 && segment.HashOf(string(c.Key)) != c.Hash {
+			f.Fatalf("change %04b of %q, %v; it is %04b and was %04b", c.Ops, c.Key, err, is, was)
+		}
+		if c.Ops.Settled() != 0 {
+			added--
+		} else {
+			removed--
+		}
+	}
+	if added != 0 || removed != 0 {
+		f.Fatalf("of the changes %d are missing that add, %d that remove", added, removed)
+	}
 	for i, keys := range [][]string{d.AddedKeys, d.RemovedKeys} {
 		if len(keys) > segment.MaxDiffSamples {
 			f.Fatalf("%d samples", len(keys))

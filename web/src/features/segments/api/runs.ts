@@ -56,6 +56,19 @@ export function runDiffQuery(at: SegmentPlace, runId: string) {
   });
 }
 
+export type HeldContext = components['schemas']['HeldContext'];
+
+/** What the release of a held sync would do to one context now. */
+export function heldContextQuery(at: SegmentPlace, runId: string, contextKey: string) {
+  return queryOptions({
+    queryKey: ofSegment(at, 'run', runId, 'diff', contextKey),
+    queryFn: async ({ signal }): Promise<HeldContext> =>
+      answered(await api.GET('/api/v2/segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff/contexts/{contextKey}', {
+        params: { path: { ...atSegment(at), runId, contextKey } }, signal,
+      })),
+  });
+}
+
 export async function releaseRun(at: SegmentPlace, runId: string, comment: string): Promise<Run> {
   return answered(await api.POST('/api/v2/segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release', {
     params: { path: { ...atSegment(at), runId } }, body: { comment },

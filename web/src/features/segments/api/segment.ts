@@ -21,6 +21,12 @@ export interface SegmentPlace extends Place {
 }
 
 /** The segment as the API names it in paths. */
+/** The address of a segment in the API, for what a browser loads by itself. */
+export function segmentPath(at: SegmentPlace): string {
+  const { projectKey, environmentKey, segmentKey } = atSegment(at);
+  return `/api/v2/segments/${[projectKey, environmentKey, segmentKey].map(encodeURIComponent).join('/')}`;
+}
+
 export function atSegment(at: SegmentPlace) {
   return { ...atPlace(at), segmentKey: at.segment };
 }

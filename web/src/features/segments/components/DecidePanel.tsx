@@ -13,6 +13,7 @@ import classes from '@/features/segments/components/DecidePanel.module.css';
 import { environmentQuery, inEnvironment } from '@/lib/api/environment';
 import { counted, digits } from '@/lib/number';
 import { sentence } from '@/lib/sentence';
+import { exactTime } from '@/lib/time';
 import { toast } from '@/lib/toast';
 import { toolName } from '@/lib/api/tools';
 
@@ -47,7 +48,8 @@ export function DecidePanel({ at, run }: { at: SegmentPlace; run: Run }) {
     mutationFn: () => discardRun(at, run._id, comment),
     onSuccess: (now) => {
       decided(now);
-      toast(`Discarded. ${members === undefined ? 'The members' : `The ${counted(members, 'member')}`} stay.`);
+      const freshAt = segment?._muster?.freshAt;
+      toast(`Discarded. ${members === undefined ? 'The members' : `The ${counted(members, 'member')}`}${freshAt === undefined ? '' : ` of ${exactTime(freshAt)}`} stay.`);
     },
   });
   const act = would.removed > 0 ? `remove ${digits(would.removed)}` : `add ${digits(would.added)}`;

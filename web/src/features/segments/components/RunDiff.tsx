@@ -5,6 +5,7 @@ import { ErrorState } from '@/components/ErrorState';
 import { Panel } from '@/components/Panel';
 import { runDiffQuery, type Run } from '@/features/segments/api/runs';
 import type { SegmentPlace } from '@/features/segments/api/segment';
+import { HeldDiffTools } from '@/features/segments/components/HeldDiffTools';
 import { isForbidden } from '@/lib/api/error';
 
 const wouldLabels = { now: 'Live now', leave: 'Would leave', join: 'Would join' };
@@ -35,6 +36,7 @@ export function RunDiff({ at, run }: { at: SegmentPlace; run: Run }) {
           labels={held ? wouldLabels : didLabels} samples={{ leave: diff.samples.removed, join: diff.samples.added }}
         />
       )}
+      {diff && held && <HeldDiffTools at={at} run={run} />}
     </Panel>
   );
 }

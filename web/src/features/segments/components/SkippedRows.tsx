@@ -1,6 +1,6 @@
 import { Panel } from '@/components/Panel';
 import type { Run } from '@/features/segments/api/runs';
-import { atSegment, type SegmentPlace } from '@/features/segments/api/segment';
+import { segmentPath, type SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/SkippedRows.module.css';
 import { digits } from '@/lib/number';
 
@@ -8,8 +8,7 @@ import { digits } from '@/lib/number';
 export function SkippedRows({ at, run }: { at: SegmentPlace; run: Run }) {
   const sample = run.skippedSample ?? [];
   if (run.skipped === 0) return null;
-  const path = atSegment(at);
-  const all = `/api/v2/segments/${[path.projectKey, path.environmentKey, path.segmentKey].map(encodeURIComponent).join('/')}/runs/${encodeURIComponent(run._id)}/rejects`;
+  const all = `${segmentPath(at)}/runs/${encodeURIComponent(run._id)}/rejects`;
   return (
     <div id="skipped">
       <Panel title="Skipped" flush actions={run.kind === 'import' && <a href={all} download>Download all {digits(run.skipped)}</a>}>

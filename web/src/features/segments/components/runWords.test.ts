@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import type { Run } from '@/features/segments/api/runs';
-import { effectOf, heldTitle, holdWords, ruleOf, spanOf, summaryOf } from '@/features/segments/components/runWords';
+import { effectOf, fateOf, heldTitle, holdWords, ruleOf, spanOf, summaryOf } from '@/features/segments/components/runWords';
 
 const run: Run = {
   _id: 'r', _links: {}, segmentKey: 's', state: 'live', kind: 'push', mode: 'delta', received: 461, added: 340, removed: 118, unchanged: 0, skipped: 3,
@@ -31,4 +31,9 @@ it('says of a hold what it keeps back, without a count that is not known', () =>
 
 it.each([[0, '< 1 ms'], [9, '9 ms'], [1400, '1.4 s'], [180_000, '3 min']])('%i ms is %s', (ms, text) => {
   expect(spanOf(ms)).toBe(text);
+});
+
+it('says what would become of one key', () => {
+  const fates = [[true, true], [true, false], [false, true], [false, false]].map(([included = false, wouldBeIncluded = false]) => fateOf({ included, wouldBeIncluded }));
+  expect(fates).toEqual(['is in and would stay.', 'is in and would leave.', 'is not in and would join.', 'is not in, and would not join.']);
 });

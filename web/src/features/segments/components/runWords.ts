@@ -1,5 +1,5 @@
 import type { State } from '@/components/StatePill';
-import type { Run } from '@/features/segments/api/runs';
+import type { HeldContext, Run } from '@/features/segments/api/runs';
 import { counted, digits, percent } from '@/lib/number';
 
 /** What kind of sync it is, in words. */
@@ -78,4 +78,10 @@ export function holdWords(hold: { reason: NonNullable<Run['hold']>['reason']; re
 export function heldTitle(hold: NonNullable<Run['hold']>, would: { added: number; removed: number } = hold.would): string {
   if (hold.reason === 'growth') return `This sync would add ${counted(would.added, 'member')}`;
   return `This sync would remove ${counted(would.removed, 'member')}`;
+}
+
+/** What would become of one key by the release of a held sync. */
+export function fateOf({ included, wouldBeIncluded }: Pick<HeldContext, 'included' | 'wouldBeIncluded'>): string {
+  if (included) return wouldBeIncluded ? 'is in and would stay.' : 'is in and would leave.';
+  return wouldBeIncluded ? 'is not in and would join.' : 'is not in, and would not join.';
 }
