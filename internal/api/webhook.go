@@ -19,8 +19,41 @@ type webhookJSON struct {
 	On         bool            `json:"on"`
 	Tags       []string        `json:"tags"`
 	Problem    string          `json:"problem,omitzero" doc:"Why nothing can be sent: the secret can't be opened"`
+	Failing    *failingJSON    `json:"failing,omitzero" doc:"The last attempt to tell it of an entry failed"`
 }
 
+// failingJSON says since when a webhook takes nothing, and why as far as the last attempt tells.
+type failingJSON struct {
+	Since  int64  `json:"since" doc:"The first attempt after which none succeeded, as far as attempts are kept; Unix milliseconds"`
+	Status int    `json:"status,omitzero" doc:"Of the last answer; absent without one"`
+	Error  string `json:"error"`
+}
+
+// failingOf looks through the attempts, newest first, tests aside. It is nil if the last one succeeded.
+func failingOf(attempts []catalog.Delivery) *failingJSON {
+	var j *failingJSON
+	for _, d := range attempts {
+		switch {
+		case d.Attempt == 0:
+			continue
+		case d.Error == "":
+			return j
+		case j == nil:
+			j = &failingJSON{Status: d.Status, Error: d.Error}
+		}
+		j.Since = d.At.UnixMilli()
+	}
+	return j
+}
+
+// webhookOf renders a webhook with how it is doing.
+func (s *server) webhookOf(w *admin.Webhook) webhookJSON {
+	j := webhookOf(w)
+	j.Failing = failingOf(s.webhooks.Deliveries(w.ID))
+	return j
+}
+
+// webhookOf renders what a webhook itself holds; it is what a patch sees.
 func webhookOf(w *admin.Webhook) webhookJSON {
 	return webhookJSON{
 		Links: links{"self": apiLink("/webhooks/" + string(w.ID)), "parent": apiLink("/webhooks")},
@@ -50,7 +83,7 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, paged(r, p, all, webhookOf))
+	return writeJSON(w, http.StatusOK, paged(r, p, all, s.webhookOf))
 }
 
 type newWebhookJSON struct {
@@ -90,7 +123,7 @@ func (s *server) getWebhook(w http.ResponseWriter, r *http.Request, who catalog.
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, webhookOf(found))
+	return writeJSON(w, http.StatusOK, s.webhookOf(found))
 }
 
 func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -108,7 +141,7 @@ func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, who catalo
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, webhookOf(changed))
+	return writeJSON(w, http.StatusOK, s.webhookOf(changed))
 }
 
 func (s *server) deleteWebhook(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {

@@ -271,6 +271,33 @@ func TestDeliveriesOfAWebhookAreShown(t *testing.T) {
 	a.must(t, 404, "", "POST", "/webhooks/64b0c9f2a1d3e4f5061728aa/test", "")
 }
 
+func TestAFailingWebhookSaysSinceWhenAndWhy(t *testing.T) {
+	a := newAccount(t)
+	path := "/webhooks/" + a.must(t, 200, "Webhook", "POST", "/webhooks", `{"url":"http://127.0.0.1:1/hook"}`).str("_id")
+	a.must(t, 200, "", "POST", path+"/test", "").want(t, "state", `"givenUp"`)
+	a.must(t, 200, "", "GET", path, "").want(t, "failing", `null`) // a test is no delivery
+	a.must(t, 200, "", "PATCH", path, `{"on":true}`)
+	listed := func(done func(reply) bool) reply {
+		t.Helper()
+		for t.Context().Err() == nil {
+			if got := a.must(t, 200, "", "GET", "/webhooks", ""); done(got) {
+				return got
+			}
+		}
+		t.Fatal("it never came to that")
+		return reply{}
+	}
+	got := listed(func(r reply) bool { return r.at("items.0.failing") != nil })
+	got.want(t, "items.0.failing.status", `null`)
+	if !strings.Contains(got.str("items.0.failing.error"), "refused") {
+		t.Errorf("it fails with %s", got.text)
+	}
+	url, sent := hooked(t)
+	a.must(t, 200, "", "PATCH", path, `{"url":"`+url+`"}`)
+	next(t, sent)
+	listed(func(r reply) bool { return r.at("items.0.failing") == nil })
+}
+
 func TestAnAccountHasSoManyWebhooks(t *testing.T) {
 	a := newAccount(t)
 	for range catalog.MaxWebhooks {

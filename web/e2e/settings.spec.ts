@@ -137,6 +137,11 @@ test('a webhook is made, tested against a receiver that signs off, shows deliver
   status = 500;
   await panel.getByRole('button', { name: 'Send test' }).click();
   await expect(panel.getByText('The test was not delivered.')).toBeVisible();
+  const row = page.getByRole('table', { name: 'Webhooks' }).getByRole('row', { name: /Chat room/ });
+  await expect(row.getByLabel('State: On')).toBeVisible(); // a test is no delivery
+  await server.api('POST', `/flags/${place.project}`, { key: 'untold', name: 'Untold' });
+  await expect(row.getByLabel('State: Failing, 500')).toBeVisible();
+  await expect(row).toContainText(/since .*\d\d:\d\d/);
   await inBothThemes(page, () => expectAccessible(page));
   await page.setViewportSize({ width: 360, height: 780 });
   await expectNoSidewaysScroll(page);

@@ -31,7 +31,10 @@ export function deliveriesQuery(place: Place, webhook: string) {
 /** Keeps the webhooks, and what came of telling them, as they are. */
 export function useWebhooksLive(place: Place) {
   const client = useQueryClient();
-  useLive('delivery', ({ webhookId }) => void client.invalidateQueries({ queryKey: deliveriesQuery(place, webhookId).queryKey }));
+  useLive('delivery', ({ webhookId }) => {
+    // It may have begun to fail with it, or ceased to.
+    for (const { queryKey } of [deliveriesQuery(place, webhookId), webhooksQuery(place)]) void client.invalidateQueries({ queryKey });
+  });
   useLive('audit', ({ kinds }) => {
     if (kinds.includes('webhook')) void client.invalidateQueries({ queryKey: webhooksQuery(place).queryKey });
   });

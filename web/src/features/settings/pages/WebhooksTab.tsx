@@ -7,11 +7,11 @@ import { EmptyState } from '@/components/EmptyState';
 import { ErrorState } from '@/components/ErrorState';
 import { Panel } from '@/components/Panel';
 import { RowName } from '@/components/RowName';
-import { StatePill } from '@/components/StatePill';
 import type { WebhooksSearch } from '@/features/settings/api/search';
 import { useWebhooksLive, webhooksQuery, type Webhook } from '@/features/settings/api/webhooks';
 import { EditWebhook } from '@/features/settings/components/EditWebhook';
 import classes from '@/features/settings/components/Settings.module.css';
+import { WebhookState } from '@/features/settings/components/WebhookState';
 import { WebhookPanel } from '@/features/settings/components/WebhookPanel';
 import { useRefused } from '@/lib/api/permission';
 import { usePlace, type Place } from '@/lib/place';
@@ -70,7 +70,3 @@ function columnsOf(place: Place): Column<Webhook>[] {
   ];
 }
 
-function WebhookState({ webhook }: { webhook: Webhook }) {
-  if (webhook.problem !== undefined) return <StatePill state="failed" why={webhook.problem} />;
-  return webhook.on ? <StatePill state="live" word="On" /> : <StatePill state="off" />;
-}
