@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +52,47 @@ func rows(from, to int) io.Reader {
 
 // rowsTwice returns a list that holds each of n users twice.
 func rowsTwice(n int) io.Reader { return io.MultiReader(rows(0, n), rows(0, n)) }
+
+func TestTheBytesOfAListCountAsTheyCome(t *testing.T) {
+	text, err := io.ReadAll(rows(0, 20_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var small bytes.Buffer
+	z := gzip.NewWriter(&small)
+	if _, err := z.Write(text); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	for encoding, list := range map[string][]byte{"": text, "gzip": small.Bytes()} {
+		h := newList(t)
+		r, w := io.Pipe()
+		taken := make(chan error, 1)
+		go func() {
+			_, err := h.Import(t.Context(), owner, ingest.Import{Target: vips, Mode: ingest.Whole, Encoding: encoding, Size: int64(len(list))}, r)
+			_ = r.CloseWithError(err) // nobody reads any more
+			taken <- err
+		}()
+		half := len(list) / 2
+		if _, err := w.Write(list[:half]); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			run := h.UnderWay(production)[0]
+			if p := run.Progress; p.BytesRead == int64(half) && p.BytesTotal == int64(len(list)) {
+				break
+			} else if p.BytesRead > int64(half) {
+				t.Fatalf("%d bytes came, and %+v are counted", half, p)
+			}
+			runtime.Gosched()
+		}
+		if _, err := w.Write(list[half:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Close(), <-taken); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 func ledgerOf(key segment.Key) store.RunQuery { return store.RunQuery{Segment: key} }
 

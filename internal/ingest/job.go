@@ -173,10 +173,22 @@ func documentOf(id segment.RunID) store.DocumentID {
 	return store.DocumentID(importPrefix + string(id))
 }
 
+// arriving is a list as it was sent, whose bytes count as progress when they are read.
+type arriving struct {
+	r io.Reader
+	j *job
+}
+
+func (a arriving) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	a.j.change(func(r *segment.Run) { r.Progress.BytesRead += int64(n) })
+	return n, err
+}
+
 // receive makes the body durable and parses it at the same time.
 func (j *job) receive(ctx context.Context, body io.Reader, parse func(context.Context, io.Reader) error) error {
 	began := time.Now()
-	body, free, err := j.im.inflate(body)
+	body, free, err := j.im.inflate(arriving{body, j})
 	if err != nil {
 		return err
 	}
@@ -219,14 +231,14 @@ func (j *job) read(ctx context.Context, body io.Reader, sinks []list.Sink) error
 			}
 		})
 	}
-	o.Progress = func(bytes, rows int64) {
-		j.change(func(r *segment.Run) { r.Progress.BytesRead, r.Progress.Rows = bytes, rows })
+	o.Progress = func(rows int64) {
+		j.change(func(r *segment.Run) { r.Progress.Rows = rows })
 	}
 	sum, err := list.Read(ctx, body, o, sinks)
 	err = errors.Join(err, rejects.close())
 	j.change(func(r *segment.Run) {
 		r.Received, r.Bytes = int(sum.Rows), sum.Bytes
-		r.Progress.BytesRead, r.Progress.BytesTotal, r.Progress.Rows = sum.Bytes, sum.Bytes, sum.Rows
+		r.Progress.BytesTotal, r.Progress.Rows = r.Progress.BytesRead, sum.Rows
 	})
 	return err
 }

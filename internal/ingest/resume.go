@@ -95,7 +95,7 @@ func (j *job) again(ctx context.Context) error {
 	j.i.jobs.running.Go(func() {
 		ctx := j.i.jobs.ctx
 		_ = j.i.store.DeleteDocument(ctx, j.id.env, RejectsOf(j.name)) // it is written anew
-		err := j.parse(ctx, io.NewSectionReader(doc, 0, doc.Size()))
+		err := j.parse(ctx, arriving{io.NewSectionReader(doc, 0, doc.Size()), j})
 		err = errors.Join(err, doc.Close())
 		switch {
 		case err == nil:

@@ -220,7 +220,7 @@ func (p *objectParser) array(ctx context.Context, dec *jsontext.Decoder, from *e
 		}
 		b.skips = b.skips[:0]
 		if b.rows%4096 == 0 {
-			o.Progress(dec.InputOffset(), b.rows)
+			o.Progress(b.rows)
 			if err := ctx.Err(); err != nil {
 				return err
 			}

@@ -43,8 +43,8 @@ type Options struct {
 	// numbered from 1 as they stand in the list, header and empty rows too, elements of an array as they
 	// come.
 	Skip func(row int64, reason, value string)
-	// Progress is told now and then how much was read.
-	Progress func(bytes, rows int64)
+	// Progress is told now and then how many rows were read.
+	Progress func(rows int64)
 }
 
 // Sink takes keys. It is used by one goroutine.
@@ -75,7 +75,7 @@ func Read(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summary, e
 		o.Skip = func(int64, string, string) {}
 	}
 	if o.Progress == nil {
-		o.Progress = func(int64, int64) {}
+		o.Progress = func(int64) {}
 	}
 	if o.Format == JSON {
 		return readArray(ctx, r, o, sinks[0])
@@ -170,7 +170,6 @@ func readLines(ctx context.Context, r io.Reader, o Options, sinks []Sink) (Summa
 func collect(done <-chan *block, inFlight <-chan struct{}, lines int64, o Options) (sum Summary, err error) {
 	early := make(map[int]*block)
 	next := 0
-	var bytes int64
 	for b := range done {
 		early[b.n] = b
 		for b := early[next]; b != nil; b = early[next] {
@@ -182,8 +181,7 @@ func collect(done <-chan *block, inFlight <-chan struct{}, lines int64, o Option
 			lines += b.lines
 			sum.Rows += b.rows
 			sum.Skipped += int64(len(b.skips))
-			bytes += int64(len(b.data))
-			o.Progress(bytes, sum.Rows)
+			o.Progress(sum.Rows)
 			<-inFlight
 			switch {
 			case b.err != nil:
