@@ -236,14 +236,40 @@ func TestAWatchEndsWithItsEnvironmentAndWithTheActivity(t *testing.T) {
 		}
 		second.Close()
 		second.Close()
-		if w.stopped != 0 {
-			t.Error("the store was told to stop while somebody watched")
-		}
 		watch.Close()
+		a.Close()
 		if w.stopped != 1 {
 			t.Errorf("the store was told %d times to stop", w.stopped)
 		}
 	})
+}
+
+func TestThePositionGrowsWithWhateverHappensWhetherOrNotSomebodyWatches(t *testing.T) {
+	w := &writer{}
+	a := New(w)
+	t.Cleanup(a.Close)
+	for name, happen := range map[string]func(){
+		"a write":    func() { w.tell(&store.Written{Audited: 1}) },
+		"a call":     func() { a.Called(Call{Env: env}) },
+		"an export":  func() { a.Exported(Export{Env: env}) },
+		"a delivery": func() { a.Attempted(Delivery{}) },
+	} {
+		before := a.Position()
+		watch, err := a.Watch(production, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if watch.Position() != before {
+			t.Errorf("a watch begins at %d, not at %d, though nothing happened", watch.Position(), before)
+		}
+		happen()
+		watch.Close()
+		happen()
+		w.tell(&store.Written{}) // nobody is told of
+		if got := a.Position(); got != before+2 {
+			t.Errorf("%s: from %d to %d", name, before, got)
+		}
+	}
 }
 
 func TestNotMoreWatchThanTheLimit(t *testing.T) {

@@ -36,6 +36,7 @@ type Watch struct {
 	project catalog.ProjectKey
 	// everything lets calls be seen that name no environment.
 	everything bool
+	position   int64
 
 	ready chan struct{} // holds something while there is something to read
 	taken time.Time     // when the reader took events last
@@ -133,6 +134,9 @@ func (w *Watch) take() ([]Event, error) {
 	clear(w.waiting)
 	return events, nil
 }
+
+// Position is that of the activity at which the watch begins.
+func (w *Watch) Position() int64 { return w.position }
 
 // Close ends the watch.
 func (w *Watch) Close() { w.a.leave(w) }

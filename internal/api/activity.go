@@ -31,6 +31,12 @@ const (
 	activityWrite = 10 * time.Second
 )
 
+// positionJSON is where a stream begins: an answer with as large a number in X-Muster-Activity misses nothing of
+// what is told from there on.
+type positionJSON struct {
+	Position int64 `json:"position"`
+}
+
 // callJSON is a request of a tool, taken or refused.
 type callJSON struct {
 	At      int64  `json:"at"`
@@ -131,7 +137,7 @@ func (s *server) watchActivity(w http.ResponseWriter, r *http.Request, who catal
 	defer watch.Close()
 	a := &activityStream{
 		server: s, at: at, who: who, env: env, w: w, out: http.NewResponseController(w),
-		followers: s.followersByID(env.ID), underWay: make(map[segment.RunID]working), waiting: s.admin.Waiting(env.ID),
+		followers: s.followersByID(env.ID), underWay: make(map[segment.RunID]working),
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -142,7 +148,9 @@ func (s *server) watchActivity(w http.ResponseWriter, r *http.Request, who catal
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	a.text.WriteString(":\n\n")
+	if err := a.event("position", positionJSON{watch.Position()}); err != nil {
+		return err
+	}
 	for a.flush() == nil {
 		events, err := watch.Next(r.Context(), activityTick)
 		if err != nil || !a.may(r) {

@@ -124,6 +124,20 @@ func (r reply) holds(t testing.TB, pairs ...string) bool {
 	return true
 }
 
+func TestAnAnswerSaysWhetherAStreamBeginsBeforeIt(t *testing.T) {
+	a := newAccount(t)
+	position := func() string { return a.must(t, 200, "", "GET", segments, "").header.Get("X-Muster-Activity") }
+	before := position()
+	first, ok := a.watch(t).next()
+	if !ok || first.name != "position" || string(first.text) != `{"position":`+before+`}` {
+		t.Errorf("nothing happened after %s, and a stream begins with %s %s", before, first.name, first.text)
+	}
+	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)
+	if after := position(); len(after) != len(before) || after <= before {
+		t.Errorf("%s, and after a change %s", before, after)
+	}
+}
+
 func TestActivityTellsHowFarAMoveIs(t *testing.T) {
 	a := newAccount(t)
 	a.must(t, 201, "", "POST", segments, `{"key":"vips","name":"VIPs","unbounded":true}`)

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -156,6 +157,7 @@ func (s *server) serve(rt route, w http.ResponseWriter, r *http.Request) error {
 		if err := s.rates.count(w.Header(), who.Actor, rt.method+" "+prefix+rt.path); err != nil {
 			return err
 		}
+		w.Header().Set("X-Muster-Activity", strconv.FormatInt(s.activity.Position(), 10))
 	}
 	if rt.beta && !beta {
 		return fault.Forbiddenf("this endpoint is in beta; send the header LD-API-Version: beta to use it")

@@ -322,3 +322,35 @@ test('a dialog that is closed in the frame in which it opens gives the focus bac
   await expect(page.getByRole('dialog')).toHaveCount(0);
   await expect(opener).toBeFocused();
 });
+
+test('what a page has asked is not asked again when the live stream opens', async ({ page, place, server }) => {
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'GET' && request.resourceType() === 'fetch' && request.url().includes('/api/v2/')) asked.push(request.url().slice(server.url.length));
+  });
+  const position = async () => {
+    const answer = await fetch(`${server.url}/api/v2/projects/${place.project}`, { headers: { Authorization: server.token } });
+    return Number(answer.headers.get('X-Muster-Activity'));
+  };
+  // The server may write something of its own just then: what counts is a page that nothing came between. Each is of another
+  // environment, so that no page that is on its way out answers for it.
+  let here = place;
+  await expect(async () => {
+    here = { ...place, project: `${here.project}x` };
+    await server.api('POST', '/projects', { key: here.project, name: 'Shop' });
+    await segment(server, here, 'list', 'A list', ['ann']);
+    const before = await position();
+    await page.goto('about:blank');
+    asked.length = 0;
+    await page.goto(at(here, 'segments'));
+    await expect(page.getByRole('link', { name: 'A list' })).toBeVisible();
+    await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+    expect(await position()).toBe(before);
+  }).toPass();
+  // What would be asked because of the stream goes out before what an event brings.
+  await segment(server, here, 'other', 'Another');
+  await expect(page.getByRole('link', { name: 'Another' })).toBeVisible();
+  const twice = new Set(asked.filter((url, i) => asked.indexOf(url) !== i));
+  expect([...twice].filter((url) => !/\/(segments|tags|summary)\b/.test(url))).toEqual([]);
+  expect(asked).toContain(`/api/v2/projects/${here.project}/environments/${here.environment}`);
+});

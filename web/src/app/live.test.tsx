@@ -5,11 +5,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { useLiveStream } from '@/app/live';
 import { inEnvironment } from '@/lib/api/environment';
+import { positions } from '@/lib/live/position';
 
 /** The browser's side of a stream, opened and broken by the test. */
 class Stream extends EventTarget {
   static all: Stream[] = [];
-  onopen: (() => void) | undefined;
+  onopen = () => this.dispatchEvent(new MessageEvent('position', { data: '{"position":7}', lastEventId: '1' }));
   onerror: (() => void) | undefined;
   constructor() {
     super();
@@ -137,4 +138,35 @@ test('a tab that hears of the stream from another asks again when it does, and w
   await pass(5000);
   await become('onopen');
   expect(tab.asked()).toBe(3);
+});
+
+test('a tab that is opened while the stream has told nothing need not ask again; after an event it has to', async () => {
+  positions.answered(7);
+  openTab(false);
+  await pass(1000);
+  await become('onopen');
+  const second = openTab();
+  await second.answer();
+  await pass(1000);
+  expect(second.asked()).toBe(1);
+  await act(async () => {
+    Stream.all.at(-1)?.dispatchEvent(new MessageEvent('head', { data: '{"revision":8,"time":1}', lastEventId: '2' }));
+    await vi.advanceTimersByTimeAsync(0);
+  });
+  const third = openTab();
+  await third.answer();
+  expect(third.asked()).toBe(2);
+});
+
+test('what was answered at the position at which the stream begins is not asked again', async () => {
+  const tab = openTab();
+  positions.answered(7);
+  await tab.answer();
+  await pass(1000);
+  await become('onopen');
+  expect(tab.asked()).toBe(1);
+  // An answer that is on its way until now and is older: something happened between the two.
+  positions.answered(6);
+  await pass(0);
+  expect(tab.asked()).toBe(2);
 });

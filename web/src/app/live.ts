@@ -67,6 +67,7 @@ export function useLiveStream(place: Place | undefined) {
         if (state === 'reconnecting') void askWhy();
       },
       gap: () => askAgain(client, place),
+      near: () => forget('followers'),
     });
     return () => {
       clearTimeout(timer);

@@ -3,6 +3,7 @@ import createClient, { type Middleware } from 'openapi-fetch';
 import { ApiError, readError } from '@/lib/api/error';
 import { answeredNow, unanswered } from '@/lib/api/reach';
 import type { paths } from '@/lib/api/schema';
+import { positions } from '@/lib/live/position';
 
 /** Who is told that the session is over; the shell asks people to sign in again. */
 export type SessionListener = () => void;
@@ -24,6 +25,8 @@ export function sessionOver() {
 const failures: Middleware = {
   async onResponse({ response }) {
     answeredNow();
+    const position = response.headers.get('X-Muster-Activity');
+    if (position !== null) positions.answered(Number(position));
     if (response.ok) return undefined;
     if (response.status === 401) sessionOver();
     throw await readError(response);

@@ -1,22 +1,25 @@
 import { liveNames, type LiveEvent, type LiveEvents, type LiveState } from '@/lib/live/events';
 import { Leadership, type Message } from '@/lib/live/leader';
+import { positions } from '@/lib/live/position';
 import type { Place } from '@/lib/place';
 
 /** What a tab hears from the one that holds the connection. */
-type News = { event: LiveEvent } | { state: LiveState } | { gap: true };
+type News = { event: LiveEvent } | { state: LiveState; begins?: number } | { gap: true };
 
 interface Listener {
   event: (event: LiveEvent) => void;
   state: (state: LiveState) => void;
   /** Something may have been missed: what is shown has to be asked again. */
   gap: () => void;
+  /** Nothing was missed, but of who follows: answers do not count that. */
+  near: () => void;
 }
 
 const reconnectAfter = 2000;
 
 /**
  * Follows what goes on in an environment, over one connection for all tabs. What went on before this tab
- * heard of an open connection counts as missed. Returns how to stop.
+ * heard of an open connection counts as missed, unless the connection says that all answers are of after that. Returns how to stop.
  */
 export function follow(place: Place, listener: Listener): () => void {
   let source: EventSource | undefined;
@@ -25,6 +28,8 @@ export function follow(place: Place, listener: Listener): () => void {
   let interrupted = false;
   let heard = false;
   let state: LiveState = 'connecting';
+  // Where the connection began, as long as it has told nothing: a tab that is opened then has missed nothing of it.
+  let begins: number | undefined;
   const channel = new BroadcastChannel(`muster-live/${place.project}/${place.environment}`);
 
   const take = (news: News) => {
@@ -34,7 +39,8 @@ export function follow(place: Place, listener: Listener): () => void {
       listener.state(news.state);
       if (news.state === 'connected' && !heard) {
         heard = true;
-        miss();
+        if (news.begins !== undefined && positions.knownAt(news.begins, miss)) listener.near();
+        else miss();
       }
     }
   };
@@ -50,7 +56,7 @@ export function follow(place: Place, listener: Listener): () => void {
     lead: () => connect(),
     follow: () => disconnect(),
     // A tab that has just been opened knows nothing of the connection.
-    asked: () => leadership.tell({ state } satisfies News),
+    asked: () => leadership.tell({ state, begins } satisfies News),
     news: (news) => {
       // Should this tab lead one day, something will have happened between the two connections.
       interrupted = true;
@@ -67,15 +73,18 @@ export function follow(place: Place, listener: Listener): () => void {
     const at = `/api/v2/projects/${encodeURIComponent(place.project)}/environments/${encodeURIComponent(place.environment)}/activity`;
     source = new EventSource(at);
     lastId = 0;
-    source.onopen = () => {
+    source.addEventListener('position', ({ data, lastEventId }: MessageEvent<string>) => {
+      lastId = Number(lastEventId);
       if (interrupted) say({ gap: true });
       interrupted = false;
-      say({ state: 'connected' });
-    };
+      begins = (JSON.parse(data) as { position: number }).position;
+      say({ state: 'connected', begins });
+    });
     source.onerror = () => {
       // The browser's own attempts would go on with the ids of another stream.
       source?.close();
       interrupted = true;
+      begins = undefined;
       say({ state: 'reconnecting' });
       retry = setTimeout(connect, reconnectAfter);
     };
@@ -86,6 +95,7 @@ export function follow(place: Place, listener: Listener): () => void {
     const id = Number(message.lastEventId);
     if (lastId !== 0 && id !== lastId + 1) say({ gap: true });
     lastId = id;
+    begins = undefined;
     say({ event: { name, data: JSON.parse(message.data) as unknown } as LiveEvent });
   }
 
