@@ -35,7 +35,7 @@ type Follower struct {
 	Since time.Time
 	State State
 	// Revision is what it has: it asked for what comes after that. Of a stream, which says nothing of what becomes of it, it is what
-	// was written.
+	// was written, but nothing from the begin of a segment's move on until a poll has said that the relay has that.
 	Revision segment.Revision
 	// Complete says that it has everything up to Revision; not so in the middle of a walk.
 	Complete bool
@@ -111,7 +111,13 @@ func (l *line) polled(p Peer, after string, pg *Page) {
 		po.since = now
 	}
 	po.current, po.held, po.at, po.cursor = pg.Patches == 0, pg.at, pg.at, pg.Next
-	if !po.current {
+	if po.current {
+		for _, s := range l.streams {
+			if s.peer.Load().Address == p.Address {
+				s.taken = max(s.taken, pg.at.cursor.Revision)
+			}
+		}
+	} else {
 		held, ok := parseVersion(after)
 		if !ok || held.cursor.Epoch != pg.at.cursor.Epoch || held.resync != pg.at.resync {
 			held = version{}
@@ -179,6 +185,10 @@ func (l *line) streamer(s *Stream, st *state, now time.Time) Follower {
 	}
 	if fo.Lag >= time.Second {
 		fo.State = Behind
+	}
+	if s.taken < st.filled {
+		fo.Revision = min(fo.Revision, st.filled-1)
+		fo.LagRevisions = uint64(st.revision - fo.Revision)
 	}
 	if at.version.cursor.Walking {
 		fo.State, fo.Complete = Walking, false

@@ -24,7 +24,8 @@ type line struct {
 	streams map[uint64]*Stream
 	polls   map[string]*poller // by address
 	broken  map[segment.Ref]bool
-	marks   []mark // when what became known, oldest first
+	moving  map[segment.Key]segment.Generation // where segments were seen to move to; the running goroutine's
+	marks   []mark                             // when what became known, oldest first
 }
 
 // state is what relays may know. It never changes, except that passed is closed when a newer one is there.
@@ -35,7 +36,10 @@ type state struct {
 	last      segment.Revision // of canonical
 	movedAt   time.Time        // when the log reached canonical
 	settings  segment.Revision // the newest that changed settings or credentials of the environment
-	refresh   uint64           // grows when relays are to be told that they are current
+	// filled is the newest at which all members of a segment joined its next generation. SDKs are to be told of that once the
+	// databases of relays have it, so streams that were opened before it end when everything was written.
+	filled  segment.Revision
+	refresh uint64 // grows when relays are to be told that they are current
 	// unreadable says that the log can't be read; damaged that members of a segment can't.
 	unreadable, damaged error
 	end                 error
@@ -70,7 +74,7 @@ const maxMarks = 1024
 const canonicalAge = 24 * time.Hour
 
 func newLine(f *Feed, env segment.EnvID) *line {
-	return &line{f: f, env: env, streams: map[uint64]*Stream{}, polls: map[string]*poller{}, broken: map[segment.Ref]bool{}}
+	return &line{f: f, env: env, streams: map[uint64]*Stream{}, polls: map[string]*poller{}, broken: map[segment.Ref]bool{}, moving: map[segment.Key]segment.Generation{}}
 }
 
 // begin finds out where the log is.
@@ -218,6 +222,9 @@ func (l *line) advance(ctx context.Context) (news bool, err error) {
 		if e.Environment {
 			next.settings = e.Revision
 		}
+		if l.fills(e) {
+			next.filled = e.Revision
+		}
 	}
 	if next.settings > l.state.Load().settings {
 		if e, ok := l.f.store.Environment(l.env); ok {
@@ -231,6 +238,18 @@ func (l *line) advance(ctx context.Context) (news bool, err error) {
 	return next.canonical != before, err
 }
 
+// fills reports whether an entry is the first that speaks of the generation that a segment moves to.
+func (l *line) fills(e *segment.Entry) (first bool) {
+	for i := range e.Members {
+		ref := e.Members[i].Ref
+		s, ok := l.f.store.Segment(l.env, ref.Key)
+		if ok && s.Turn != nil && s.Turn.To == ref.Generation && s.Turn.Taken.IsZero() && l.moving[ref.Key] != ref.Generation {
+			l.moving[ref.Key], first = ref.Generation, true
+		}
+	}
+	return first
+}
+
 // catchUp goes on at the head, because the log no longer reaches back: whoever is behind has to walk.
 func (l *line) catchUp() error {
 	head, err := l.f.store.Head(l.env)
@@ -239,7 +258,7 @@ func (l *line) catchUp() error {
 	}
 	next := *l.state.Load()
 	next.canonical.cursor = next.canonical.cursor.Through(head)
-	next.revision, next.last, next.movedAt, next.settings = head, head, l.f.o.Now(), head
+	next.revision, next.last, next.movedAt, next.settings, next.filled = head, head, l.f.o.Now(), head, head
 	if e, ok := l.f.store.Environment(l.env); ok {
 		next.canonical.resync = e.Resyncs
 	}

@@ -36,6 +36,8 @@ var (
 	ErrSlow = errors.New("relay is too far behind")
 	// ErrResync says that somebody wants all relays to take everything once more.
 	ErrResync = errors.New("relays are to take everything once more")
+	// ErrAsked says that the relay was told everything and is to say what it has taken of it, which only a poll does.
+	ErrAsked = errors.New("relay is to say what it has taken")
 	// ErrStale says that the members are not known to be complete, so that no relay may count as current.
 	ErrStale = errors.New("members are not known to be complete")
 	// ErrGone says that the environment was deleted.
@@ -181,7 +183,7 @@ func (f *Feed) Subscribe(p Peer, env segment.EnvID) (*Stream, error) {
 	if err := st.refuses(); err != nil {
 		return nil, readFault(env, err)
 	}
-	s := &Stream{line: l, id: f.lastID.Add(1), since: f.o.Now(), seen: st, settings: st.settings, refresh: st.refresh}
+	s := &Stream{line: l, id: f.lastID.Add(1), since: f.o.Now(), opened: st.revision, seen: st, settings: st.settings, refresh: st.refresh}
 	s.Known(p)
 	s.at.Store(&standing{version: st.canonical, revision: st.last})
 	l.attend(s)

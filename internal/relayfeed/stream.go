@@ -15,6 +15,9 @@ type Stream struct {
 	peer  atomic.Pointer[Peer]
 	id    uint64
 	since time.Time
+	// opened is what was known when the relay came, and taken what it had as its polls since then said; under line.mu.
+	opened segment.Revision
+	taken  segment.Revision
 
 	at       atomic.Pointer[standing]
 	seen     *state
@@ -95,6 +98,9 @@ func (s *Stream) next() (Message, error) {
 		}
 		s.at.Store(&standing{p.at, p.at.cursor.Revision})
 		return Message{Bytes: slices.Concat(eventHead, p.JSON, eventTail)}, nil
+	}
+	if s.opened < st.filled {
+		return Message{}, ErrAsked
 	}
 	if s.refresh != st.refresh {
 		s.refresh = st.refresh

@@ -1,6 +1,7 @@
 package relayfeed_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -87,6 +88,50 @@ func TestARelayHasWhatItAsksForMoreAfter(t *testing.T) {
 		}
 		w.push("vip", 10, 20)
 	}
+}
+
+// What was written to a stream may wait before a database that is slow: SDKs are told of the next generation once a poll has
+// said that it is there.
+func TestAMoveWaitsUntilARelayThatReadsAStreamSaysThatItHasTheMembers(t *testing.T) {
+	w := newWorld(t, engine.Options{}, relayfeed.Options{Pause: 1})
+	w.put("vip")
+	w.push("vip", 0, 10)
+	w.settle()
+	r, other := newRelay(w, "10.0.0.1"), newRelay(w, "10.0.0.2")
+	r.connect()
+	begun := w.turn("vip")
+	w.settle()
+	other.connect()
+	if w.has(r.address, begun) {
+		t.Error("a relay is said to have what was not even written")
+	}
+	if m, err := r.stream.Next(); err != nil || len(m.Bytes) == 0 {
+		t.Fatalf("the stream says %q, %v", m.Bytes, err)
+	}
+	if w.has(r.address, begun) {
+		t.Error("a relay is said to have what was only written to it")
+	}
+	if _, err := r.stream.Next(); !errors.Is(err, relayfeed.ErrAsked) {
+		t.Errorf("the stream goes on: %v", err)
+	}
+	r.leave()
+	r.poll() // and takes its time
+	if w.has(r.address, begun) {
+		t.Error("a relay is said to have what it was only told")
+	}
+	r.connect()
+	if !w.has(r.address, begun) || !w.has(other.address, begun) {
+		t.Errorf("relays that asked for more are said not to have it: %+v", w.feed.Followers(envID))
+	}
+	w.push("vip", 10, 20) // of both generations; the stream goes on
+	w.settle()
+	r.read()
+	other.read()
+	w.turn("vip")
+	w.turn("vip")
+	w.settle()
+	r.read()
+	r.wantTruth()
 }
 
 // TestNobodyIsMissingFromARelayWhileASegmentMoves plays moves beside pushes, whole lists and restarts.

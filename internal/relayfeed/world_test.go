@@ -369,7 +369,7 @@ func (r *relay) read() {
 	for {
 		m, err := r.stream.Next()
 		switch {
-		case errors.Is(err, relayfeed.ErrResync), errors.Is(err, relayfeed.ErrClosed):
+		case errors.Is(err, relayfeed.ErrResync), errors.Is(err, relayfeed.ErrAsked), errors.Is(err, relayfeed.ErrClosed):
 			r.connect()
 		case err != nil:
 			r.w.t.Fatal(err)

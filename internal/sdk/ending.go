@@ -20,13 +20,14 @@ const (
 	endFilter
 	endClosed
 	endResync // relays are to take all members once more
+	endAsked  // a relay is to say what it has taken
 	endStale  // members are not known to be complete
 	endings
 )
 
 var endingNames = [endings]string{
 	endLeft: "left", endSlow: "slow", endCredential: "credential", endDrain: "drain", endEnvironment: "environment", endFilter: "filter", endClosed: "closed",
-	endResync: "resync", endStale: "stale",
+	endResync: "resync", endAsked: "asked", endStale: "stale",
 }
 
 var (
@@ -54,6 +55,8 @@ func endingOf(err error) ending {
 		return endClosed
 	case errors.Is(err, relayfeed.ErrResync):
 		return endResync
+	case errors.Is(err, relayfeed.ErrAsked):
+		return endAsked
 	case errors.Is(err, relayfeed.ErrStale):
 		return endStale
 	}
