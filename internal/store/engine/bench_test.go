@@ -92,6 +92,32 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
+// BenchmarkCommitToMany commits to many segments in turn, with and without an index of their tables.
+func BenchmarkCommitToMany(b *testing.B) {
+	const segments = 300
+	for _, members := range []int{1, 1000, 10_000} {
+		for _, indexed := range []bool{false, true} {
+			b.Run(fmt.Sprintf("members=%d/indexed=%t", members, indexed), func(b *testing.B) {
+				d := &disk{fs: vfs.Default, dir: b.TempDir(), o: engine.Options{Logger: slog.New(slog.DiscardHandler), HintInterval: time.Hour}}
+				d.open(b)
+				b.Cleanup(func() { d.close(b) })
+				d.found(b)
+				d.putUnbounded(b, segments)
+				if indexed {
+					d.Index(testEnv)
+				}
+				report := cpu(b)
+				b.ResetTimer()
+				for i := range b.N {
+					d.push(b, segmentKey(i%segments), i/20*members, members)
+				}
+				report(b.N)
+				b.ReportMetric(float64(b.N*members)/b.Elapsed().Seconds(), "members/s")
+			})
+		}
+	}
+}
+
 func BenchmarkEach(b *testing.B) {
 	for _, folded := range []bool{false, true} {
 		for _, segments := range []int{20, 300, 1000} {
@@ -151,6 +177,58 @@ func BenchmarkEachCold(b *testing.B) {
 			if d.Hint(testEnv) > 0 {
 				b.Run("hinted", func(b *testing.B) { d.benchEach(b, asked, segments) })
 			}
+		})
+	}
+}
+
+// BenchmarkEachPending asks for contexts in turn that are each in a twentieth of the segments, which
+// together have a million members: while all of these wait in tables, and then in rosters with hints
+// on top of which each segment has 50 changes in a table.
+func BenchmarkEachPending(b *testing.B) {
+	for _, segments := range []int{100, 300, 1000} {
+		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
+			d := &disk{fs: vfs.Default, dir: b.TempDir(), o: engine.Options{Logger: slog.New(slog.DiscardHandler), TotalPending: 1 << 30, HintInterval: time.Hour}}
+			d.open(b)
+			b.Cleanup(func() { d.close(b) })
+			d.found(b)
+			d.putUnbounded(b, segments)
+			members := 1_000_000 / segments
+			random := rand.New(rand.NewPCG(1, uint64(segments)))
+			asked := make([]segment.Hash, 20*members)
+			for i := range asked {
+				asked[i] = randomHash(random)
+			}
+			for s := range segments {
+				c := &segment.Changes{}
+				for i := range members {
+					c.AppendHash(asked[s%20*members+i], segment.Include)
+				}
+				d.pushChanges(b, segmentKey(s), c)
+			}
+			contexts := make([]segment.Hash, len(asked))
+			for i := range contexts {
+				contexts[i] = asked[i*104_729%len(asked)]
+			}
+			d.Index(testEnv)
+			b.Run("tables", func(b *testing.B) { d.benchEach(b, contexts, segments) })
+			if err := d.Fold(b.Context(), testEnv); err != nil {
+				b.Fatal(err)
+			}
+			for _, h := range asked { // so that every block that is looked into has been verified
+				d.eachOf(b, h)
+			}
+			b.Run("rosters", func(b *testing.B) { d.benchEach(b, contexts, segments) })
+			d.Index(testEnv)
+			d.Hint(testEnv)
+			b.Run("hinted", func(b *testing.B) { d.benchEach(b, contexts, segments) })
+			for s := range segments {
+				c := &segment.Changes{}
+				for range 50 {
+					c.AppendHash(randomHash(random), segment.Include)
+				}
+				d.pushChanges(b, segmentKey(s), c)
+			}
+			b.Run("tables over hinted", func(b *testing.B) { d.benchEach(b, contexts, segments) })
 		})
 	}
 }

@@ -20,8 +20,11 @@ var quiet = slog.New(slog.DiscardHandler)
 // forgets old ones, and a slow machine may still be at it then.
 const long = 100 * 365 * 24 * time.Hour
 
-// eager makes lists of a dozen changes large ones and folds all the time.
-var eager = engine.Options{Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, FoldRoster: 3, IdleFold: time.Millisecond, RunAge: long}
+// eager makes lists of a dozen changes large ones, and folds, hints and indexes all the time.
+var eager = engine.Options{
+	Logger: quiet, InlineChanges: 12, SegmentPending: 4, TotalPending: 256, SmallRoster: 1, FoldRoster: 3, IdleFold: time.Millisecond, RunAge: long,
+	HintRosters: 1, IndexRefs: 1, HintInterval: time.Millisecond,
+}
 
 // machine is an engine over Pebble on a disk in memory.
 type machine struct {

@@ -75,6 +75,13 @@ type Options struct {
 	// HintBytes how much memory the hints of an environment take at most. Defaults 128 and 64 MiB.
 	HintRosters int
 	HintBytes   int64
+	// IndexRefs is from how many memberships on an environment has an index of their tables, IndexBytes how much
+	// memory that takes at most, and another one while it is made anew. Defaults 32 and 64 MiB.
+	IndexRefs  int
+	IndexBytes int64
+	// HintInterval is how often environments are looked at for rosters without hints and tables without an
+	// index. Default two seconds.
+	HintInterval time.Duration
 	// IdleFold is after how long without changes a segment is folded whatever its size. Default
 	// one minute.
 	IdleFold time.Duration
@@ -137,6 +144,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HintBytes == 0 {
 		o.HintBytes = 64 << 20
+	}
+	if o.IndexRefs == 0 {
+		o.IndexRefs = shardSize
+	}
+	if o.HintInterval == 0 {
+		o.HintInterval = 2 * time.Second
+	}
+	if o.IndexBytes == 0 {
+		o.IndexBytes = 64 << 20
 	}
 	if o.IdleFold == 0 {
 		o.IdleFold = time.Minute

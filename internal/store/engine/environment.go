@@ -40,6 +40,9 @@ type environment struct {
 	graves  atomic.Pointer[gravesAt]
 	trimmed segment.Revision // under tending: entries up to here may be gone
 
+	indexing  *tableIndex // under commit: the index that is being made, nil if none is
+	unindexed int64       // under commit: how many changes waited when they were too many for an index, 0 if they were not
+
 	postponed *request // under commit: an update that must be the first of the next step
 
 	mu      sync.Mutex
@@ -217,16 +220,21 @@ func (env *environment) show(rev segment.Revision, over *overlay, changed []*mem
 			begin = append(begin, m)
 			if old.refs.find(id.ref) != nil { // its membership was exchanged
 				end = append(end, id.ref)
-				env.e.pendingChanges.Add(int64(m.layers.Load().tables()) - int64(old.refs.find(id.ref).layers.Load().tables()))
+				env.e.pendingChanges.Add(int64(m.layers.Load().tables()) - int64(env.leave(old.refs.find(id.ref))))
 			}
+			env.enter(m)
 		default:
 			end = append(end, id.ref)
 			if gone := old.refs.find(id.ref); gone != nil {
-				env.e.pendingChanges.Add(-int64(gone.layers.Load().tables()))
+				env.e.pendingChanges.Add(-int64(env.leave(gone)))
 			}
 		}
 	}
-	env.view.Store(&view{revision: rev, refs: old.refs.changed(begin, end).renewed(changed...)})
+	refs := old.refs.changed(begin, end).renewed(changed...)
+	if x := refs.index; x != nil && x.full {
+		refs = env.indexed(refs, nil)
+	}
+	env.view.Store(&view{revision: rev, refs: refs})
 }
 
 // advance tells everybody who waits that a revision is visible.

@@ -107,3 +107,18 @@ func (e *Engine) ForgetTables(id segment.EnvID, ref segment.Ref) {
 	}
 	m.layers.Store(l)
 }
+
+// Index makes the index of an environment's tables anew if that is worth it, and returns how many
+// memberships are in it.
+func (e *Engine) Index(id segment.EnvID) (n int) {
+	env := e.environment(id)
+	env.reindex()
+	for _, s := range env.view.Load().refs.shards {
+		for _, number := range s.numbers {
+			if number > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -414,6 +414,7 @@ func (env *environment) replaceLayers(m *membership, at *frozenAt, f *file) erro
 	for _, l := range at.layers[:at.merge] {
 		if l.table != nil {
 			e.pendingChanges.Add(-int64(l.table.n))
+			m.unnote(l.table.n)
 		}
 	}
 	e.retain(row.rosters...)

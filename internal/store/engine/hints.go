@@ -220,15 +220,16 @@ func (r *refs) rehint(least int, limit int64, stop func() bool) *hints {
 
 // hinted returns the set with other hints.
 func (r *refs) hinted(x *hints) *refs {
-	next := &refs{n: r.n, shards: make([]shard, len(r.shards))}
+	next := &refs{n: r.n, index: r.index, shards: make([]shard, len(r.shards))}
 	if len(x.blocks) > 0 {
 		next.hints = x
 	}
 	slots := x.slots()
 	for i, s := range r.shards {
-		next.shards[i] = shard{s.places, make([]uint32, len(s.slots))}
+		next.shards[i] = shard{s.places, make([]uint32, len(s.slots)), s.numbers}
 		for j := range s.places {
-			if p := &s.places[j]; p.probe.Whole() {
+			p := &s.places[j]
+			if next.shards[i].slots[j] = p.slot(); p.probe.Whole() {
 				next.shards[i].slots[j] = slots[weak.Make(p.file)]
 			}
 		}
@@ -236,12 +237,9 @@ func (r *refs) hinted(x *hints) *refs {
 	return next
 }
 
-// hintInterval is how often views are looked at for rosters without hints.
-const hintInterval = 2 * time.Second
-
-// hintWhenNeeded keeps the hints of all environments up to date until the engine closes.
+// hintWhenNeeded keeps the hints and indexes of all environments up to date until the engine closes.
 func (e *Engine) hintWhenNeeded() {
-	tick := time.NewTicker(hintInterval)
+	tick := time.NewTicker(e.o.HintInterval)
 	defer tick.Stop()
 	seen := make(map[*environment]*refs)
 	for {
@@ -252,6 +250,7 @@ func (e *Engine) hintWhenNeeded() {
 		}
 		now := make(map[*environment]*refs)
 		for _, env := range *e.environments.Load() {
+			env.reindex()
 			if seen[env] != env.view.Load().refs {
 				env.rehint()
 			}

@@ -44,14 +44,48 @@ func statesOf(m store.Members) (memberStates, error) {
 // CheckInvariants says which of the invariants that can be seen in an engine at rest is violated: the
 // view is the replay of the log over the points (1), rosters contain the log exactly up to their cut
 // (2), rows, files and their counts fit (3, 4), a journal contains every change since its session began
-// (8). [Watch] sees the others, and (7) is what folds are compared with.
+// (8), the index names whoever is in a table (10). [Watch] sees the others, and (7) is what folds are compared with.
 func (e *Engine) CheckInvariants(ctx context.Context) error {
 	for id := range *e.environments.Load() {
-		if err := e.checkLog(ctx, id); err != nil {
+		if err := errors.Join(e.checkLog(ctx, id), e.CheckIndex(id)); err != nil {
 			return fmt.Errorf("environment %s: %w", id, err)
 		}
 	}
 	return e.CheckPending()
+}
+
+// CheckIndex says of which change in a table the index of an environment knows nothing, at any time.
+func (e *Engine) CheckIndex(id segment.EnvID) error {
+	env := e.environment(id)
+	if env == nil {
+		return nil
+	}
+	env.commit.Lock()
+	defer env.commit.Unlock()
+	r := env.view.Load().refs
+	if r.index == nil {
+		return nil
+	}
+	for _, s := range r.shards {
+		for i, number := range s.numbers {
+			m := s.places[i].m
+			if number != m.numberIn(r.index) {
+				return fmt.Errorf("%s has the number %d in the index, its place says %d", m.ref, m.numberIn(r.index), number)
+			}
+			if number == 0 {
+				continue
+			}
+			for _, p := range m.layers.Load().allTables() {
+				for c, err := range p.sorted() {
+					var named numbers
+					if r.index.fill(&c.Hash, &named); err != nil || !named.has(number) {
+						return fmt.Errorf("the index does not name %s for %x, which is in a table: %w", m.ref, c.Hash[:4], err)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // checkLog replays the log of an environment and compares what it comes by.

@@ -523,6 +523,7 @@ func (d *delta) install() (grown int64) {
 		before := live.n
 		live.apply(d)
 		grown = int64(live.n - before)
+		m.noteTable(live, before)
 		if l.live == nil {
 			m.layers.Store(&layers{live: live, older: l.older, err: l.err})
 		}

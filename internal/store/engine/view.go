@@ -31,6 +31,7 @@ type membership struct {
 	merging *merging           // what is being merged below, nil if nothing is
 	damaged bool               // a roster can't be read through, so that no fold can succeed
 	recent  recent
+	notes   []note // its numbers in indexes of tables
 
 	damage atomic.Pointer[error] // what could not be read of it first, by whomever
 }
@@ -119,32 +120,68 @@ func (m *membership) unreadable(err error) error {
 type refs struct {
 	shards []shard // a power of two of them
 	n      int
-	hints  *hints // of some of the places; nil if there are few
+	hints  *hints      // of some of the places; nil if there are few
+	index  *tableIndex // of the tables of places that have a number; nil if there are few
 }
 
-// shard is a part of a set.
+// shard is a part of a set. Slots and numbers are apart, so that passing over places is cheap.
 type shard struct {
-	places []place
-	slots  []uint32 // of each place in the hints, 0: none. Apart, so that passing over it is cheap
+	places  []place
+	slots   []uint32 // of each place in the hints, 0: none
+	numbers []uint16 // of each place in the index, 0: none
 }
 
-// place is a membership in a set. Where it is one roster and nothing else, the place has a probe of
-// that, so that most lookups need not follow the pointers to it. A change to the layers is seen by
-// readers of all sets that are shown after it, so whoever changes them shows a set with the place
-// renewed.
+// emptySlot is the slot of places that hold nobody of whom the index does not tell. Hints never name it.
+const emptySlot = 1
+
+// place is a membership in a set. Where it is one roster, and beside that at most tables that the set's
+// index tells of, the place has a probe of the roster, so that most lookups need not follow the pointers
+// to it. A change to the layers is seen by readers of all sets that are shown after it, so whoever changes
+// them shows a set with the place renewed.
 type place struct {
 	m     *membership
 	file  *file // of the probe
 	probe roster.Probe
+	empty bool // but for tables that the index tells of
 }
 
-func placeOf(m *membership) place {
-	p := place{m: m}
-	if l := m.layers.Load(); l.live == nil && l.err == nil && len(l.older) == 1 && l.older[0].file != nil {
-		p.file = l.older[0].file
-		p.probe = p.file.roster.Probe()
+// placeOf returns the place of a membership with its number in an index. The caller holds the commit lock.
+func placeOf(m *membership, x *tableIndex) (p place, number uint16) {
+	p.m = m
+	if x != nil {
+		number = m.numberIn(x)
 	}
-	return p
+	l := m.layers.Load()
+	if l.err != nil || number == 0 && l.live != nil {
+		return p, number
+	}
+	files := 0
+	for i := range l.older {
+		switch older := &l.older[i]; {
+		case older.file != nil:
+			files++
+			p.file = older.file
+		case number == 0:
+			return place{m: m}, number
+		}
+	}
+	switch {
+	case files == 1:
+		p.probe = p.file.roster.Probe()
+	case files > 1:
+		p.file = nil
+	default:
+		p.empty = number != 0
+	}
+	return p, number
+}
+
+// slot returns the slot of a place without hints.
+func (p *place) slot() uint32 {
+	if p.empty {
+		return emptySlot
+	}
+	return 0
 }
 
 const shardSize = 32
@@ -194,11 +231,13 @@ func (r *refs) each(yield func(*membership) bool) {
 	}
 }
 
-func (s shard) clone() shard { return shard{slices.Clone(s.places), slices.Clone(s.slots)} }
+func (s shard) clone() shard {
+	return shard{slices.Clone(s.places), slices.Clone(s.slots), slices.Clone(s.numbers)}
+}
 
 // renewed returns a set in which the places of some memberships are as these are now.
 func (r *refs) renewed(ms ...*membership) *refs {
-	next := &refs{n: r.n, hints: r.hints}
+	next := &refs{n: r.n, hints: r.hints, index: r.index}
 	own := make(map[int]bool)
 	for _, m := range ms {
 		if r.n == 0 {
@@ -209,8 +248,8 @@ func (r *refs) renewed(ms ...*membership) *refs {
 		if j < 0 {
 			continue
 		}
-		p := placeOf(m)
-		if p.file == r.shards[i].places[j].file {
+		p, number := placeOf(m, r.index)
+		if old := &r.shards[i].places[j]; p.file == old.file && p.empty == old.empty {
 			continue
 		}
 		if next.shards == nil {
@@ -220,7 +259,8 @@ func (r *refs) renewed(ms ...*membership) *refs {
 			own[i] = true
 			next.shards[i] = next.shards[i].clone()
 		}
-		next.shards[i].places[j], next.shards[i].slots[j] = p, 0
+		s := &next.shards[i]
+		s.places[j], s.slots[j], s.numbers[j] = p, p.slot(), number
 	}
 	if next.shards == nil {
 		return r
@@ -237,7 +277,7 @@ func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
 	for size*shardSize < r.n+len(add) {
 		size *= 2
 	}
-	next := &refs{shards: make([]shard, size), hints: r.hints}
+	next := &refs{shards: make([]shard, size), hints: r.hints, index: r.index}
 	own := make(map[int]bool)
 	if size == len(r.shards) {
 		copy(next.shards, r.shards)
@@ -245,7 +285,7 @@ func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
 	} else {
 		for _, s := range r.shards {
 			for i := range s.places {
-				next.insert(s.places[i], s.slots[i], own)
+				next.insert(s.places[i], s.slots[i], s.numbers[i], own)
 			}
 		}
 	}
@@ -253,19 +293,20 @@ func (r *refs) changed(add []*membership, remove []segment.Ref) *refs {
 		next.remove(ref)
 	}
 	for _, m := range add {
-		next.insert(placeOf(m), 0, own)
+		p, number := placeOf(m, r.index)
+		next.insert(p, p.slot(), number, own)
 	}
 	return next
 }
 
-func (r *refs) insert(p place, slot uint32, own map[int]bool) {
+func (r *refs) insert(p place, slot uint32, number uint16, own map[int]bool) {
 	i := r.shard(p.m.ref)
 	if !own[i] { // another set may share it
 		own[i] = true
 		r.shards[i] = r.shards[i].clone()
 	}
 	s := &r.shards[i]
-	s.places, s.slots = append(s.places, p), append(s.slots, slot)
+	s.places, s.slots, s.numbers = append(s.places, p), append(s.slots, slot), append(s.numbers, number)
 	r.n++
 }
 
@@ -274,11 +315,29 @@ func (r *refs) remove(ref segment.Ref) {
 	var kept shard
 	for j, p := range r.shards[i].places {
 		if p.m.ref != ref {
-			kept.places, kept.slots = append(kept.places, p), append(kept.slots, r.shards[i].slots[j])
+			kept.places = append(kept.places, p)
+			kept.slots = append(kept.slots, r.shards[i].slots[j])
+			kept.numbers = append(kept.numbers, r.shards[i].numbers[j])
 		}
 	}
 	r.n -= len(r.shards[i].places) - len(kept.places)
 	r.shards[i] = kept
+}
+
+// indexed returns the set with another index. The caller holds the commit lock.
+func (r *refs) indexed(x *tableIndex) *refs {
+	next := &refs{n: r.n, hints: r.hints, index: x, shards: make([]shard, len(r.shards))}
+	for i, s := range r.shards {
+		s = s.clone()
+		for j := range s.places {
+			old := s.places[j].file
+			if s.places[j], s.numbers[j] = placeOf(s.places[j].m, x); s.places[j].file == nil || s.places[j].file != old {
+				s.slots[j] = s.places[j].slot()
+			}
+		}
+		next.shards[i] = s
+	}
+	return next
 }
 
 // view is the membership of an environment; it implements [store.View].
@@ -299,8 +358,8 @@ func (v *view) State(ref segment.Ref, h segment.Hash) (segment.Ops, error) {
 
 func (v *view) Each(h segment.Hash, yield func(segment.Ref, segment.Ops) bool) error {
 	w := walk{h: h, needle: roster.NeedleOf(&h), yield: yield}
-	if v.refs.hints != nil {
-		w.passHinted(v.refs)
+	if v.refs.hints != nil || v.refs.index != nil {
+		w.passNamed(v.refs)
 	} else {
 		w.pass(v.refs)
 	}

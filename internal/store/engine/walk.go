@@ -51,20 +51,32 @@ func (w *walk) pass(r *refs) {
 	w.answer()
 }
 
-// passHinted looks into the memberships of a set, but not into those of which the hints know that they
-// don't hold the context.
-func (w *walk) passHinted(r *refs) {
+// passNamed looks into the memberships of a set, but not into those of which hints and index know that
+// they don't hold the context.
+func (w *walk) passNamed(r *refs) {
 	var may, sure hintMask
-	w.hints = r.hints
-	w.hints.fill(&w.h, &may, &sure)
+	if w.hints = r.hints; w.hints != nil {
+		w.hints.fill(&w.h, &may, &sure)
+	}
+	var named numbers
+	if r.index != nil {
+		r.index.fill(&w.h, &named)
+	}
 	for i := range r.shards {
 		s := &r.shards[i]
+		numbers := s.numbers[:len(s.slots)]
 		for j := 0; j < len(s.slots); j++ {
 			slot := s.slots[j]
 			switch {
+			case named.has(numbers[j]):
+				if w.n == len(w.likely) && !w.answer() {
+					return
+				}
+				w.likely[w.n] = s.places[j].m
+				w.n++
 			case slot == 0:
 				from := j
-				for j+1 < len(s.slots) && s.slots[j+1] == 0 {
+				for j+1 < len(s.slots) && s.slots[j+1] == 0 && !named.has(numbers[j+1]) {
 					j++
 				}
 				if !w.siftAll(s.places[from : j+1]) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"muster/internal/segment"
 	"muster/internal/store"
@@ -107,6 +108,8 @@ func (d *disk) putUnbounded(tb testing.TB, n int) {
 func TestEachHoldsWhatWasAcknowledgedWhileRostersComeAndGo(t *testing.T) {
 	for name, o := range map[string]engine.Options{
 		"without hints": {}, "with hints": {HintRosters: 1}, "with hints of some": {HintRosters: 1, HintBytes: 30_000},
+		"with an index": {IndexRefs: 1, HintInterval: time.Millisecond}, "with an index now and then": {IndexRefs: 1, HintInterval: time.Millisecond, IndexBytes: 20_000},
+		"with hints and an index": {IndexRefs: 1, HintInterval: time.Millisecond, HintRosters: 1},
 	} {
 		t.Run(name, func(t *testing.T) { eachHoldsWhatWasAcknowledged(t, o) })
 	}
@@ -158,6 +161,7 @@ func eachHoldsWhatWasAcknowledged(t *testing.T, o engine.Options) {
 		})
 	}
 	until(func(int) error { return d.Fold(t.Context(), testEnv) })
+	until(func(int) error { return d.CheckIndex(testEnv) })
 	until(func(n int) error {
 		d.replace(t, n%2*10, 40)
 		_, err := d.Update(t.Context(), store.Scope{Env: testEnv}, func(tx store.Tx) error {
