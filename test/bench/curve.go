@@ -34,8 +34,8 @@ func (r run) curve(numbers string) error {
 // lookupConnections is how many connections ask at once for all segments of contexts.
 const lookupConnections = 20
 
-// foldWait is after how long everything that was pushed lies in rosters, and lookups have hints of
-// these: folds of idle segments wait a minute.
+// foldWait is how long after the start lookups are measured. Of a million members that are several segments' most wait
+// in tables then, and there is an index of these: segments are folded when they were idle between two looks, a minute apart.
 const foldWait = 75 * time.Second
 
 // segments measures n segments of some members each. A context is in a twentieth of them.

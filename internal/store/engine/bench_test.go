@@ -185,7 +185,7 @@ func BenchmarkEachCold(b *testing.B) {
 // together have a million members: while all of these wait in tables, and then in rosters with hints
 // on top of which each segment has 50 changes in a table.
 func BenchmarkEachPending(b *testing.B) {
-	for _, segments := range []int{100, 300, 1000} {
+	for _, segments := range []int{20, 100, 300, 1000} {
 		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
 			d := &disk{fs: vfs.Default, dir: b.TempDir(), o: engine.Options{Logger: slog.New(slog.DiscardHandler), TotalPending: 1 << 30, HintInterval: time.Hour}}
 			d.open(b)

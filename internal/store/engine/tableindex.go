@@ -70,22 +70,22 @@ func tagOf(h *segment.Hash) uint64 { return uint64(binary.BigEndian.Uint32(h[:])
 
 func homeOf(tag uint64, slots int) int { return int(tag * uint64(slots) >> 32) }
 
-// fill sets the bits of the memberships that are to be asked about a context; false if there are none.
-func (x *tableIndex) fill(h *segment.Hash, named *numbers) bool {
+// fill sets the bits of the memberships that are to be asked about a context.
+func (x *tableIndex) fill(h *segment.Hash, named *numbers) {
 	slots := *x.slots.Load()
 	tag := tagOf(h)
 	for at := homeOf(tag, len(slots)); ; {
 		s := slots[at].Load()
 		switch {
 		case s == 0:
-			return false
+			return
 		case s>>32 != tag:
 		case s&inList == 0:
 			named.set(uint16(s))
-			return true
+			return
 		default:
 			x.fillListed(uint32(s)&^inList, named)
-			return true
+			return
 		}
 		if at++; at == len(slots) {
 			at = 0
@@ -357,7 +357,7 @@ func (env *environment) beginIndex() (*tableIndex, []*membership) {
 	r := env.view.Load().refs
 	if old := r.index; old != nil {
 		used := old.numbers+1 == maxNumbers && r.n < maxNumbers/2
-		if !used && 2*old.folded <= old.noted {
+		if !used && old.folded <= max(old.noted/2, r.n) {
 			return nil, nil
 		}
 	} else if r.n < env.e.o.IndexRefs || env.unindexed > 0 && 2*env.e.pendingChanges.Load() > env.unindexed {

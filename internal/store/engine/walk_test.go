@@ -277,6 +277,87 @@ func TestHintsChangeNoAnswer(t *testing.T) {
 	check("after a start")
 }
 
+// TestAHeldViewAnswersAsItDid holds a view while what its index tells of is folded, noted in another index
+// and joined by others, and asks it for contexts that nothing has changed since.
+func TestAHeldViewAnswersAsItDid(t *testing.T) {
+	const segments = 60
+	d := newDisk(t, engine.Options{IndexRefs: 1, HintRosters: 1, HintInterval: time.Hour})
+	d.found(t)
+	d.putUnbounded(t, segments)
+	if n := d.Index(testEnv); n < segments {
+		t.Fatalf("%d of %d segments are in the index", n, segments)
+	}
+	held := make(map[string]store.View)
+	hold := func(when string) {
+		v, err := d.View(testEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held[when] = v
+	}
+	// A context is in a segment if it divides by the number of that, and 0 is in all of them.
+	const contexts = 200
+	push := func(of func(i int) bool) {
+		for s := range segments {
+			c := &segment.Changes{}
+			for i := range contexts {
+				if of(i) && i%(s+1) == 0 {
+					c.Append(userKey(i), segment.Include)
+				}
+			}
+			d.pushChanges(t, segmentKey(s), c)
+		}
+	}
+	check := func(when string, known func(i int) bool) {
+		t.Helper()
+		for as, v := range held {
+			for i := range contexts {
+				if !known(i) {
+					continue
+				}
+				want := 0
+				for s := range segments {
+					if i%(s+1) == 0 {
+						want++
+					}
+				}
+				n := 0
+				if err := v.Each(segment.HashOf(userKey(i)), func(segment.Ref, segment.Ops) bool { n++; return true }); err != nil || n != want {
+					t.Errorf("%s, a view from %s: context %d is in %d segments, want %d: %v", when, as, i, n, want, err)
+				}
+			}
+		}
+	}
+	even := func(i int) bool { return i%2 == 0 }
+	push(even)
+	hold("before the fold")
+	check("at first", even)
+	for _, step := range []struct {
+		when string
+		do   func()
+	}{
+		{"folded", func() {
+			if err := d.Fold(t.Context(), testEnv); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"indexed anew", func() { d.Index(testEnv) }},
+		{"hinted", func() { d.Hint(testEnv) }},
+		{"joined by others", func() { push(func(i int) bool { return !even(i) }) }},
+		{"folded again", func() {
+			if err := d.Fold(t.Context(), testEnv); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"indexed and hinted", func() { d.Index(testEnv); d.Hint(testEnv) }},
+	} {
+		step.do()
+		check(step.when, even)
+		hold(step.when)
+		check(step.when, even)
+	}
+}
+
 func TestEachIsTheSameAfterStart(t *testing.T) {
 	const segments = 40
 	d := newDisk(t, engine.Options{})
