@@ -355,6 +355,9 @@ func (env *environment) beginIndex() (*tableIndex, []*membership) {
 	env.commit.Lock()
 	defer env.commit.Unlock()
 	r := env.view.Load().refs
+	if env.indexing != nil {
+		return nil, nil // somebody else is at it
+	}
 	if old := r.index; old != nil {
 		used := old.numbers+1 == maxNumbers && r.n < maxNumbers/2
 		if !used && old.folded <= max(old.noted/2, r.n) {
