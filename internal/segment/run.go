@@ -26,7 +26,7 @@ type RunKind string
 
 // A push is one request of a tool, a replace a whole membership that a tool sent in one or several
 // requests. An import is a list that a person or their automation uploaded, an edit names contexts
-// one by one, a rollback publishes an older point.
+// one by one, a rollback publishes an older point or takes back what one run changed.
 const (
 	PushRun     RunKind = "push"
 	ReplaceRun  RunKind = "replace"
@@ -79,6 +79,8 @@ type Run struct {
 	Idempotency string
 	Hold        *Hold     // of a run that is or was held
 	Waiting     bool      // an import that goes on when somebody says so
+	Undoes      RunID     `json:",omitempty"` // a rollback of what one run changed: which one
+	Undone      RunID     `json:",omitempty"` // which run took back what this one changed
 	Progress    *Progress // of a run that took long enough to be watched
 }
 
@@ -90,6 +92,28 @@ func (r *Run) Count(added, removed int) {
 		rest -= r.Removed + r.Parked
 	}
 	r.Unchanged = max(0, rest)
+}
+
+// Lasting says why a run can't be undone, going by what it is alone; empty if it may be.
+func (r *Run) Lasting() string {
+	switch {
+	case r.Undone != "":
+		return "it was undone by run " + string(r.Undone)
+	case r.State == RunHeld:
+		return "it is held, so nothing of it is visible; discard it instead"
+	case r.State == RunRolledBack:
+		return "it was rolled back"
+	case r.State != RunLive:
+		return "it is " + string(r.State) + ", so nothing of it is visible"
+	case r.Hold != nil && r.Hold.Joined != "":
+		return "its changes were held and went live with run " + string(r.Hold.Joined) + "; undo that one"
+	case r.Mode != Delta:
+		return "it exchanged all members; roll back to the point before it, under History"
+	case r.Added+r.Removed == 0 || r.Revision == 0:
+		return "it changed nobody"
+	default:
+		return ""
+	}
 }
 
 // Hold says why the guard kept a run and what the run would have done.

@@ -38,9 +38,12 @@ var (
 	// ErrSuperseded says that a whole membership can't be published because a newer one was
 	// published since its session began.
 	ErrSuperseded = errors.New("a newer membership was published meanwhile")
-	// ErrStale says that another membership was published since a list was sealed: it has to be
-	// sealed again.
-	ErrStale = errors.New("the members that the list was compared with were exchanged")
+	// ErrStale says that another membership was published since a list was sealed, or that members were
+	// changed since what takes a delta back was staged: it has to be done again.
+	ErrStale = errors.New("the members that the list was compared with were changed")
+	// ErrNoDelta says that a revision changed no members one by one, or that it is not known which of its
+	// changes had an effect: it can't be taken back.
+	ErrNoDelta = errors.New("the revision is no delta that is known exactly")
 	// ErrNoSession and ErrNoPoint say that a session or a point does not exist any more.
 	ErrNoSession = errors.New("no such session")
 	ErrNoPoint   = errors.New("no such point")
@@ -342,6 +345,10 @@ type Membership interface {
 	// Counted waits until the effect of a publication is counted and returns it. The error wraps
 	// ErrTrimmed when the log does not reach back that far any more.
 	Counted(context.Context, segment.EnvID, segment.Ref, segment.Revision) (segment.Diff, error)
+	// Undo finds what a delta did to a segment's members at a revision, so that it can be taken back. The
+	// error wraps ErrTrimmed when the log does not reach back that far any more, ErrSuperseded when a whole
+	// membership was published since, ErrNoDelta or ErrUnbounded.
+	Undo(context.Context, segment.EnvID, segment.Key, segment.Revision) (Undo, error)
 	// Trace yields what happened to one context in the segments that are asked for by their keys, newest
 	// first, back to the beginning of the log or until it was read for about two seconds. The last step
 	// has only Since set: from that moment on nothing is missing. The log is read once, however many
@@ -425,6 +432,25 @@ type Members interface {
 	Diff(ctx context.Context, instead Members) (segment.Diff, error)
 	// Changes yields what Diff counts, in hash order, with their keys as far as known.
 	Changes(ctx context.Context, instead Members) iter.Seq2[segment.Change, error]
+}
+
+// Undo is a delta that is to be taken back: who was changed by it, and by nobody since, becomes what he was
+// before. Errors are those of [Membership].Undo.
+type Undo interface {
+	// Compare says what taking it back would do to the members as they are.
+	Compare(context.Context) (Undoing, error)
+	// Stage stages what takes it back. Whoever applies that gets ErrStale, and changes nothing, if somebody
+	// whom it names was changed meanwhile, or perhaps was.
+	Stage(context.Context) (Staged, Undoing, error)
+}
+
+// Undoing is what taking a delta back does. Unchanged counts those who stay as they are because they were
+// changed again.
+type Undoing struct {
+	segment.Diff
+	Revision segment.Revision // all up to here was taken into account
+	// Changed is the newest revision that changed somebody again; 0 if none did.
+	Changed segment.Revision
 }
 
 // Step is one change of one context's membership.

@@ -24,6 +24,11 @@ func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effe
 	if m.damaged && m.beyond(t.step.e.o.SegmentPending) {
 		return store.Effect{}, fmt.Errorf("apply changes to %s of environment %s: no more fit into memory and a roster is damaged: %w", m.ref, m.env, store.ErrCorrupt)
 	}
+	if st.back != nil {
+		if err := t.unchangedSince(m, st.back); err != nil {
+			return store.Effect{}, err
+		}
+	}
 	id := segmentID{env, k}
 	var effect store.Effect
 	if st.file != nil {
@@ -42,6 +47,7 @@ func (t *tx) Apply(env segment.EnvID, k segment.Key, s store.Staged) (store.Effe
 		if seg, ok := t.Segment(env, k); ok && !seg.Unbounded {
 			d.allowed = true // a move into the engine is no growth of the segment
 		}
+		d.allowed = d.allowed || st.back != nil
 	}
 	return effect, nil
 }
@@ -152,6 +158,7 @@ func (t *tx) applyChanges(m *membership, st *staged) (store.Effect, error) {
 	effect.Unchanged += st.n - effect.Added - effect.Removed - effect.Unchanged
 	d.change = minus(effect.Counts, before)
 	d.counts = effect.Counts
+	d.noteLeft()
 	d.keys = bytes.Clone(d.keys) // kept for long, so without room to grow
 	if own != nil {
 		d = merge(d, own)
@@ -168,6 +175,17 @@ func minus(a, b segment.Counts) segment.Counts {
 
 func plus(a, b segment.Counts) segment.Counts {
 	return segment.Counts{Included: a.Included + b.Included, Excluded: a.Excluded + b.Excluded}
+}
+
+// noteLeft makes a list of effective changes exact. What several lists of one write amount to is not.
+func (d *delta) noteLeft() {
+	d.exact = true
+	for i, ops := range d.ops {
+		if ops.Settled() != ops {
+			k := keyAt(d.keys, d.offs[i])
+			d.left = append(binary.AppendUvarint(d.left, uint64(len(k))), k...)
+		}
+	}
 }
 
 // add appends a change, which must be greater than those before.
@@ -232,10 +250,14 @@ func (t *tx) applyFile(m *membership, st *staged) (store.Effect, error) {
 		return effect, nil
 	}
 	t.files = append(t.files, st)
-	stage(&t.deltas, m, &delta{
+	d := &delta{
 		ref: m.ref, m: m, change: minus(effect.Counts, before), counts: effect.Counts,
 		file: &fileDelta{id: st.file.id, n: st.file.roster.Len(), open: st.file},
-	})
+	}
+	if st.effects.Len() == st.n {
+		d.exact, d.effects = true, st.effects.Bytes()
+	}
+	stage(&t.deltas, m, d)
 	return effect, nil
 }
 
@@ -248,6 +270,7 @@ func (t *tx) effectOf(m *membership, st *staged) (store.Effect, error) {
 			return t.sinceSealed(m, st, s.journal.layers, effect.Counts)
 		}
 	}
+	st.effects = segment.Effects{}
 	for c, err := range st.file.all() {
 		if err != nil {
 			return store.Effect{}, err
@@ -256,7 +279,9 @@ func (t *tx) effectOf(m *membership, st *staged) (store.Effect, error) {
 		if err != nil {
 			return store.Effect{}, err
 		}
-		count(&effect, c.Ops.Effective(now))
+		effective := c.Ops.Effective(now)
+		count(&effect, effective)
+		st.effects.Append(effective)
 	}
 	effect.Unchanged += st.n - effect.Added - effect.Removed - effect.Unchanged
 	if st.base != nil { // repeats in the list were folded when it was sealed
@@ -290,6 +315,13 @@ func (t *tx) sinceSealed(m *membership, st *staged, meanwhile []layer, now segme
 		is, err := m.state(&ch.Hash)
 		if err != nil {
 			return e, err
+		}
+		i, found, err := st.file.index(&ch.Hash)
+		if err != nil {
+			return e, err
+		}
+		if found && i < st.effects.Len() {
+			st.effects.Set(i, listed.Effective(is))
 		}
 		var before, after store.Effect
 		count(&before, listed.Effective(base.Settled()))

@@ -33,6 +33,14 @@ type delta struct {
 	// aside says that the members of the segment stay as they are: they become those of a generation
 	// more, or of one less.
 	aside bool
+	// exact says that it is known which operations had an effect: all of those in a list, and of those in
+	// a file what effects says.
+	exact bool
+	// left are the keys of those whom an exact list removes from a set, as texts in its order. A fold
+	// forgets who is no member, and somebody may want them back.
+	left []byte
+	// effects are those of the changes in the file of an exact delta.
+	effects []byte
 
 	// What is not part of the entry.
 	m        *membership
@@ -63,6 +71,8 @@ const (
 
 	deltaKnown = 1 << 4
 	deltaAside = 1 << 5
+	deltaExact = 1 << 6
+	deltaForm  = ^byte(deltaKnown | deltaAside | deltaExact)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -74,7 +84,7 @@ func (e *entry) encode() []byte {
 		size += len(d.Key) + len(d.JSON) + 16
 	}
 	for _, d := range e.deltas {
-		size += len(d.ref.Key) + 64 + len(d.hashes)*(len(segment.Hash{})+1)
+		size += len(d.ref.Key) + 64 + len(d.hashes)*(len(segment.Hash{})+1) + len(d.left) + len(d.effects)
 	}
 	b := make([]byte, 0, size)
 	b = append(b, entryFormat)
@@ -117,12 +127,20 @@ func (d *delta) appendTo(b []byte) []byte {
 	}
 	if d.file != nil {
 		b = append(b, d.file.id[:]...)
-		return binary.AppendUvarint(b, uint64(d.file.n))
+		b = binary.AppendUvarint(b, uint64(d.file.n))
+		if d.exact {
+			b = append(binary.AppendUvarint(b, uint64(len(d.effects))), d.effects...)
+		}
+		return b
 	}
 	if d.publication != nil {
 		b = d.publication.appendTo(b)
 	}
-	return d.appendChanges(b)
+	b = d.appendChanges(b)
+	if d.exact {
+		b = append(binary.AppendUvarint(b, uint64(len(d.left))), d.left...)
+	}
+	return b
 }
 
 // sort returns the octet that says what a delta consists of.
@@ -138,6 +156,9 @@ func (d *delta) sort() (sort byte) {
 	}
 	if d.aside {
 		sort |= deltaAside
+	}
+	if d.exact {
+		sort |= deltaExact
 	}
 	return sort
 }
@@ -332,8 +353,8 @@ func (d *decoder) delta(wanted func(segment.Ref) bool) *delta {
 	}
 	var sort byte
 	sort, v.known = d.sort()
-	v.aside = sort&deltaAside != 0
-	switch sort &^ (deltaKnown | deltaAside) {
+	v.aside, v.exact = sort&deltaAside != 0, sort&deltaExact != 0
+	switch sort & deltaForm {
 	case deltaInline:
 		changes(v)
 	case deltaPublication:
@@ -349,10 +370,24 @@ func (d *decoder) delta(wanted func(segment.Ref) bool) *delta {
 	default:
 		d.fail()
 	}
+	if v.exact {
+		v.effect(d.take(d.uvarint()))
+	}
 	if pass {
 		return nil
 	}
 	return v
+}
+
+// effect keeps what an exact delta says of its effect.
+func (d *delta) effect(said []byte) {
+	switch {
+	case len(said) == 0:
+	case d.file != nil:
+		d.effects = slices.Clone(said)
+	default:
+		d.left = slices.Clone(said)
+	}
 }
 
 // sort reads what a delta consists of, and the generations that it counts for.
@@ -366,7 +401,7 @@ func (d *decoder) sort() (sort byte, known []segment.Generation) {
 			d.fail()
 		}
 	}
-	if sort&deltaAside != 0 && sort&^deltaKnown != deltaAside|deltaPublication {
+	if sort&deltaAside != 0 && sort&^deltaKnown != deltaAside|deltaPublication || sort&deltaExact != 0 && sort&deltaForm == deltaPublication {
 		d.fail()
 	}
 	return sort, known

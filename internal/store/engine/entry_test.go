@@ -30,6 +30,14 @@ func sampleEntries() map[string]*entry {
 			},
 			{ref: segment.Ref{Key: "big", Generation: 7}, change: segment.Counts{Included: -5}, file: &fileDelta{id: store.FileID{9}, n: 1 << 20}},
 		}},
+		"exact members": {at: at, deltas: []*delta{
+			{
+				ref: segment.Ref{Key: "vip", Generation: 1}, exact: true, left: []byte("\x03ann\x00"),
+				hashes: []segment.Hash{{1}, {2}, {3}}, ops: []segment.Ops{segment.Include, segment.Uninclude, segment.Unexclude},
+			},
+			{ref: segment.Ref{Key: "big", Generation: 1}, exact: true, hashes: []segment.Hash{{1}}, ops: []segment.Ops{segment.Include}},
+			{ref: segment.Ref{Key: "file", Generation: 1}, exact: true, effects: []byte{0x55, 0x01}, file: &fileDelta{id: store.FileID{9}, n: 5}},
+		}},
 		"a move": {at: at, deltas: []*delta{
 			{ref: segment.Ref{Key: "big", Generation: 1}, known: []segment.Generation{3, 4}, file: &fileDelta{id: store.FileID{9}, n: 2}},
 			{

@@ -85,6 +85,16 @@ func (f *file) find(h *segment.Hash) (segment.Ops, error) {
 	return ops, nil
 }
 
+// index returns which of the roster's changes is that of a context, false if it has none.
+func (f *file) index(h *segment.Hash) (int, bool, error) {
+	i, found, err := f.roster.Index(*h)
+	runtime.KeepAlive(f)
+	if err != nil {
+		return 0, false, fmt.Errorf("roster %x: %w", f.id, err)
+	}
+	return i, found, nil
+}
+
 // verify reads the whole roster; see [roster.Roster.VerifyInSteps].
 func (f *file) verify(step func() error) error {
 	err := f.roster.VerifyInSteps(step)

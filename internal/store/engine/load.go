@@ -122,7 +122,7 @@ func (l *load) seal(ctx context.Context, base *members) (*staged, error) {
 		}
 		var sum roster.Summary
 		sum, st.diff, err = l.builder.Build(ctx, w, l.meaning(), baseOf(base), few)
-		st.n = int(sum.Entries)
+		st.n, st.effects = int(sum.Entries), l.builder.Effects()
 		return err
 	})
 	if err != nil {

@@ -25,6 +25,10 @@ type staged struct {
 	diff    segment.Diff
 	mode    store.LoadMode
 	session segment.RunID
+	effects segment.Effects
+
+	// Of a list that takes a delta back.
+	back *takenBack
 }
 
 // The states of a staged list.

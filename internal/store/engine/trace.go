@@ -205,7 +205,7 @@ func (t *tracer) change(d *decoder) *glimpse {
 	d.varint()
 	d.varint()
 	sort, _ := d.sort()
-	switch sort &^ (deltaKnown | deltaAside) {
+	switch sort & deltaForm {
 	case deltaFile:
 		d.take(uint64(len(store.FileID{})))
 		d.uvarint()
@@ -222,6 +222,9 @@ func (t *tracer) change(d *decoder) *glimpse {
 		}
 	default:
 		d.fail()
+	}
+	if sort&deltaExact != 0 {
+		d.take(d.uvarint())
 	}
 	if !mine || d.broken || sort&deltaAside != 0 {
 		return nil

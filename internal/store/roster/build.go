@@ -97,6 +97,7 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 		})
 	}
 	var diff segment.Diff
+	b.effects = segment.Effects{}
 	for i := range spans {
 		var r spanResult
 		select {
@@ -108,6 +109,9 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 			return Summary{}, diff, r.err
 		}
 		r.diff.addTo(&diff)
+		for _, had := range r.effective {
+			b.effects.Append(had)
+		}
 		for _, g := range r.groups {
 			if a.append(g); a.out.err != nil {
 				return Summary{}, diff, fmt.Errorf("write roster: %w", a.out.err)
@@ -125,6 +129,10 @@ func (b *Builder) Build(ctx context.Context, out io.Writer, meaning Meaning, bas
 	sum, err := a.finish()
 	return sum, diff, err
 }
+
+// Effects returns which entries of the partial roster that was written last, of those who join or leave,
+// change the base that it was compared with.
+func (b *Builder) Effects() segment.Effects { return b.effects }
 
 // similar reports whether a list of everybody differs from the base in fewer contexts than few, going
 // by one span of it: hashes are uniform, so a span is a sample.
@@ -158,9 +166,10 @@ func (b *Builder) spans() []span {
 }
 
 type spanResult struct {
-	groups []encodedGroup
-	diff   spanDiff
-	err    error
+	groups    []encodedGroup
+	effective []segment.Ops // of each entry of those who join or leave
+	diff      spanDiff
+	err       error
 }
 
 // spanDiff is how a span differs from the base.
@@ -187,7 +196,8 @@ type spanWorker struct {
 	base    Base
 	lookup  bool // ask the base for each context instead of reading it
 	write   bool
-	changes bool // emit only what differs from the base
+	changes bool        // emit only what differs from the base
+	had     segment.Ops // what the operations that are emitted change of the base
 	raw     []byte
 	items   []item
 	spare   []item
@@ -226,6 +236,9 @@ func (w *spanWorker) build(ctx context.Context, s span) (r spanResult) {
 	emit := func(h *segment.Hash, ops segment.Ops, key []byte) {
 		if !w.write {
 			return
+		}
+		if w.meaning != Everybody {
+			r.effective = append(r.effective, w.had)
 		}
 		if w.group.n == limit || w.group.n == groupEntries {
 			flush()
@@ -345,6 +358,7 @@ func (w *spanWorker) listed(i int, now segment.Ops, d *spanDiff, emit func(*segm
 	if w.meaning == Everybody && !w.changes {
 		ops |= now & segment.Exclude
 	}
+	w.had = ops.Effective(now)
 	emit(w.hash(i), ops, w.key(i))
 }
 

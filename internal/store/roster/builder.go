@@ -51,6 +51,7 @@ type Builder struct {
 	memory  *Memory
 	workers int
 	entries atomic.Int64
+	effects segment.Effects // of what was built last
 
 	mu     sync.Mutex
 	file   Scratch

@@ -114,6 +114,22 @@ func (r *Roster) Find(h segment.Hash) (ops segment.Ops, found bool, err error) {
 	return ops, err == nil, err
 }
 
+// Index returns how many entries stand before that of a context, false if the roster says nothing about it.
+func (r *Roster) Index(h segment.Hash) (n int, found bool, err error) {
+	defer store.CatchFault(debug.SetPanicOnFault(true), r.b, &err)
+	g, i, err := r.locate(&h)
+	if err != nil || g == nil {
+		return 0, false, err
+	}
+	for j := range r.groups {
+		if g == &r.groups[j] {
+			break
+		}
+		n += r.groups[j].n
+	}
+	return n + i, true, nil
+}
+
 // locate returns the group and the index in it at which h stands, or nil.
 func (r *Roster) locate(h *segment.Hash) (*group, int, error) {
 	at := position(h)
