@@ -104,6 +104,8 @@ var decisions = []decision{
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects", path: seg + "/big/runs/{run}/rejects", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release", path: seg + "/big/runs/{held}/release", needs: []string{"overrideShrinkGuard" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard", path: seg + "/big/runs/{held}/discard", needs: []string{"overrideShrinkGuard" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{run}/undo", needs: []string{"viewMembers" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{run}/undo", needs: []string{"rollbackSegment" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", needs: []string{view}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", body: "x\n", form: "text/csv", needs: []string{"updateIncluded" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}", path: seg + "/big/imports/{import}", needs: []string{view}},

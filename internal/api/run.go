@@ -45,6 +45,9 @@ type runJSON struct {
 	Key        string           `json:"idempotencyKey,omitzero"`
 	Hold       *runHoldJSON     `json:"hold,omitzero"`
 	Progress   *progressJSON    `json:"progress,omitzero"`
+	Undoes     string           `json:"undoes,omitzero" doc:"The run whose changes it took back"`
+	Undone     string           `json:"undone,omitzero" doc:"The run that took back what it changed"`
+	Lasting    string           `json:"undoRefused,omitzero" doc:"Why it can't be undone; not in lists. The link undo is there if it can be"`
 	Links      links            `json:"_links"`
 }
 
@@ -119,7 +122,7 @@ func (s *server) runOf(ctx context.Context, who catalog.Caller, at segmentPath, 
 		Durations: runDurationsJSON{Parse: run.Parse.Milliseconds(), Stage: run.Stage.Milliseconds(), Commit: run.Commit.Milliseconds()},
 		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
 		Links: at.runLinks(run.ID), Parked: run.Parked, Key: run.Idempotency, Hold: runHoldOf(run.Hold),
-		Progress: progressOf(run.Progress), Actor: actorOf(run.Actor),
+		Progress: progressOf(run.Progress), Actor: actorOf(run.Actor), Undoes: string(run.Undoes), Undone: string(run.Undone),
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })
@@ -241,7 +244,12 @@ func (s *server) getRun(w http.ResponseWriter, r *http.Request, who catalog.Call
 			run = now
 		}
 	}
-	return writeJSON(w, http.StatusOK, s.runOf(r.Context(), who, at, run))
+	j := s.runOf(r.Context(), who, at, run)
+	if j.Lasting = s.ingest.Lasting(r.Context(), run); j.Lasting == "" {
+		self := j.Links["self"]
+		j.Links["undo"] = link{Href: self.Href + "/undo", Type: self.Type}
+	}
+	return writeJSON(w, http.StatusOK, j)
 }
 
 // getRunDiff says what a run did, or what a held one would do.

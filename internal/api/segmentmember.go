@@ -91,6 +91,8 @@ type timelineItemJSON struct {
 	RunID    string `json:"runId,omitzero"`
 	Tool     string `json:"tool,omitzero"`
 	Kind     string `json:"kind,omitzero"`
+	Undoes   string `json:"undoes,omitzero" doc:"The run that this one undid"`
+	Undone   string `json:"undone,omitzero" doc:"The run that undid this one"`
 }
 
 func (s *server) getTimeline(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
@@ -103,7 +105,7 @@ func (s *server) getTimeline(w http.ResponseWriter, r *http.Request, who catalog
 	for _, i := range t.Items {
 		out.Items = append(out.Items, timelineItemJSON{
 			At: unixMilli(i.At), Revision: uint64(i.Revision), Change: changeName(i.Ops),
-			RunID: string(i.Run.ID), Tool: i.Run.Tool, Kind: string(i.Run.Kind),
+			RunID: string(i.Run.ID), Tool: i.Run.Tool, Kind: string(i.Run.Kind), Undoes: string(i.Run.Undoes), Undone: string(i.Run.Undone),
 		})
 	}
 	return writeJSON(w, http.StatusOK, out)

@@ -207,6 +207,16 @@ func runRoutes() []route {
 			method: "POST", path: atSegment + "/runs/{runId}/discard", actions: needs(policy.OverrideShrinkGuard), serve: (*server).discardRun,
 			id: "discardSegmentRun", summary: "Decide against a held run", takes: takes[commentJSON](), spare: true, answers: gives[runJSON](),
 		},
+		{
+			method: "GET", path: atSegment + "/runs/{runId}/undo", actions: needs(policy.ViewMembers), serve: (*server).getRunUndo,
+			id: "getSegmentRunUndo", summary: "Tell what undoing a run would do", answers: gives[undoJSON](), fails: []int{http.StatusConflict},
+		},
+		{
+			method: "POST", path: atSegment + "/runs/{runId}/undo", actions: needs(policy.RollbackSegment), serve: (*server).undoRun,
+			id: "undoSegmentRun", summary: "Undo what a run changed",
+			details: "Each context that a run of changes added or removed becomes what it was before, unless it was changed again since. Answers with the run that does it; asked again, with the same one. A run that exchanged all members, or whose changes the log no longer has, is not undone.",
+			takes:   takes[askedUndoJSON](), spare: true, answers: gives[runJSON]("X-Muster-Revision"), fails: []int{http.StatusConflict},
+		},
 	}
 }
 

@@ -34,14 +34,20 @@ func (i *Ingest) UndoPreview(ctx context.Context, who catalog.Caller, t Target, 
 	return sum, lasts(run, err)
 }
 
-// Undoable says why a run can't be undone; empty if it can, as far as can be told without looking at every
+// Lasting says why a run can't be undone; empty if it can, as far as can be told without looking at every
 // member.
-func (i *Ingest) Undoable(ctx context.Context, run segment.Run) (why string, err error) {
-	_, err = i.undoOf(ctx, run)
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Conflict {
-		return f.Message, nil
+func (i *Ingest) Lasting(ctx context.Context, run segment.Run) string {
+	_, err := i.undoOf(ctx, run)
+	f, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil:
+		return ""
+	case ok:
+		return f.Message
+	default:
+		i.log.WarnContext(ctx, "what a run changed can't be read", "segment", run.Segment, "run", run.ID, "err", err)
+		return fmt.Sprintf("run %s can't be undone: what it changed can't be read", run.ID)
 	}
-	return "", err
 }
 
 // Undo takes back what a run changed by a delta: whoever was not changed again since becomes what he was
@@ -176,7 +182,7 @@ func lasts(run segment.Run, err error) error {
 	case errors.Is(err, store.ErrNoDelta):
 		why = "muster did not record which of its changes had an effect; roll back to a point under History, or sync again"
 	case errors.Is(err, store.ErrUnbounded):
-		why = "the segment keeps its targets in its definition"
+		why = "the segment was deleted, or keeps its targets in its definition"
 	default:
 		return unavailable(fmt.Errorf("undo run %s: %w", run.ID, err))
 	}

@@ -121,7 +121,11 @@ func driveWholeLists(t *testing.T, r *rest) {
 	if !line["included"].(bool) || len(line["items"].([]any)) != 1 {
 		t.Errorf("timeline %v", line)
 	}
-	if n := r.raw(t, 200, "GET", path+"/imports?limit=2", "")["totalCount"].(float64); n != 4 {
+	wrong := load("remove", "ann\nnobody\n")
+	undo := path + "/runs/" + wrong["runId"].(string) + "/undo"
+	same(t, "what an undo would do", r.raw(t, 200, "GET", undo, "")["added"], 1)
+	same(t, "what an undo did", r.raw(t, 200, "POST", undo, `{"comment":"wrong list"}`)["added"], 1)
+	if n := r.raw(t, 200, "GET", path+"/imports?limit=2", "")["totalCount"].(float64); n != 5 {
 		t.Errorf("%v imports", n)
 	}
 
