@@ -31,6 +31,7 @@ type commands struct {
 	Discard  discardCommand  `cmd:"" help:"Drop a run that the guard holds."`
 	Points   pointsCommand   `cmd:"" help:"List what the members of a segment were."`
 	Rollback rollbackCommand `cmd:"" help:"Make the members of a segment what they were."`
+	Undo     undoCommand     `cmd:"" help:"Take back what one run changed."`
 	Member   memberCommand   `cmd:"" help:"Say whether a context is in a segment, and why."`
 	Token    tokenCommand    `cmd:"" help:"Make an administrator's token, for whoever has lost every one."`
 	Resync   resyncCommand   `cmd:"" help:"Make relays and persistent stores take all members of an environment once more."`

@@ -104,8 +104,8 @@ var decisions = []decision{
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects", path: seg + "/big/runs/{run}/rejects", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release", path: seg + "/big/runs/{held}/release", needs: []string{"overrideShrinkGuard" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard", path: seg + "/big/runs/{held}/discard", needs: []string{"overrideShrinkGuard" + onBig}},
-	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{run}/undo", needs: []string{"viewMembers" + onBig}},
-	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{run}/undo", needs: []string{"rollbackSegment" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{delta}/undo", needs: []string{"viewMembers" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{delta}/undo", needs: []string{"rollbackSegment" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", needs: []string{view}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", body: "x\n", form: "text/csv", needs: []string{"updateIncluded" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}", path: seg + "/big/imports/{import}", needs: []string{view}},
@@ -402,6 +402,8 @@ func furnished(t testing.TB) (*account, *strings.Replacer) {
 	imported := a.load(t, "", "a\nb\nc\nd\n\xff\n")
 	a.decided(t, imported)
 	a.decided(t, a.load(t, "?mode=replace", "a\nb\nc\nd\ne\n"))
+	a.must(t, 204, "", "POST", seg+"/big/contexts", `{"included":{"add":["f"]}}`)
+	delta := a.must(t, 200, "", "GET", seg+"/big/runs?limit=1", "").str("items.0._id")
 	held := a.decided(t, a.load(t, "?mode=replace", "a\n")).str("runId")
 	export := strings.TrimPrefix(a.must(t, 200, "", "POST", seg+"/big/exports", "").header.Get("Location"), "/api/v2")
 	for a.must(t, 200, "", "GET", export, "").str("status") != "complete" {
@@ -427,7 +429,7 @@ func furnished(t testing.TB) (*account, *strings.Replacer) {
 	sink := a.must(t, 201, "", "POST", sinks+"/default/production/redis", `{"name":"Redis","on":true,"config":{"host":"redis"},"tags":["old"]}`, "LD-API-Version", "beta").str("_id")
 	a.push(t, "rudderstack", fmt.Sprintf(`{"environmentId":%q,"cohortId":"c","cohortName":"C","listData":{"add":[{"id":"a"}],"remove":[]}}`, clientSideID))
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	return a, strings.NewReplacer("{run}", run, "{held}", held, "{import}", last(location), "{export}", last(export),
+	return a, strings.NewReplacer("{run}", run, "{delta}", delta, "{held}", held, "{import}", last(location), "{export}", last(export),
 		"{point}", point, "{token}", token, "{member}", member, "{guest}", guest, "{webhook}", webhook, "{entry}", entry,
 		"{relay}", relay, "{sink}", sink, "{code}", a.access.SetupCode())
 }

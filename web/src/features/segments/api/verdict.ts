@@ -25,7 +25,9 @@ export function changeWords(item: Item, tool: string | undefined): string {
   const added = item.change === 'added';
   switch (item.kind) {
     case 'edit': return added ? 'Somebody added this key by hand' : 'Somebody removed this key by hand';
-    case 'rollback': return added ? 'A rollback brought this key back' : 'A rollback took this key out';
+    case 'rollback':
+      if (item.undoes) return added ? 'An undo of a sync brought this key back' : 'An undo of a sync took this key out';
+      return added ? 'A rollback brought this key back' : 'A rollback took this key out';
     case 'replace': return added ? `${tool ?? 'A whole list'} sent a whole list with this key` : `${tool ?? 'A whole list'} sent a whole list without this key`;
     case 'import': return added ? 'A list with this key was uploaded' : 'A list without this key was uploaded, or one of keys to remove';
     default: return added ? `${tool ?? 'A sync'} added this key` : `${tool ?? 'A sync'} removed this key`;

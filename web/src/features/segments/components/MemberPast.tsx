@@ -25,6 +25,9 @@ export function MemberPast({ at, timeline }: { at: SegmentPlace; timeline: Timel
             {item.runId && (
               <>, <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...at, run: item.runId }}>this sync</Link></>
             )}
+            {item.undone && (
+              <>, undone by <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...at, run: item.undone }}>a later sync</Link></>
+            )}
           </Happening>
         ))}
       </Happenings>

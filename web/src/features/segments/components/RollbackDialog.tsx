@@ -5,22 +5,18 @@ import { useState } from 'react';
 import { DiffStrip } from '@/components/DiffStrip';
 import { ErrorState } from '@/components/ErrorState';
 import { Note } from '@/components/Note';
-import { StatePill } from '@/components/StatePill';
 import { toolOf } from '@/features/segments/api/facts';
 import { useRefusal } from '@/features/segments/api/permission';
 import { current, pointDiffQuery, pointsQuery, publishPoint, type Point } from '@/features/segments/api/points';
-import { ofSegment, segmentQuery, usesQuery, type SegmentPlace } from '@/features/segments/api/segment';
-import { AllFlags } from '@/features/segments/components/AllFlags';
+import { ofSegment, segmentQuery, type SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/History.module.css';
 import { spanOf } from '@/features/segments/components/runWords';
+import { TouchedFlags } from '@/features/segments/components/TouchedFlags';
 import { environmentQuery } from '@/lib/api/environment';
 import { counted, digits } from '@/lib/number';
 import { failureSentence, sentence } from '@/lib/sentence';
 import { exactTime } from '@/lib/time';
 import { toast } from '@/lib/toast';
-
-/** How many of the flags that it touches are named. */
-const mostTouched = 10;
 
 interface RollbackDialogProps {
   at: SegmentPlace;
@@ -49,7 +45,6 @@ export function RollbackDialog({ at, point, now, onClose }: RollbackDialogProps)
 function Preview({ at, point, now, onClose }: { at: SegmentPlace; point: Point; now: Point | undefined; onClose: () => void }) {
   const client = useQueryClient();
   const { data: segment } = useQuery(segmentQuery(at));
-  const { data: uses } = useQuery(usesQuery(at));
   const refused = useRefusal(at, 'rollbackSegment');
   const revision = segment?._muster?.revision ?? now?.revision;
   const { data: diff, error, isPlaceholderData, refetch } = useQuery({ ...pointDiffQuery(at, point._id, current, revision), placeholderData: (before) => before });
@@ -89,23 +84,7 @@ function Preview({ at, point, now, onClose }: { at: SegmentPlace; point: Point; 
       {!diff && !error && <div className={classes.skeleton} role="img" aria-label="Working out the difference" />}
       {diff && <DiffStrip now={diff.unchanged + diff.removed} leave={diff.removed} join={diff.added} labels={{ join: 'Will come back' }} samples={{ leave: diff.samples.removed, join: diff.samples.added }} />}
       {diff && revision !== began && <Note tone="info" role="status">Updated: a sync came in between, and these are the figures now.</Note>}
-      {uses && uses.items.length > 0 && (
-        <section aria-label="What this touches">
-          <h3>What this touches</h3>
-          <ul className={classes.touches}>
-            {uses.items.slice(0, mostTouched).map((use) => (
-              <li key={use.flagKey}>
-                <StatePill state={use.on ? 'live' : 'off'} word={use.on ? 'On' : 'Off'} />
-                {use.name}
-                {use.rules.some((rule) => rule.negated)
-                  ? <span className={classes.hint}>uses “not in”: opposite effect</span>
-                  : use.on && diff && <span className={classes.hint}>{counted(diff.added + diff.removed, 'member')} may see a different variation</span>}
-              </li>
-            ))}
-          </ul>
-          {uses.totalCount > mostTouched && <AllFlags at={at} total={uses.totalCount} />}
-        </section>
-      )}
+      <TouchedFlags at={at} members={diff && diff.added + diff.removed} />
       {segment?._muster?.state === 'syncing' && <Note tone="warn">A full sync is running. Rolling back drops it.</Note>}
       {tool && (
         <Note tone="info">

@@ -19,6 +19,7 @@ import { RunDiff } from '@/features/segments/components/RunDiff';
 import { RunFacts } from '@/features/segments/components/RunFacts';
 import { heldTitle, kindOf, lookOf } from '@/features/segments/components/runWords';
 import { SkippedRows } from '@/features/segments/components/SkippedRows';
+import { UndoPanel } from '@/features/segments/components/UndoPanel';
 import { UsingFlags } from '@/features/segments/components/UsingFlags';
 import { counted } from '@/lib/number';
 import { sentence } from '@/lib/sentence';
@@ -95,6 +96,7 @@ function Finished({ at, run }: { at: SegmentPlace; run: Run }) {
             {held && <DecidePanel at={at} run={run} />}
             {run.hold && <HoldPanel run={run} at={at} />}
             <RunFacts run={run} />
+            <UndoPanel at={at} run={run} />
           </>
         )}
       >

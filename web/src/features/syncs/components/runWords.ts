@@ -8,7 +8,7 @@ export function kindOf(run: Run): string {
     case 'replace': return 'Full replace';
     case 'import': return run.mode === 'replace' ? 'Full upload' : 'Upload';
     case 'edit': return 'Edit by hand';
-    case 'rollback': return 'Rollback';
+    case 'rollback': return run.undoes ? 'Undo of a sync' : 'Rollback';
     default: return 'Delta';
   }
 }
