@@ -10,6 +10,7 @@ test('a bad delta is undone, but for whom somebody changed since, and members’
   const { items: [later, bad] } = await server.api<{ items: { _id: string }[] }>('GET', `/segments/${place.project}/${place.environment}/${key}/runs`);
 
   await page.goto(at(place, `segments/${key}/syncs/${bad?._id}`));
+  await expect(page.getByRole('region', { name: 'Left' }).getByRole('listitem')).toHaveCount(4);
   await page.getByRole('button', { name: 'Undo this sync…' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByRole('region', { name: 'Will come back' }).getByRole('listitem')).toHaveCount(3);

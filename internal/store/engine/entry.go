@@ -437,8 +437,11 @@ func (d *delta) memberDelta() segment.MemberDelta {
 					first++
 				}
 			}
-			for i := first; i < len(d.hashes); i++ {
-				if !yield(segment.Change{Hash: d.hashes[i], Ops: d.ops[i]}) {
+			for c, err := range (listOf{d}).from(first) {
+				if err != nil {
+					return err
+				}
+				if !yield(c) {
 					return nil
 				}
 			}

@@ -193,7 +193,7 @@ func (u *undo) compare(ctx context.Context) (segment.Effects, *members, store.Un
 		return left, nil, sum, err
 	}
 	i := -1
-	for c, err := range until(ctx, u.named()) {
+	for c, err := range until(ctx, u.changes.all()) {
 		if err != nil {
 			return left, nil, sum, err
 		}
@@ -261,31 +261,11 @@ func (u *undo) strike(ctx context.Context, later *delta, left *segment.Effects) 
 	return hit, nil
 }
 
-// named yields the changes of the delta with the keys that are known of them.
-func (u *undo) named() iter.Seq2[segment.Change, error] {
-	if u.made.file != nil {
-		return u.changes.all()
-	}
-	return func(yield func(segment.Change, error) bool) {
-		d := decoder{b: u.made.left}
-		for c, err := range u.changes.all() {
-			if c.Ops.Settled() != c.Ops {
-				if c.Key = d.bytes(); d.broken {
-					err = fmt.Errorf("keys of revision %d end early: %w", u.made.revision, store.ErrCorrupt)
-				}
-			}
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
-}
-
 // takes yields what takes effects of the delta back, with keys as far as they are known.
 func (u *undo) takes(ctx context.Context, left segment.Effects, now *members) iter.Seq2[segment.Change, error] {
 	return func(yield func(segment.Change, error) bool) {
 		i := -1
-		for c, err := range until(ctx, u.named()) {
+		for c, err := range until(ctx, u.changes.all()) {
 			if i++; err == nil {
 				if c.Ops = left.Of(i, c.Ops).Inverse(); c.Ops == 0 {
 					continue
@@ -377,10 +357,25 @@ func (t *tx) unchangedSince(m *membership, back *takenBack) error {
 // listOf is the list of changes of an inline delta.
 type listOf struct{ *delta }
 
-func (l listOf) all() iter.Seq2[segment.Change, error] {
+func (l listOf) all() iter.Seq2[segment.Change, error] { return l.from(0) }
+
+// from yields the changes from one on, with the keys of those who leave as far as they are known.
+func (l listOf) from(first int) iter.Seq2[segment.Change, error] {
 	return func(yield func(segment.Change, error) bool) {
-		for i := range l.hashes {
-			if !yield(segment.Change{Hash: l.hashes[i], Ops: l.ops[i]}, nil) {
+		keys := decoder{b: l.left}
+		for i, ops := range l.ops {
+			var k []byte
+			if l.exact && ops.Settled() != ops {
+				k = keys.bytes()
+			}
+			if i < first {
+				continue
+			}
+			var err error
+			if keys.broken {
+				err = fmt.Errorf("keys of an entry end early: %w", store.ErrCorrupt)
+			}
+			if !yield(segment.Change{Hash: l.hashes[i], Ops: ops, Key: k}, err) || err != nil {
 				return
 			}
 		}
