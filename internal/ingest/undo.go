@@ -69,8 +69,12 @@ func (i *Ingest) Undo(ctx context.Context, who catalog.Caller, t Target, id segm
 			return i.runOf(ctx, p, undone.Undone)
 		}
 		run, err := i.undo(ctx, who, t, undone, seen, comment)
-		if !errors.Is(err, store.ErrStale) {
-			return run, err
+		if err == nil {
+			return run, nil
+		}
+		// Somebody else may have undone it since it was read, which leaves nothing to undo.
+		if now, readErr := i.runOf(ctx, p, id); !errors.Is(err, store.ErrStale) && (readErr != nil || now.Undone == "") {
+			return segment.Run{}, err
 		}
 	}
 	return segment.Run{}, fault.Unavailablef("the members of segment %s that run %s changed are being changed all the time; try again", p.seg.Key, id)
