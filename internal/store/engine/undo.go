@@ -366,7 +366,9 @@ func (l listOf) from(first int) iter.Seq2[segment.Change, error] {
 		for i, ops := range l.ops {
 			var k []byte
 			if l.exact && ops.Settled() != ops {
-				k = keys.bytes()
+				if k = keys.bytes(); len(k) == 0 {
+					k = nil // it is not known
+				}
 			}
 			if i < first {
 				continue
