@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	dialTimeout    = 5 * time.Second
-	idleConnection = 90 * time.Second
+	dialTimeout = 5 * time.Second
+	// idleConnection is less than receivers wait: Node closes after five seconds. A delivery that meets the closing
+	// fails, since net/http sends no POST again.
+	idleConnection = 3 * time.Second
 	maxHeaderBytes = 64 << 10
 )
 

@@ -282,6 +282,25 @@ func TestAWebhookThatWasOffForAMomentForgetsWhatWaited(t *testing.T) {
 	})
 }
 
+func TestNoDeliveryMeetsAReceiverThatClosesAnIdleConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.receiver("hooks.test:80", nil)
+		w.hook(url)
+		for _, name := range []string{"one", "two", "three"} {
+			w.entries(name)
+			if name == "two" { // most close after five seconds
+				time.Sleep(4 * time.Second)
+			}
+			synctest.Wait()
+		}
+		r.want(t, "one", "two", "three")
+		if n := r.connections.Load(); n != 2 {
+			t.Errorf("%d connections; one serves two deliveries at once, and none after four idle seconds", n)
+		}
+	})
+}
+
 func TestAChangeCountsForTheEntryThatIsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,10 +186,11 @@ type got struct {
 
 // receiver is an HTTP server that answers as it is told.
 type receiver struct {
-	server *http.Server
-	pipe   *pipe
-	mu     sync.Mutex
-	all    []got
+	server      *http.Server
+	pipe        *pipe
+	connections atomic.Int64
+	mu          sync.Mutex
+	all         []got
 }
 
 // receiver makes a host answer. Answer is called for each request; nil answers 200.
@@ -208,7 +210,11 @@ func (w *world) receiver(host string, answer func(n int, rw http.ResponseWriter,
 		if answer != nil {
 			answer(n, rw, req)
 		}
-	}), ReadHeaderTimeout: time.Hour}
+	}), ReadHeaderTimeout: time.Hour, ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			r.connections.Add(1)
+		}
+	}}
 	go func() { _ = r.server.Serve(r.pipe) }()
 	w.mu.Lock()
 	defer w.mu.Unlock()
