@@ -36,6 +36,8 @@ var answers = map[string]answer{
 	"GET /projects/{projectKey}/environments/{environmentKey}/runs":         {status: 200, representation: "Runs"},
 
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff":                            {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff/file":                       {status: 200, free: "rows of text", text: "text/csv"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/diff/contexts/{contextKey}":      {status: 200, free: "muster's own"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects":                         {status: 200, free: "rows of text", text: "text/csv"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release":                        {status: 200, representation: "Run"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard":                        {status: 200, representation: "Run"},

@@ -151,7 +151,12 @@ func driveLedger(t *testing.T, r *rest) {
 	run := pushed["items"].([]any)[0].(map[string]any)
 	same(t, "the push in the ledger", []any{pushed["totalCount"], run["kind"], run["received"], run["added"], run["skipped"]}, []any{1, "push", 2, 1, 1})
 	self := run["_links"].(map[string]any)["self"].(map[string]any)["href"].(string)
-	same(t, "the run", r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), ""), run)
+	alone := r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), "")
+	if undo, _ := alone["_links"].(map[string]any)["undo"].(map[string]any); undo["href"] != self+"/undo" {
+		t.Errorf("a push that can be undone has the links %v", alone["_links"])
+	}
+	delete(alone["_links"].(map[string]any), "undo") // lists don't look whether a run can be undone
+	same(t, "the run", alone, run)
 
 	synced := "/segments/default/production/" + run["segmentKey"].(string)
 	r.raw(t, 200, "PATCH", synced, `[{"op":"replace","path":"/name","value":"Ours"}]`)
@@ -178,7 +183,11 @@ func driveLedger(t *testing.T, r *rest) {
 	r.raw(t, 404, "GET", path+"/runs/64b0c9f2a1d3e4f506172800", "")
 	r.raw(t, 400, "GET", env+"/runs?after=yesterday", "")
 	emptied(segments.DeleteSegment(ctx, "default", "production", run["segmentKey"].(string)).Execute()).ok(t)
-	same(t, "the run of a deleted segment", r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), ""), run)
+	left := r.raw(t, 200, "GET", strings.TrimPrefix(self, "/api/v2"), "")
+	same(t, "why the run of a deleted segment can't be undone", strings.Contains(left["undoRefused"].(string), "was deleted"), true)
+	delete(left, "undoRefused")
+	delete(run, "segmentName")
+	same(t, "the run of a deleted segment", left, run)
 }
 
 func driveLists(t *testing.T, r *rest) {
