@@ -12,6 +12,7 @@ export default defineConfig({
   projects: [
     { name: 'journeys', testMatch: '*.spec.ts' },
     { name: 'screenshots', testMatch: 'screenshots*.ts' },
+    { name: 'scale', testMatch: 'scale.ts' },
   ],
   // Only what hangs ends by these: nothing is timed here.
   timeout: 120_000,
