@@ -115,6 +115,7 @@ var decisions = []decision{
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}/file", path: seg + "/big/exports/{export}/file", needs: []string{view, "exportMembers" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points", path: seg + "/big/points", needs: []string{view}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff", path: seg + "/big/points/{point}/diff", needs: []string{view, "viewMembers" + onBig}},
+	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff/file", path: seg + "/big/points/{point}/diff/file", needs: []string{view, "exportMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/generation-moves", path: seg + "/big/generation-moves", needs: []string{"updateEnvironmentSettings" + onEnv}},
 	{call: "PATCH /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}", path: seg + "/big/points/{point}", body: `{"kept":true}`, needs: []string{"rollbackSegment" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/publish", path: seg + "/big/points/{point}/publish", needs: []string{"rollbackSegment" + onBig}},

@@ -95,15 +95,30 @@ type diffJSON struct {
 }
 
 func (s *server) getPointDiff(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	from, to := segment.PointID(r.PathValue("pointId")), segment.PointID(r.URL.Query().Get("to"))
-	if to == "" {
-		to = history.Current
-	}
+	from, to := comparedPoints(r)
 	d, err := s.history.Diff(r.Context(), who, historyTarget(r), from, to)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, diffOf(string(from), to, d))
+}
+
+// getPointChanges sends what publishing a point would do, context by context.
+func (s *server) getPointChanges(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	from, to := comparedPoints(r)
+	changes, err := s.history.PointChanges(r.Context(), who, historyTarget(r), from, to)
+	if err != nil {
+		return err
+	}
+	return s.sendChanges(w, r, string(from), changes)
+}
+
+func comparedPoints(r *http.Request) (from, to segment.PointID) {
+	from, to = segment.PointID(r.PathValue("pointId")), segment.PointID(r.URL.Query().Get("to"))
+	if to == "" {
+		to = history.Current
+	}
+	return from, to
 }
 
 func diffOf(from string, to segment.PointID, d segment.Diff) diffJSON {

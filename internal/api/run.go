@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -269,8 +270,16 @@ func (s *server) getHeldChanges(w http.ResponseWriter, r *http.Request, who cata
 	if err != nil {
 		return err
 	}
+	return s.sendChanges(w, r, string(id), changes)
+}
+
+// columnsOfChanges says what [server.sendChanges] sends.
+const columnsOfChanges = "The columns `change`, which is `added`, `removed`, `excluded` or `unexcluded`, `key`, and `hash`: SHA-256 of a key that is not known, base64"
+
+// sendChanges sends a difference, context by context.
+func (s *server) sendChanges(w http.ResponseWriter, r *http.Request, of string, changes iter.Seq2[segment.Change, error]) error {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="diff-`+string(id)+`.csv"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="diff-`+of+`.csv"`)
 	rows := csv.NewWriter(newPacedReply(w))
 	_ = rows.Write([]string{"change", "key", "hash"}) // its errors stay, and are looked at below
 	for c, err := range changes {
@@ -283,7 +292,7 @@ func (s *server) getHeldChanges(w http.ResponseWriter, r *http.Request, who cata
 			err = rows.Error()
 		}
 		if err != nil {
-			s.log.WarnContext(r.Context(), "download of a difference ended early", "run", id, "error", err)
+			s.log.WarnContext(r.Context(), "download of a difference ended early", "of", of, "error", err)
 			panic(http.ErrAbortHandler) // a file that ends early must not look whole
 		}
 	}

@@ -91,6 +91,25 @@ func TestWhatAHeldRunWouldDoIsToldKeyByKey(t *testing.T) {
 	}
 }
 
+func TestWhatPublishingAPointWouldDoIsToldKeyByKey(t *testing.T) {
+	a := bigAccount(t)
+	a.decided(t, a.load(t, "?mode=replace", "key\na\nb\n"))
+	a.decided(t, a.load(t, "?mode=replace", "key\nb\nc\n"))
+	point := a.must(t, 200, "", "GET", listPath+"/points", "").str("items.1._id")
+	for path, want := range map[string][]string{
+		point + "/diff/file":             {"change,key,hash", "added,a,", "removed,c,"},
+		"current/diff/file?to=" + point:  {"change,key,hash", "added,c,", "removed,a,"},
+		point + "/diff/file?to=" + point: {"change,key,hash"},
+	} {
+		rows := strings.Split(strings.TrimSuffix(a.raw(t, listPath+"/points/"+path), "\n"), "\n")
+		slices.Sort(rows[1:])
+		if !slices.Equal(rows, want) {
+			t.Errorf("%s: the difference is %q, want %q", path, rows, want)
+		}
+	}
+	a.must(t, 404, "", "GET", listPath+"/points/64b0c9f2a1d3e4f506172800/diff/file", "")
+}
+
 func TestARunWithoutSegmentStandsInTheEnvironmentsList(t *testing.T) {
 	a := newAccount(t)
 	a.record(t, segment.Run{Kind: segment.PushRun, State: segment.RunLive, Tool: "hightouch"})

@@ -187,7 +187,7 @@ func runRoutes() []route {
 		{
 			method: "GET", path: atSegment + "/runs/{runId}/diff/file", actions: needs(policy.ViewProject, policy.ExportMembers), serve: (*server).getHeldChanges,
 			id: "getSegmentRunDiffFile", summary: "Download everything that the release of a held run would do",
-			answers: givesText("The columns `change`, which is `added`, `removed`, `excluded` or `unexcluded`, `key`, and `hash`: SHA-256 of a key that is not known, base64", "text/csv"),
+			answers: givesText(columnsOfChanges, "text/csv"),
 			fails:   []int{http.StatusConflict},
 		},
 		{
@@ -230,6 +230,12 @@ func pointRoutes() []route {
 			method: "GET", path: atSegment + "/points/{pointId}/diff", actions: needs(policy.ViewProject, policy.ViewMembers), serve: (*server).getPointDiff,
 			id: "getSegmentPointDiff", summary: "Tell what publishing a point would do",
 			params: parameters{queryParam("to", "The point instead of which it would be published; `current` if absent.")}, answers: gives[diffJSON](),
+		},
+		{
+			method: "GET", path: atSegment + "/points/{pointId}/diff/file", actions: needs(policy.ViewProject, policy.ExportMembers), serve: (*server).getPointChanges,
+			id: "getSegmentPointDiffFile", summary: "Download everything that publishing a point would do",
+			params:  parameters{queryParam("to", "The point instead of which it would be published; `current` if absent.")},
+			answers: givesText(columnsOfChanges, "text/csv"),
 		},
 		{
 			method: "PATCH", path: atSegment + "/points/{pointId}", actions: needs(policy.RollbackSegment), serve: (*server).keepPoint,

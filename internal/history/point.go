@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"muster/internal/catalog"
 	"muster/internal/fault"
@@ -36,15 +37,7 @@ func (h *History) Points(_ context.Context, who catalog.Caller, t Target) (now s
 
 // Diff says what publishing one point instead of another would do. Sample keys are part of it.
 func (h *History) Diff(ctx context.Context, who catalog.Caller, t Target, from, to segment.PointID) (segment.Diff, error) {
-	seg, err := h.find(who, t, policy.ViewMembers)
-	if err != nil {
-		return segment.Diff{}, err
-	}
-	published, err := h.membersAt(ctx, seg, from)
-	if err != nil {
-		return segment.Diff{}, err
-	}
-	instead, err := h.membersAt(ctx, seg, to)
+	seg, published, instead, err := h.pair(ctx, who, t, from, to, policy.ViewMembers)
 	if err != nil {
 		return segment.Diff{}, err
 	}
@@ -53,6 +46,41 @@ func (h *History) Diff(ctx context.Context, who catalog.Caller, t Target, from, 
 		return segment.Diff{}, within(seg, err)
 	}
 	return d, nil
+}
+
+// PointChanges yields everything that publishing a point instead of another would do, in no useful order. The caller needs exportMembers.
+func (h *History) PointChanges(ctx context.Context, who catalog.Caller, t Target, from, to segment.PointID) (iter.Seq2[segment.Change, error], error) {
+	seg, published, instead, err := h.pair(ctx, who, t, from, to, policy.ExportMembers)
+	if err != nil {
+		return nil, err
+	}
+	return changesOf(ctx, seg, published, instead), nil
+}
+
+// pair returns the members at two points.
+func (h *History) pair(ctx context.Context, who catalog.Caller, t Target, from, to segment.PointID, needs policy.Action) (seg *catalog.Segment, published, instead store.Members, err error) {
+	if seg, err = h.find(who, t, needs); err != nil {
+		return nil, nil, nil, err
+	}
+	if published, err = h.membersAt(ctx, seg, from); err != nil {
+		return nil, nil, nil, err
+	}
+	instead, err = h.membersAt(ctx, seg, to)
+	return seg, published, instead, err
+}
+
+// changesOf yields what would make these members of others.
+func changesOf(ctx context.Context, seg *catalog.Segment, these, others store.Members) iter.Seq2[segment.Change, error] {
+	return func(yield func(segment.Change, error) bool) {
+		for c, err := range these.Changes(ctx, others) {
+			if err != nil {
+				err = within(seg, err)
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
 }
 
 func (h *History) membersAt(ctx context.Context, seg *catalog.Segment, id segment.PointID) (store.Members, error) {

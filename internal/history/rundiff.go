@@ -79,16 +79,7 @@ func (h *History) HeldChanges(ctx context.Context, who catalog.Caller, t Target,
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(segment.Change, error) bool) {
-		for c, err := range released.Changes(ctx, now) {
-			if err != nil {
-				err = within(seg, err)
-			}
-			if !yield(c, err) {
-				return
-			}
-		}
-	}, nil
+	return changesOf(ctx, seg, released, now), nil
 }
 
 // HeldContext returns whether a segment includes a context, and whether it would after the release of a run.

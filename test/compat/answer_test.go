@@ -52,6 +52,7 @@ var answers = map[string]answer{
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports/{exportId}/file":                      {status: 200, free: "rows of text", text: "text/csv"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points":                                       {status: 200, free: "muster's own"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff":                        {status: 200, free: "muster's own"},
+	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/diff/file":                   {status: 200, free: "rows of text", text: "text/csv"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/generation-moves":                            {status: 202, free: "muster's own"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}/publish":                    {status: 200, free: "muster's own"},
 	"PATCH /segments/{projectKey}/{environmentKey}/{segmentKey}/points/{pointId}":                           {status: 200, free: "muster's own"},

@@ -116,6 +116,8 @@ func driveWholeLists(t *testing.T, r *rest) {
 	point := points[1].(map[string]any)["_id"].(string)
 	diff := r.raw(t, 200, "GET", path+"/points/"+point+"/diff?to=current", "")
 	same(t, "what going back would do", []any{diff["added"], diff["removed"]}, []any{1500, 0})
+	changes, _ = r.text(t, "GET", path+"/points/"+point+"/diff/file?to=current")
+	same(t, "rows of what going back would do", strings.Count(changes, "\n"), 1+1500)
 	same(t, "a point that is kept", r.raw(t, 200, "PATCH", path+"/points/"+point, `{"kept":true}`)["kept"], true)
 	back := r.raw(t, 200, "POST", path+"/points/"+point+"/publish", `{"comment":"oops"}`)
 	same(t, "what going back did", []any{back["added"], back["removed"]}, []any{1500, 0})

@@ -159,6 +159,11 @@ test('members go back to a point, and forward again', async ({ page, place, serv
   await expect(dialog.getByText('Will come back').first()).toBeVisible();
   await expect(dialog.locator('dd')).toHaveText(['55', '−10 18.2 %', '+5 9.1 %', '50']);
   await expectAccessible(page);
+  const downloading = page.waitForEvent('download');
+  await dialog.getByRole('link', { name: 'Download the full diff' }).click();
+  const rows = readFileSync(await (await downloading).path(), 'utf8').trimEnd().split('\n');
+  expect(rows.filter((row) => row.startsWith('removed,user-'))).toHaveLength(10);
+  expect(rows.filter((row) => row.startsWith('added,user-'))).toHaveLength(5);
   await dialog.getByRole('button', { name: 'Roll back to 50 members' }).click();
   await expect(page.getByText(/Rolled back to 50 members in/)).toBeVisible();
   expect(await server.api('GET', `/segments/${place.project}/${place.environment}/vips`)).toMatchObject({ _unboundedMetadata: { includedCount: 50 } });

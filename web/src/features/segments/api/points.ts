@@ -34,6 +34,11 @@ export function pointsQuery(at: SegmentPlace) {
   });
 }
 
+/** Where to download all of what publishing one point in the place of another would do, from the segment. */
+export function pointChangesPath(pointId: string, to: string): string {
+  return `points/${encodeURIComponent(pointId)}/diff/file?to=${encodeURIComponent(to)}`;
+}
+
 /**
  * What publishing one point in the place of another would do. Which revision the segment is at belongs
  * to the question, because what it is now moves.

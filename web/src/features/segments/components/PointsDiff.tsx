@@ -6,8 +6,9 @@ import { DiffStrip } from '@/components/DiffStrip';
 import { ErrorState } from '@/components/ErrorState';
 import { Panel } from '@/components/Panel';
 import { useRefusal } from '@/features/segments/api/permission';
-import { current, pointDiffQuery, type Point } from '@/features/segments/api/points';
+import { current, pointChangesPath, pointDiffQuery, type Point } from '@/features/segments/api/points';
 import type { SegmentPlace } from '@/features/segments/api/segment';
+import { DownloadDiff } from '@/features/segments/components/DownloadDiff';
 import classes from '@/features/segments/components/History.module.css';
 import { nameOfPoint } from '@/features/segments/components/pointWords';
 import { exactTime } from '@/lib/time';
@@ -46,10 +47,13 @@ export function PointsDiff({ at, from, to, onRollback }: PointsDiffProps) {
       {!same && isPending && <div className={classes.skeleton} aria-label="Working out the difference" role="img" />}
       {error && <ErrorState title="The difference could not be worked out." error={error} onRetry={() => void refetch()} />}
       {!same && left !== undefined && joined !== undefined && (
-        <DiffStrip
-          now={from.members} leave={left} join={joined} samples={samples}
-          labels={{ now: from.current ? 'Now' : 'Then', leave: 'Left', join: 'Joined', after: to.current ? 'Now' : 'Later' }}
-        />
+        <>
+          <DiffStrip
+            now={from.members} leave={left} join={joined} samples={samples}
+            labels={{ now: from.current ? 'Now' : 'Then', leave: 'Left', join: 'Joined', after: to.current ? 'Now' : 'Later' }}
+          />
+          <div className={classes.download}><DownloadDiff at={at} path={pointChangesPath(to._id, from._id)} /></div>
+        </>
       )}
     </Panel>
   );

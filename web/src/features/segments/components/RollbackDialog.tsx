@@ -7,8 +7,9 @@ import { ErrorState } from '@/components/ErrorState';
 import { Note } from '@/components/Note';
 import { toolOf } from '@/features/segments/api/facts';
 import { useRefusal } from '@/features/segments/api/permission';
-import { current, pointDiffQuery, pointsQuery, publishPoint, type Point } from '@/features/segments/api/points';
+import { current, pointChangesPath, pointDiffQuery, pointsQuery, publishPoint, type Point } from '@/features/segments/api/points';
 import { ofSegment, segmentQuery, type SegmentPlace } from '@/features/segments/api/segment';
+import { DownloadDiff } from '@/features/segments/components/DownloadDiff';
 import classes from '@/features/segments/components/History.module.css';
 import { spanOf } from '@/features/segments/components/runWords';
 import { TouchedFlags } from '@/features/segments/components/TouchedFlags';
@@ -83,6 +84,7 @@ function Preview({ at, point, now, onClose }: { at: SegmentPlace; point: Point; 
       )}
       {!diff && !error && <div className={classes.skeleton} role="img" aria-label="Working out the difference" />}
       {diff && <DiffStrip now={diff.unchanged + diff.removed} leave={diff.removed} join={diff.added} labels={{ join: 'Will come back' }} samples={{ leave: diff.samples.removed, join: diff.samples.added }} />}
+      {diff && <div><DownloadDiff at={at} path={pointChangesPath(point._id, current)} /></div>}
       {diff && revision !== began && <Note tone="info" role="status">Updated: a sync came in between, and these are the figures now.</Note>}
       <TouchedFlags at={at} members={diff && diff.added + diff.removed} />
       {segment?._muster?.state === 'syncing' && <Note tone="warn">A full sync is running. Rolling back drops it.</Note>}
