@@ -115,6 +115,12 @@ inEachLook((look) => {
       await push(server, place, 'churn', 'Churn risk', { add: keysOf(3, 4000), remove: keysOf(2) });
       const { items: [live] } = await server.api<{ items: { _id: string }[] }>('GET', `${api}/rudderstack-churn/runs?state=live`);
       await take('sync', `segments/rudderstack-churn/syncs/${live?._id ?? ''}`);
+      await page.getByRole('button', { name: 'Undo this sync…' }).click();
+      await expect(dialog.getByRole('button', { name: /^Undo: / })).toBeVisible();
+      await picture(page, 'sync-undo', look);
+      await dialog.getByRole('button', { name: /^Undo: / }).click();
+      await expect(page.getByText(/^Undone: /)).toBeVisible();
+      await picture(page, 'sync-undone', look);
     });
 
     await test.step('a full sync on its way, and a list that broke off', async () => {
