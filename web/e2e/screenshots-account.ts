@@ -134,7 +134,9 @@ inEachLook((look) => {
   });
 
   test('the API reference', async ({ page }) => {
-    await pictureOf(page, 'reference', '/ui/api/', look);
+    await page.goto('/ui/api/');
+    await expect(page.getByRole('link', { name: /^Segments/ })).toBeVisible();
+    await picture(page, 'reference', look);
     await page.goto('/ui/api/#patchSegment');
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     await page.evaluate(() => document.fonts.ready);

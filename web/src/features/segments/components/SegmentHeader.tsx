@@ -65,7 +65,7 @@ function RollBack({ at }: { at: SegmentPlace }) {
   const { data: points } = useQuery(pointsQuery(at));
   const refused = useRefusal(at, 'rollbackSegment');
   const last = points?.items.find((point) => !point.current);
-  const none = points && !last ? 'There is no earlier point yet: deltas leave none. The first full sync or upload makes one.' : undefined;
+  const none = points && !last ? 'There is no earlier point yet: the first full sync or upload makes one. A delta is undone on its own page, under Syncs.' : undefined;
   return (
     <ActionButton
       variant="default" leftSection={<IconArrowBackUp size={16} aria-hidden />} refused={refused ?? none}

@@ -25,7 +25,7 @@ export function HistoryTab() {
   const points = data?.items ?? [];
   const earlier = points.filter((point) => !point.current);
   if (data && earlier.length === 0) {
-    return <Panel><EmptyState title="No earlier point yet">The first full sync or upload makes one. Deltas leave none: whom one took out by mistake, the next one brings back.</EmptyState></Panel>;
+    return <Panel><EmptyState title="No earlier point yet">The first full sync or upload makes one. Deltas leave none: each is undone on its own page, under Syncs.</EmptyState></Panel>;
   }
   const known = (id: string | undefined) => points.find((point) => point._id === id || (id === current && point.current));
   const from = known(search.from) ?? earlier[0];
