@@ -68,11 +68,22 @@ func (b *bench) segments(n, members int) error {
 	if n > 300 {
 		return nil
 	}
+	if err := b.askRESP(load{name: name + ", when the store was synchronized by GET"}, b.resp, sdkKey, synchronizedOn); err != nil {
+		return err
+	}
 	return b.redisLookups(name, n, members, key)
 }
 
 // lookups measures how often all segments of a context are told.
 func (b *bench) lookups(l load, address, password string, key func(worker, i int) string) error {
+	return b.askRESP(l, address, password, func(c *respConn, worker, i int) (int, error) { return c.members(key(worker, i)) })
+}
+
+// synchronizedOn asks when the store was synchronized, as SDKs do to see whether it is stale.
+func synchronizedOn(c *respConn, _, _ int) (int, error) { return c.synchronizedOn() }
+
+// askRESP measures how often a question is answered; at least one answer has to have something.
+func (b *bench) askRESP(l load, address, password string, ask func(c *respConn, worker, i int) (found int, err error)) error {
 	conns := make([]*respConn, lookupConnections)
 	for i := range conns {
 		c, err := dialRESP(b.ctx, address, password)
@@ -85,12 +96,12 @@ func (b *bench) lookups(l load, address, password string, key func(worker, i int
 	var found atomic.Int64
 	l.workers, l.length = len(conns), b.length
 	err := b.rate(l, func(worker, i int) error {
-		n, err := conns[worker].members(key(worker, i))
+		n, err := ask(conns[worker], worker, i)
 		found.Add(int64(n))
 		return err
 	})
 	if err == nil && found.Load() == 0 {
-		err = errors.New("no context was in any segment")
+		err = errors.New("every answer was empty")
 	}
 	return err
 }
@@ -145,7 +156,21 @@ func (b *bench) redisLookups(name string, n, members int, key func(worker, i int
 	if err := <-answered; err != nil {
 		return err
 	}
-	return b.lookups(load{name: "yardstick: " + name + ", SMEMBERS of redis-server", servers: []*os.Process{redis.process}}, redis.address, "", key)
+	servers := []*os.Process{redis.process}
+	if err := b.lookups(load{name: "yardstick: " + name + ", SMEMBERS of redis-server", servers: servers}, redis.address, "", key); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$13\r\n1767000000123\r\n", len(synchronizedKey), synchronizedKey); err != nil {
+		return err
+	}
+	line, err := conn.line()
+	if err != nil {
+		return err
+	}
+	if line != "+OK" {
+		return fmt.Errorf("SET answered %q", line)
+	}
+	return b.askRESP(load{name: "yardstick: " + name + ", GET of redis-server", servers: servers}, redis.address, "", synchronizedOn)
 }
 
 // redisServer is the yardstick, reached the way muster is: by TCP on loopback.

@@ -45,6 +45,26 @@ func includeKey(context string) string {
 	return "launchdarkly:big_segment_include:" + base64.StdEncoding.EncodeToString(h[:])
 }
 
+// synchronizedKey is where SDKs look when the store was synchronized.
+const synchronizedKey = "launchdarkly:big_segments_synchronized_on"
+
+// synchronizedOn returns how many digits the time has at which the store was synchronized.
+func (c *respConn) synchronizedOn() (int, error) {
+	if _, err := fmt.Fprintf(c, "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n", len(synchronizedKey), synchronizedKey); err != nil {
+		return 0, err
+	}
+	size, err := c.line()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(size, "$"))
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("GET answered %q", size)
+	}
+	_, err = io.CopyN(io.Discard, c.in, int64(n)+2)
+	return n, err
+}
+
 // members returns in how many segments a context is.
 func (c *respConn) members(context string) (int, error) {
 	key := includeKey(context)
