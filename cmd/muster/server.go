@@ -332,7 +332,7 @@ func (s *server) serveRESP(ctx context.Context, keys *access.Access, registry *p
 		}
 		listener = tls.NewListener(listener, c.config())
 	}
-	readers := resp.New(s.delivery, keys, s.log)
+	readers := resp.New(s.delivery, keys, s.log, s.processors)
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_resp_connections", Help: "Connections of the Redis protocol that are open.",
 	}, func() float64 { return float64(readers.Connections()) }))

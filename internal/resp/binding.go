@@ -20,7 +20,7 @@ func (s *Server) bind(c *conn, key string, e *catalog.Environment) {
 	if name == "" {
 		name = "redis client"
 	}
-	leave := s.source.Connected(e.ID, name, host(c.socket.RemoteAddr()))
+	leave := s.source.Connected(e.ID, name, c.address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bound[c] = binding{key, leave}
@@ -53,9 +53,18 @@ func (s *Server) sweep(ctx context.Context) {
 		s.mu.Lock()
 		for c, b := range s.bound {
 			if _, err := s.access.SDKKey(b.key); err != nil {
-				_ = c.socket.Close() // its own goroutine does the rest
+				c.cut()
 			}
 		}
 		s.mu.Unlock()
 	}
+}
+
+// cut ends a connection from outside: who serves it does the rest. The caller holds Server.mu.
+func (c *conn) cut() {
+	if c.socket != nil {
+		_ = c.socket.Close()
+		return
+	}
+	c.shutDown()
 }

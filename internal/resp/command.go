@@ -63,8 +63,12 @@ var writes = func() map[string]bool {
 
 const noAuth = "NOAUTH Authentication required."
 
-// execute answers one command.
+// execute answers one command, if it is not an empty one.
 func (c *conn) execute(args [][]byte) {
+	c.waits = false
+	if len(args) == 0 {
+		return
+	}
 	name, args := args[0], args[1:]
 	upperCase(name)
 	cmd, known := commands[string(name)]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"muster/internal/catalog"
@@ -29,65 +30,84 @@ const (
 
 var errStopping = errors.New("the server is stopping")
 
-// conn is one client's connection. One goroutine owns it; only stopping is shared.
+// conn is one client's connection. A goroutine of its own serves it, or a loop while it does nothing
+// but ask what can be answered at once; it belongs to one of them at a time.
 type conn struct {
 	server  *Server
-	ctx     context.Context // ends when the server stops
-	socket  net.Conn
-	trusted bool // came over a loopback listener
+	address string // of the client, without the port
+	trusted bool   // came over a loopback listener
 	id      int64
+	loop    *loop           // where it may wait; nil if only a goroutine can serve it
+	ctx     context.Context // of the present goroutine, ends when the server stops
 	reply
-	in *reader
+	in reader
 	// included and excluded are what the last lookup found, kept so that the next one need not make room.
 	included, excluded []segment.Ref
+
+	socket net.Conn // nil while the connection is in its loop. Changed under Server.mu, for those who cut it
+	looped          // how it is there
 
 	sdkKey     string               // given by AUTH, empty before
 	env        *catalog.Environment // of sdkKey as the present command began; nil if there is none
 	name       string
 	channels   []string
 	closing    bool // after QUIT
-	begun      bool // a part of the present command has been read
-	timed      bool // the present command has its deadline
+	waits      bool // the present command, or the last one, can't be answered at once
+	timed      bool // a part of the present command has its deadline
 	stopping   atomic.Bool
 	writeFault error
 }
 
 func newConn(s *Server, socket net.Conn, trusted bool) *conn {
-	c := &conn{server: s, socket: socket, trusted: trusted, id: s.lastID.Add(1)}
+	c := &conn{server: s, socket: socket, address: host(socket.RemoteAddr()), trusted: trusted, id: s.lastID.Add(1)}
 	c.version = 2
-	c.in = newReader(c)
 	return c
 }
 
-// serve answers commands until the client leaves, breaks the protocol, or ctx ends.
-func (c *conn) serve(ctx context.Context) {
-	defer func() { _ = c.socket.Close() }()
-	defer c.server.unbind(c)
-	c.ctx = ctx
+// serve answers commands until the client leaves, breaks the protocol, or ctx ends; or until the
+// connection can wait in its loop. It reports whether it does.
+func (c *conn) serve(ctx context.Context) (inLoop bool) {
+	socket := c.socket
 	defer context.AfterFunc(ctx, func() {
 		c.stopping.Store(true)
-		_ = c.socket.SetReadDeadline(time.Unix(1, 0))
+		_ = socket.SetReadDeadline(time.Unix(1, 0))
 	})()
+	c.ctx = ctx
 	if err := c.shakeHands(ctx); err != nil {
-		c.server.log.Debug("no tls connection with a redis client", "client", c.socket.RemoteAddr(), "error", err)
-		return
+		c.server.log.Debug("no tls connection with a redis client", "client", c.address, "error", err)
+		c.end()
+		return false
 	}
 	for !c.closing && c.writeFault == nil {
-		c.begun, c.timed = c.in.waiting(), false
 		args, err := c.in.next(c.limits())
 		if broken, ok := errors.AsType[brokenProtocol](err); ok {
 			c.fail("ERR " + broken.Error())
 			break
 		}
-		if err != nil {
-			return
+		if errors.Is(err, errPart) {
+			if c.enterLoop() {
+				return true
+			}
+			if err := c.read(); err != nil {
+				c.end()
+				return false
+			}
+			continue
 		}
-		if len(args) > 0 {
-			c.execute(args)
-		}
+		c.execute(args)
+		c.in.drop()
+		c.timed = false
 		c.flushLarge()
 	}
 	c.flush()
+	c.end()
+	return false
+}
+
+// end forgets a connection that a goroutine serves.
+func (c *conn) end() {
+	c.server.unbind(c)
+	_ = c.socket.Close()
 }
 
 // shakeHands settles TLS, where it is spoken, before the client's first command.
@@ -101,13 +121,13 @@ func (c *conn) shakeHands(ctx context.Context) error {
 	return secure.HandshakeContext(ctx)
 }
 
-// Read reads from the client for the reader. Whenever it has to wait, all answers so far are sent.
-func (c *conn) Read(p []byte) (int, error) {
+// read waits for more of the client. All answers so far are sent before.
+func (c *conn) read() error {
 	if c.flush(); c.writeFault != nil {
-		return 0, c.writeFault
+		return c.writeFault
 	}
 	switch {
-	case !c.begun:
+	case !c.in.waiting():
 		timeout := idleTimeout
 		if c.stranger() {
 			timeout = commandTimeout
@@ -119,11 +139,16 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	// The server sets its own deadline after stopping, so one of the two orders is seen here.
 	if c.stopping.Load() {
-		return 0, errStopping
+		return errStopping
 	}
-	n, err := c.socket.Read(p)
-	c.begun = true
-	return n, err
+	return c.in.fill(c.socket)
+}
+
+// mayWait reports whether a command may take the time it needs to find something. It may not in a
+// loop, where everybody would wait with it: then it has to end without an answer, and a goroutine repeats it.
+func (c *conn) mayWait() bool {
+	c.waits = true
+	return c.socket != nil
 }
 
 // flushLarge sends the answers so far if they are more than a client is let collect.
@@ -152,6 +177,27 @@ func (c *conn) flush() {
 	}
 }
 
+// settle gives a connection the loop in which it may wait. TLS can't.
+func (c *conn) settle(loops []*loop) {
+	if _, ok := c.socket.(syscall.Conn); ok && len(loops) > 0 {
+		c.loop = loops[c.id%int64(len(loops))]
+	}
+}
+
+// enterLoop lets the connection wait in its loop for the next command, and reports whether it does: not with
+// a stranger, who is watched more closely, in the middle of a command, or after one that had to wait, which will come again.
+func (c *conn) enterLoop() bool {
+	if c.loop == nil || c.in.waiting() || c.waits || c.stranger() || c.stopping.Load() {
+		return false
+	}
+	if c.flush(); c.writeFault != nil {
+		return false
+	}
+	c.in.keep()
+	c.out = nil
+	return c.loop.add(c)
+}
+
 func (c *conn) limits() limits {
 	if c.stranger() {
 		return strangers
@@ -164,6 +210,9 @@ func (c *conn) stranger() bool { return !c.trusted && c.env == nil }
 
 // authenticate binds the connection to the environment of an SDK key.
 func (c *conn) authenticate(sdkKey []byte) bool {
+	if !c.mayWait() { // the first of an environment begins to follow it
+		return false
+	}
 	e, err := c.server.access.SDKKey(string(sdkKey))
 	if err != nil {
 		c.fail("WRONGPASS invalid username-password pair or user is disabled.")

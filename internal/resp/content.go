@@ -70,6 +70,9 @@ func (c *conn) lookup(name []byte) (content, bool) {
 
 // definitions returns what a key of daemon mode holds.
 func (c *conn) definitions(env segment.EnvID, kind keyKind) (content, bool) {
+	if !c.mayWait() {
+		return content{}, false
+	}
 	snapshot, err := c.server.source.Current(c.ctx, env, "")
 	if err != nil {
 		c.failRead(env, "flags", err)

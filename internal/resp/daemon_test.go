@@ -48,7 +48,7 @@ func newDaemon(t *testing.T) *daemon {
 			t.Error(err)
 		}
 	})
-	h := &house{Server: New(d, access.New(s, time.Now), log)}
+	h := &house{Server: New(d, access.New(s, time.Now), log, 2)}
 	it := &daemon{t: t, store: s, at: h.listen(t, true), wide: h.listen(t, false)}
 	it.update(store.Account, func(tx store.Tx) {
 		tx.PutProject(&catalog.Project{ID: catalog.NewID(), Key: "web", Name: "Web"})
@@ -198,7 +198,7 @@ func TestManyFlagsAreNotCollected(t *testing.T) {
 		d.putFlag(catalog.FlagKey(fmt.Sprintf("flag-%02d", i)), 1, text)
 	}
 	s := &script{in: strings.NewReader(encode("AUTH", daemonKey) + encode("HGETALL", "launchdarkly:features"))}
-	c := newConn(New(delivery.New(d.store, delivery.Options{}), access.New(d.store, time.Now), slog.New(slog.DiscardHandler)), s, false)
+	c := newConn(New(delivery.New(d.store, delivery.Options{}), access.New(d.store, time.Now), slog.New(slog.DiscardHandler), 2), s, false)
 	t.Cleanup(func() { c.server.source.(*delivery.Delivery).Close() })
 	c.serve(t.Context())
 	if got := strings.Count(s.out.String(), text); got != 100 {

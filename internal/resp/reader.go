@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -20,9 +19,12 @@ var (
 )
 
 const (
-	readBufferBytes = 4 << 10 // also the longest inline command
-	keptBytes       = 16 << 10
-	keptArgs        = 64
+	maxLine   = 4 << 10 // bytes of an inline command
+	readBytes = 4 << 10 // what is read at once, at least
+	keptBytes = 16 << 10
+	keptArgs  = 64
+
+	endOfArgument = "\r\n"
 )
 
 // brokenProtocol is what a client is told before its connection is closed: the bytes that follow
@@ -31,81 +33,126 @@ type brokenProtocol string
 
 func (b brokenProtocol) Error() string { return "Protocol error: " + string(b) }
 
-// reader takes commands from a stream of bytes.
+// errPart says that more of a command has to arrive.
+var errPart = errors.New("only a part of the command has arrived")
+
+// reader takes commands from the bytes that have arrived. Whoever owns it brings more of them, by fill or borrow.
 type reader struct {
-	in   *bufio.Reader
-	buf  []byte // the arguments of the present command
-	ends []int  // where each argument ends in buf
-	args [][]byte
+	in   []byte // what has arrived, from the present command on
+	base []byte // where fill has it
+
+	// Of the present command, by distance from its beginning:
+	at    int    // how far it has been read
+	spans []span // its arguments so far
+	args  [][]byte
+	begun bool // the number of its arguments is known
+	left  int  // arguments still to be read
+	bytes int  // of the arguments so far
 }
 
-func newReader(in io.Reader) *reader {
-	return &reader{in: bufio.NewReaderSize(in, readBufferBytes)}
-}
+// span is where an argument lies.
+type span struct{ from, to int }
 
-// waiting reports whether a part of the next command has arrived.
-func (r *reader) waiting() bool { return r.in.Buffered() > 0 }
+// waiting reports whether something of a command has arrived.
+func (r *reader) waiting() bool { return len(r.in) > 0 }
 
-// next returns the arguments of the next command; they are valid until the following call. An
-// empty command has none.
+// next returns the arguments of the present command, which are valid until it is dropped. An empty
+// command has none. After errPart it goes on where it was, once there is more.
 func (r *reader) next(within limits) ([][]byte, error) {
-	r.forget()
-	line, err := r.line()
-	if err != nil {
-		return nil, err
+	if !r.begun {
+		line, err := r.line()
+		if err != nil {
+			return nil, err
+		}
+		if len(line) == 0 || line[0] != '*' {
+			return r.inline(line, within)
+		}
+		n, ok := parseLength(line[1:])
+		if !ok || n > within.args {
+			return nil, brokenProtocol("invalid multibulk length")
+		}
+		r.begun, r.left = true, n
 	}
-	if len(line) == 0 || line[0] != '*' {
-		return r.inline(line, within)
-	}
-	n, ok := parseLength(line[1:])
-	if !ok || n > within.args {
-		return nil, brokenProtocol("invalid multibulk length")
-	}
-	for range n {
-		if err := r.bulk(within.bytes - len(r.buf)); err != nil {
+	for ; r.left > 0; r.left-- {
+		if err := r.bulk(within.bytes - r.bytes); err != nil {
 			return nil, err
 		}
 	}
-	return r.split(), nil
+	for _, s := range r.spans {
+		r.args = append(r.args, r.in[s.from:s.to:s.to])
+	}
+	return r.args, nil
 }
 
-// forget makes room for a new command, and gives back what a large one took.
-func (r *reader) forget() {
-	r.buf, r.ends, r.args = r.buf[:0], r.ends[:0], r.args[:0]
-	if cap(r.buf) > keptBytes {
-		r.buf = nil
+// drop ends the present command.
+func (r *reader) drop() {
+	r.in = r.in[r.at:]
+	r.rewind()
+}
+
+// rewind lets next return the present command once more. It gives back the room that a large one took.
+func (r *reader) rewind() {
+	r.at, r.begun, r.left, r.bytes = 0, false, 0, 0
+	r.spans, r.args = r.spans[:0], r.args[:0]
+	if cap(r.spans) > keptArgs {
+		r.spans, r.args = nil, nil
 	}
-	if cap(r.ends) > keptArgs {
-		r.ends, r.args = nil, nil
+	if len(r.in) == 0 && cap(r.base) > keptBytes {
+		r.in, r.base = nil, nil
 	}
 }
 
-// line returns the next line without its end, valid until the next read.
+// fill reads once, into room of its own.
+func (r *reader) fill(from io.Reader) error {
+	if cap(r.in)-len(r.in) < readBytes {
+		if len(r.in)+readBytes > cap(r.base) {
+			r.base = make([]byte, 2*len(r.in)+readBytes)
+		}
+		r.in = r.base[:copy(r.base[:cap(r.base)], r.in)]
+	}
+	n, err := from.Read(r.in[len(r.in):cap(r.in)])
+	r.in = r.in[:len(r.in)+n]
+	return err
+}
+
+// borrow takes what its owner has read into room for many; keep has to be called before that is used again.
+func (r *reader) borrow(arrived []byte) { r.in = arrived }
+
+// keep leaves nothing in borrowed room, and has none that is empty.
+func (r *reader) keep() {
+	r.base = nil
+	r.in = bytes.Clone(r.in)
+}
+
+// line returns the next line without its end.
 func (r *reader) line() ([]byte, error) {
-	line, err := r.in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
+	end := bytes.IndexByte(r.in[r.at:min(len(r.in), r.at+maxLine)], '\n')
+	switch {
+	case end >= 0:
+		line := r.in[r.at : r.at+end]
+		r.at += end + 1
+		return bytes.TrimSuffix(line, []byte{'\r'}), nil
+	case len(r.in)-r.at >= maxLine:
 		return nil, brokenProtocol("too big inline request")
+	default:
+		return nil, errPart
 	}
-	if err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
 }
 
 // inline reads a command that a person or a probe typed: words between blanks.
 func (r *reader) inline(line []byte, within limits) ([][]byte, error) {
 	for word := range bytes.FieldsSeq(line) {
-		if len(r.ends) == within.args {
+		if len(r.args) == within.args {
 			return nil, brokenProtocol("too big inline request")
 		}
-		r.buf = append(r.buf, word...)
-		r.ends = append(r.ends, len(r.buf))
+		r.args = append(r.args, word)
 	}
-	return r.split(), nil
+	return r.args, nil
 }
 
-// bulk reads one argument of at most the given size.
+// bulk reads one argument of at most the given size. It changes nothing if a part of it is missing.
 func (r *reader) bulk(room int) error {
+	start := r.at
 	line, err := r.line()
 	if err != nil {
 		return err
@@ -117,29 +164,18 @@ func (r *reader) bulk(room int) error {
 	if !ok || size > room {
 		return brokenProtocol("invalid bulk length")
 	}
-	start := len(r.buf)
-	r.buf = append(r.buf, make([]byte, size)...)
-	if _, err := io.ReadFull(r.in, r.buf[start:]); err != nil {
-		return err
+	s := span{r.at, r.at + size}
+	if len(r.in) < s.to+len(endOfArgument) {
+		r.at = start
+		return errPart
 	}
-	r.ends = append(r.ends, len(r.buf))
-	var end [2]byte
-	if _, err := io.ReadFull(r.in, end[:]); err != nil {
-		return err
-	}
-	if end != [2]byte{'\r', '\n'} {
+	if string(r.in[s.to:s.to+len(endOfArgument)]) != endOfArgument {
 		return brokenProtocol("expected the end of an argument")
 	}
+	r.at = s.to + len(endOfArgument)
+	r.bytes += size
+	r.spans = append(r.spans, s)
 	return nil
-}
-
-func (r *reader) split() [][]byte {
-	start := 0
-	for _, end := range r.ends {
-		r.args = append(r.args, r.buf[start:end:end])
-		start = end
-	}
-	return r.args
 }
 
 // parseLength reads a length of at most seven digits, which is beyond every limit.

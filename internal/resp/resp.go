@@ -7,6 +7,9 @@
 // which are cut within a second. It knows what there is only through [Source], and secrets only
 // through package access.
 //
+// Idle connections wait in loops of the package's own, which answer lookups without a goroutine (docs/adr/0016);
+// TLS and all that takes time is served by a goroutine each.
+//
 // The package reads the protocol itself. Whatever a client sends is bounded in size and time: a
 // declared length is checked before anything is reserved or skipped for it, which tidwall/redcon
 // 1.6.4 does not do (one line, "$9223372036854775807", makes its reader panic).
@@ -42,7 +45,7 @@ type Source interface {
 	Current(ctx context.Context, env segment.EnvID, filter catalog.FilterKey) (*delivery.Snapshot, error)
 }
 
-// maxConnections bounds memory: an idle connection holds about 10 KiB.
+// maxConnections bounds memory: a connection that TLS or a stranger keeps out of the loops holds about 10 KiB while it is idle.
 const maxConnections = 10_000
 
 // Limits are those of connections.
@@ -58,13 +61,15 @@ type Server struct {
 	slots  chan struct{} // one taken by each open connection
 	lastID atomic.Int64
 
+	processors int
+
 	mu    sync.Mutex
 	bound map[*conn]binding
 }
 
-// New returns a server of what the source has, for the credentials that a knows.
-func New(source Source, a *access.Access, log *slog.Logger) *Server {
-	return &Server{source: source, access: a, log: log, slots: make(chan struct{}, maxConnections), bound: make(map[*conn]binding)}
+// New returns a server of what the source has, for the credentials that a knows, on a machine with so many processors.
+func New(source Source, a *access.Access, log *slog.Logger, processors int) *Server {
+	return &Server{source: source, access: a, log: log, processors: processors, slots: make(chan struct{}, maxConnections), bound: make(map[*conn]binding)}
 }
 
 // Connections returns how many connections are open.
@@ -82,6 +87,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer func() { _ = ln.Close() }()
 
 	open.Go(func() { s.sweep(ctx) })
+	loops := s.startLoops(ctx, &open)
 	trusted := isLoopback(ln.Addr())
 	for {
 		socket, err := ln.Accept()
@@ -100,14 +106,20 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		}
 		select {
 		case s.slots <- struct{}{}:
-			open.Go(func() {
-				defer func() { <-s.slots }()
-				newConn(s, socket, trusted).serve(ctx)
-			})
+			c := newConn(s, socket, trusted)
+			c.settle(loops)
+			open.Go(func() { s.attend(ctx, c) })
 		default:
 			s.log.Warn("redis connection refused, too many are open", "limit", cap(s.slots))
 			refuse(socket)
 		}
+	}
+}
+
+// attend serves a connection and gives its place back, unless it goes on in a loop.
+func (s *Server) attend(ctx context.Context, c *conn) {
+	if !c.serve(ctx) {
+		<-s.slots
 	}
 }
 

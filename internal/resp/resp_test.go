@@ -121,7 +121,7 @@ func build(tb testing.TB) *house {
 		webID:   {ID: webID, SDKKey: "sdk-web"},
 		otherID: {ID: otherID, SDKKey: "sdk-other"},
 	}}
-	return &house{New(m, access.New(envs, time.Now), slog.New(slog.DiscardHandler)), envs, m}
+	return &house{New(m, access.New(envs, time.Now), slog.New(slog.DiscardHandler), 2), envs, m}
 }
 
 // wide is a listener that says the whole network can reach it.
@@ -350,7 +350,7 @@ func TestBrokenProtocolEndsTheConnection(t *testing.T) {
 		{"a length beyond the limit", "*1\r\n$1048577\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
 		{"arguments that are no bulk strings", "*1\r\n:1\r\n", "-ERR Protocol error: expected '$'\r\n"},
 		{"a length that lies", "*1\r\n$2\r\nPING\r\n", "-ERR Protocol error: expected the end of an argument\r\n"},
-		{"a line without end", strings.Repeat("x", readBufferBytes), "-ERR Protocol error: too big inline request\r\n"},
+		{"a line without end", strings.Repeat("x", maxLine), "-ERR Protocol error: too big inline request\r\n"},
 	}
 	at := build(t).listen(t, true)
 	for _, tt := range tests {
