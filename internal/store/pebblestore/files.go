@@ -223,6 +223,11 @@ func (f readFile) Bytes() []byte { return f }
 func (f readFile) Close() error  { return nil }
 
 func readAll(f vfs.File) (store.File, error) {
-	content, err := io.ReadAll(f)
-	return readFile(content), err
+	stat, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	content := make(readFile, stat.Size())
+	_, err = io.ReadFull(f, content)
+	return content, err
 }

@@ -56,18 +56,24 @@ const scriptSegment segment.Key = "a"
 // them have long keys.
 const scriptMany = 1500
 
-func scriptKey(i int) string {
-	key := fmt.Sprint("context-", i)
-	if i < 100 {
-		return key
+func scriptKey(i int) string { return scriptKeys()[i] }
+
+// scriptKeys are made once: every end of a process has them written, and compared, anew.
+var scriptKeys = sync.OnceValue(func() []string {
+	keys := make([]string, scriptMany+100)
+	for i := range keys {
+		keys[i] = fmt.Sprint("context-", i)
+		if i < 100 {
+			continue
+		}
+		sum := sha512.Sum512([]byte(keys[i])) // nothing that could be compressed
+		for range 4 {
+			keys[i] += hex.EncodeToString(sum[:])
+			sum = sha512.Sum512(sum[:])
+		}
 	}
-	sum := sha512.Sum512([]byte(key)) // nothing that could be compressed
-	for range 4 {
-		key += hex.EncodeToString(sum[:])
-		sum = sha512.Sum512(sum[:])
-	}
-	return key
-}
+	return keys
+})
 
 // NewScript returns a chapter that has not begun.
 func NewScript(name string) *Script {
