@@ -2,9 +2,11 @@ package sdk_test
 
 import (
 	"bufio"
-	"compress/gzip"
+	"compress/flate"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
@@ -150,25 +152,35 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-// bomb is n zero bytes, compressed.
-func bomb(t *testing.T, n int64) string {
+// bomb is so many MiB of zero bytes, compressed: one block of 1 MiB, which refers to nothing before it, again and again.
+func bomb(t *testing.T, mebibytes int) string {
 	t.Helper()
-	var b strings.Builder
-	z := gzip.NewWriter(&b)
-	if _, err := io.Copy(z, &zeros{n}); err != nil {
+	var block strings.Builder
+	z, err := flate.NewWriter(&block, flate.BestCompression)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
+	zero := make([]byte, 1<<20)
+	if _, err := z.Write(zero); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	if err := z.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	sum := crc32.NewIEEE()
+	for range mebibytes {
+		_, _ = sum.Write(zero)
+	}
+	end := binary.LittleEndian.AppendUint32([]byte{3, 0}, sum.Sum32()) // a last block without content
+	end = binary.LittleEndian.AppendUint32(end, uint32(mebibytes<<20)) //nolint:gosec // at most 128 MiB
+	return "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + strings.Repeat(block.String(), mebibytes) + string(end)
 }
 
 func TestHostileEventsAreHarmless(t *testing.T) {
 	w := newWorld(t, delivery.Options{}, sdk.Options{})
 	w.putFlag("checkout", 1)
-	half := bomb(t, 64<<20)
-	packed, twice := bomb(t, 128<<20), half+half
+	half := bomb(t, 64)
+	packed, twice := bomb(t, 128), half+half
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var all sync.WaitGroup
