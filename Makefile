@@ -11,10 +11,10 @@ run: build ## serve from ./muster-data on 127.0.0.1:8080, Redis protocol on 127.
 	./bin/muster serve --data-dir ./muster-data --resp-listen 127.0.0.1:6380
 
 # With the race detector `make test` runs a tenth of the checks at random, and none of a few tests in which one
-# goroutine is long at work: on failing disks, on large bodies, lists and rosters. They all run whole without
+# goroutine is long at work: on failing disks, on large bodies, lists and rosters, on thousands of requests. They all run whole without
 # it, and with it in `make race`. vet has run by then, GORACE saves a second at the end of each package, and the
 # timeout is for a machine that is busy with other things.
-LONG = TestDiskErrors|TestPowerCuts|TestNothingThatFitsIntoABodyTakesLong|TestMemoryIsThatOfTheChanges|TestCountsAreBounded|TestLargeChangesComeInPages|TestRosterAnswersWhatWasWritten|TestRosterOfContrivedHashes|TestNoFlippedByteChangesAnAnswer
+LONG = TestDiskErrors|TestPowerCuts|TestAChangeItsAuditEntryAndItsLogEntryAreThereTogether|TestNoRequestBreaksARoute|TestBodiesAsTheyCome|TestWhoeverGoesBeyondALimitIsToldWhichOne|TestNothingThatFitsIntoABodyTakesLong|TestMemoryIsThatOfTheChanges|TestCountsAreBounded|TestLargeChangesComeInPages|TestRosterAnswersWhatWasWritten|TestRosterOfContrivedHashes|TestNoFlippedByteChangesAnAnswer
 ENGINE = ./internal/store/engine # takes longest, so that others run beside it
 
 test race: export MUSTER_TEST_ALL = 1 # what is missing fails instead of being skipped
