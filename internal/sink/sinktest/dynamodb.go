@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,16 +20,13 @@ type DynamoDB struct {
 	process *exec.Cmd
 }
 
-// dynalite is where test/setup.sh installs it.
-func dynalite() string {
-	_, here, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(here), "..", "..", "..", "test", "compat", "js", "node_modules", "dynalite", "cli.js")
-}
+// dynalite is where test/setup.sh installs it, as seen from the folder of a sink.
+var dynalite = filepath.Join("..", "..", "..", "test", "compat", "js", "node_modules", "dynalite", "cli.js")
 
 // StartDynamoDB starts a dynalite. It skips the test where there is none, unless every test is to run.
 func StartDynamoDB(t testing.TB) *DynamoDB {
 	t.Helper()
-	if _, err := os.Stat(dynalite()); err != nil {
+	if _, err := os.Stat(dynalite); err != nil {
 		if os.Getenv("MUSTER_TEST_ALL") != "" {
 			t.Fatal("dynalite is not installed; test/setup.sh installs it")
 		}
@@ -46,7 +42,7 @@ func StartDynamoDB(t testing.TB) *DynamoDB {
 // Start starts the process, on the same port, without a table.
 func (d *DynamoDB) Start() {
 	d.t.Helper()
-	d.process = exec.Command("node", dynalite(), "--host", "127.0.0.1", "--port", strconv.Itoa(d.port), "--createTableMs", "0", "--deleteTableMs", "0") //nolint:noctx // it is ended by its own Kill
+	d.process = exec.Command("node", dynalite, "--host", "127.0.0.1", "--port", strconv.Itoa(d.port), "--createTableMs", "0", "--deleteTableMs", "0") //nolint:noctx // it is ended by its own Kill
 	var mishaps bytes.Buffer
 	d.process.Stderr = &mishaps
 	out, err := d.process.StdoutPipe()
