@@ -29,6 +29,7 @@ type commands struct {
 	Runs     runsCommand     `cmd:"" help:"List the syncs and imports of a segment, or explain one."`
 	Release  releaseCommand  `cmd:"" help:"Let a run pass that the guard holds."`
 	Discard  discardCommand  `cmd:"" help:"Drop a run that the guard holds."`
+	Hold     holdCommand     `cmd:"" help:"Hold a run again that was discarded within the last ten minutes."`
 	Points   pointsCommand   `cmd:"" help:"List what the members of a segment were."`
 	Rollback rollbackCommand `cmd:"" help:"Make the members of a segment what they were."`
 	Undo     undoCommand     `cmd:"" help:"Take back what one run changed."`

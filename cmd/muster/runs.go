@@ -48,6 +48,7 @@ type runState struct {
 	Error      string
 	Samples    []skippedRow `json:"skippedSample"`
 	Hold       *holdState
+	Holdable   int64 `json:"holdableUntil"`
 }
 
 // holdState is why the guard holds a run, and what the run would do.
@@ -178,6 +179,9 @@ func (c *runsCommand) explain(ctx context.Context) error {
 	if r.State == "held" {
 		fmt.Fprintf(&b, "let it pass:  %s\ndrop it:      %s\n", c.command("release", r.ID), c.command("discard", r.ID))
 	}
+	if r.Holdable > 0 {
+		fmt.Fprintf(&b, "hold it again, until %s:  %s\n", moment(r.Holdable), c.command("hold", r.ID))
+	}
 	_, err := io.WriteString(os.Stdout, b.String())
 	return err
 }
@@ -223,9 +227,14 @@ type discardCommand struct {
 	decision `embed:""`
 }
 
+// holdCommand takes the discard of a run back.
+type holdCommand struct {
+	decision `embed:""`
+}
+
 type decision struct {
 	remoteSegment `embed:""`
-	Held          string `arg:"" name:"run" help:"The run that is held; muster runs --state held lists them."`
+	Held          string `arg:"" name:"run" help:"The run that is or was held; muster runs --state held lists them."`
 	Comment       string `help:"Why, for the audit log."`
 }
 
@@ -235,14 +244,22 @@ func (c *releaseCommand) Run() error { return c.decide("release") }
 // Run drops the run.
 func (c *discardCommand) Run() error { return c.decide("discard") }
 
+// Run holds the run again.
+func (c *holdCommand) Run() error { return c.decide("hold") }
+
 func (c *decision) decide(how string) error {
 	var r runState
 	if err := c.post(context.Background(), c.at("/runs/"+url.PathEscape(c.Held)+"/"+how), c.Comment, &r); err != nil {
 		return err
 	}
 	text := "discarded; nothing was changed"
-	if r.State == "live" {
+	switch {
+	case r.State == "live":
 		text = fmt.Sprintf("%s added, %s removed; visible at revision %d", grouped(r.Added), grouped(r.Removed), r.Revision)
+	case r.State == "held":
+		text = "held again: " + r.Hold.String()
+	case r.Holdable > 0:
+		text += fmt.Sprintf("\nhold it again, until %s:  %s", moment(r.Holdable), c.command("hold", r.ID))
 	}
 	_, err := fmt.Println(text)
 	return err

@@ -158,7 +158,7 @@ func (i *sdkImport) putSegment(s *catalog.Segment) error {
 		}
 		details := before.Clone()
 		s.ID, s.Name, s.Description, s.Tags, s.Source, s.Move = details.ID, details.Name, details.Description, details.Tags, details.Source, details.Move
-		s.CreatedAt, s.ExpiresAt, s.Guard, s.Hold = details.CreatedAt, details.ExpiresAt, details.Guard, details.Hold
+		s.CreatedAt, s.ExpiresAt, s.Guard, s.Hold, s.Discarded = details.CreatedAt, details.ExpiresAt, details.Guard, details.Hold, details.Discarded
 		s.Generation, s.Origin, s.Turn = details.Generation, details.Origin, details.Turn
 		s.Salt = cmp.Or(s.Salt, details.Salt)
 		last = max(last, details.Version)

@@ -104,6 +104,7 @@ var decisions = []decision{
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects", path: seg + "/big/runs/{run}/rejects", needs: []string{view, "viewMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release", path: seg + "/big/runs/{held}/release", needs: []string{"overrideShrinkGuard" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard", path: seg + "/big/runs/{held}/discard", needs: []string{"overrideShrinkGuard" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/hold", path: seg + "/big/runs/{held}/hold", needs: []string{"overrideShrinkGuard" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{delta}/undo", needs: []string{"viewMembers" + onBig}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{delta}/undo", needs: []string{"rollbackSegment" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", needs: []string{view}},

@@ -113,7 +113,7 @@ func musterOf(seg *catalog.Segment, h history.Health) *musterJSON {
 	if src := seg.Source; src != nil {
 		j.ExternalID, j.ExternalName, j.ExternalText = src.ExternalID, src.ExternalName, src.ExternalDescription
 		j.Edited = editedOf(src)
-		j.Drifted, j.Partial = src.Drifted, src.Partial
+		j.Drifted, j.Partial = seg.Drifted(), src.Partial
 	}
 	if !seg.ExpiresAt.IsZero() {
 		j.Test = &testJSON{seg.ExpiresAt.UnixMilli()}

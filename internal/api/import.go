@@ -347,6 +347,12 @@ func (s *server) discardRun(w http.ResponseWriter, r *http.Request, who catalog.
 	})
 }
 
+func (s *server) holdRun(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	return s.decideRun(w, r, who, func(comment string, id segment.RunID) (segment.Run, error) {
+		return s.ingest.HoldAgain(r.Context(), who, importTarget(r), id, comment)
+	})
+}
+
 func (s *server) decideRun(w http.ResponseWriter, r *http.Request, who catalog.Caller, decide func(comment string, id segment.RunID) (segment.Run, error)) error {
 	comment, err := readComment(w, r)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -337,7 +338,17 @@ func TestAHeldImportIsReleasedOrDiscarded(t *testing.T) {
 	a.must(t, 200, "", "GET", run, "").want(t, "state", `"held"`, "hold.reason", `"shrink"`, "hold.would.removed", "3", "removed", "0")
 	a.must(t, 200, "", "POST", run+"/discard", `{"comment":"wrong file"}`).want(t, "state", `"discarded"`, "comment", `"wrong file"`)
 	a.must(t, 409, "", "POST", run+"/release", "")
+	a.must(t, 200, "", "POST", run+"/hold", `{"comment":"it was right"}`).want(t, "state", `"held"`, "comment", `"it was right"`, "holdableUntil", "null", "_links.hold", "null")
+	a.must(t, 200, "", "GET", run+"/diff", "").want(t, "removed", "3", "to", `"current"`)
+	discarded := a.must(t, 200, "", "POST", run+"/discard", "")
+	if left := discarded.at("holdableUntil").(float64) - float64(time.Now().UnixMilli()); left <= 0 || left > 600_000 { //nolint:forcetypeassert // the test fails if it is none
+		t.Errorf("it can be held again for %v ms", left)
+	}
+	discarded.want(t, "_links.hold.href", `"/api/v2`+run+`/hold"`)
+	a.must(t, 200, "", "GET", listPath+"/runs", "").want(t, "items.0._links.hold.href", `"/api/v2`+run+`/hold"`)
 	again := a.decided(t, a.load(t, "?mode=replace", "a\n"))
+	a.must(t, 409, "", "POST", run+"/hold", "").want(t, "code", `"conflict"`)
+	a.must(t, 200, "", "GET", run, "").want(t, "state", `"discarded"`, "_links.hold", "null")
 	a.must(t, 200, "", "POST", listPath+"/runs/"+again.str("runId")+"/release", "").want(t, "state", `"live"`, "removed", "3")
 	if got := a.members(t); got != "1" {
 		t.Errorf("%s members", got)

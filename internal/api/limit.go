@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"muster/internal/activity"
 	"muster/internal/admin"
@@ -61,6 +62,7 @@ func membershipLimits() []fault.Limit {
 		{Name: "maxMemberKeyBytes", Value: segment.MaxKeyBytes},
 		{Name: "maxContextKeysPerCall", Value: ingest.MaxEditKeys},
 		{Name: "maxIdempotencyKeyBytes", Value: segment.MaxMessageIDBytes},
+		{Name: "maxHoldAgainSeconds", Value: int64(ingest.DiscardedFor / time.Second)},
 		{Name: "maxSkippedSamples", Value: segment.MaxSkipSamples},
 		{Name: "maxDiffSamples", Value: segment.MaxDiffSamples},
 	}

@@ -219,7 +219,7 @@ var movesInAList = `[{"op":"replace","path":"/tags","value":` + counted(150_000)
 // refuseNobody are limits that shorten answers, or say how long things are kept.
 var refuseNobody = []string{
 	"maxPageItems", "maxAuditPageItems", "maxContextPageItems", "maxSkippedSamples", "maxDiffSamples", "maxTimelineItems", "keptExports", "keptWebhookDeliveries",
-	"maxSessions", "leastGravesOfAMove",
+	"maxSessions", "leastGravesOfAMove", "maxHoldAgainSeconds",
 }
 
 // elsewhere are limits that no request of this test goes beyond: 32 exports would have to be at work at

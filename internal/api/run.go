@@ -45,6 +45,7 @@ type runJSON struct {
 	Error      string           `json:"error,omitzero"`
 	Key        string           `json:"idempotencyKey,omitzero"`
 	Hold       *runHoldJSON     `json:"hold,omitzero"`
+	Holdable   int64            `json:"holdableUntil,omitzero" doc:"Of a discarded run that can be held again, by the link hold: Unix milliseconds. It ends sooner if another run is held or all members are exchanged"`
 	Progress   *progressJSON    `json:"progress,omitzero"`
 	Undoes     string           `json:"undoes,omitzero" doc:"The run whose changes it took back"`
 	Undone     string           `json:"undone,omitzero" doc:"The run that took back what it changed"`
@@ -124,6 +125,10 @@ func (s *server) runOf(ctx context.Context, who catalog.Caller, at segmentPath, 
 		Revision:  uint64(run.Revision), UserAgent: run.UserAgent, Comment: run.Comment, Note: run.Note, Error: run.Error,
 		Links: at.runLinks(run.ID), Parked: run.Parked, Key: run.Idempotency, Hold: runHoldOf(run.Hold),
 		Progress: progressOf(run.Progress), Actor: actorOf(run.Actor), Undoes: string(run.Undoes), Undone: string(run.Undone),
+	}
+	if until := s.ingest.HoldableUntil(run); !until.IsZero() {
+		self := j.Links["self"]
+		j.Holdable, j.Links["hold"] = until.UnixMilli(), link{Href: self.Href + "/hold", Type: self.Type}
 	}
 	if len(run.Samples) > 0 {
 		j.Samples = each(run.Samples, func(s segment.Skip) skipJSON { return skipJSON{Row: s.Row, Reason: s.Reason} })

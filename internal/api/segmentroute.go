@@ -208,6 +208,12 @@ func runRoutes() []route {
 			id: "discardSegmentRun", summary: "Decide against a held run", takes: takes[commentJSON](), spare: true, answers: gives[runJSON](),
 		},
 		{
+			method: "POST", path: atSegment + "/runs/{runId}/hold", actions: needs(policy.OverrideShrinkGuard), serve: (*server).holdRun,
+			id: "holdSegmentRun", summary: "Hold a discarded run again",
+			details: "What a discarded run holds is kept for `maxHoldAgainSeconds` of the limits, or until another run is held or all members are exchanged; until then the run has the link `hold`. What was sent since stays when the run is released. A run that is held is answered as it is.",
+			takes:   takes[commentJSON](), spare: true, answers: gives[runJSON](), fails: []int{http.StatusConflict},
+		},
+		{
 			method: "GET", path: atSegment + "/runs/{runId}/undo", actions: needs(policy.ViewMembers), serve: (*server).getRunUndo,
 			id: "getSegmentRunUndo", summary: "Tell what undoing a run would do", answers: gives[undoJSON](), fails: []int{http.StatusConflict},
 		},

@@ -133,6 +133,9 @@ type Segment struct {
 	// neither.
 	Guard *segment.GuardSettings
 	Hold  *Hold
+	// Discarded is a hold that somebody decided against, as long as that can be taken back. There is none
+	// beside a Hold. A synced segment differs from what its tool believes as long as it is set.
+	Discarded *Discarded `json:",omitempty"`
 	// ExpiresAt is when the segment is deleted, unless a rule names it: a test sync made it, and its tool has
 	// synced it at no other time. Zero: never.
 	ExpiresAt time.Time
@@ -202,6 +205,18 @@ type Hold struct {
 	Removed int
 	Reason  segment.HoldReason
 	Whole   bool // the run brings a whole list
+}
+
+// Discarded is a hold that somebody decided against.
+type Discarded struct {
+	Hold
+	Until time.Time // when what the run holds is dropped
+}
+
+// Drifted reports whether somebody else than the segment's tool changed its members, or decided against
+// what the tool sent.
+func (s *Segment) Drifted() bool {
+	return s.Source != nil && (s.Source.Drifted || s.Discarded != nil)
 }
 
 // Ref returns the ref under which SDKs find the segment's members.

@@ -47,6 +47,7 @@ func (s *Segment) Clone() *Segment {
 	}
 	c.Guard = s.Guard.Clone()
 	c.Hold = clonePointer(s.Hold)
+	c.Discarded = clonePointer(s.Discarded)
 	return &c
 }
 

@@ -17,37 +17,74 @@ import (
 // Release makes a held run live: a held whole list replaces the members, held changes are applied.
 // Whatever was sent meanwhile stays. The caller needs overrideShrinkGuard.
 func (i *Ingest) Release(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, comment string) (segment.Run, error) {
-	return i.decide(ctx, who, t, id, comment, (*decision).release)
+	return i.decide(ctx, who, t, id, comment, segment.RunHeld, (*decision).release)
 }
 
 // Discard decides against a held run: nothing of it becomes visible. The segment is marked as
-// drifted, because it differs from what its tool believes. The caller needs overrideShrinkGuard.
+// drifted, because it differs from what its tool believes. For [DiscardedFor] that can be taken back by
+// HoldAgain, unless another run is held or all members are exchanged meanwhile. The caller needs
+// overrideShrinkGuard.
 func (i *Ingest) Discard(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, comment string) (segment.Run, error) {
-	return i.decide(ctx, who, t, id, comment, (*decision).discard)
+	return i.decide(ctx, who, t, id, comment, segment.RunHeld, (*decision).discard)
 }
 
-// decision is the end of a hold in one write.
+// HoldAgain takes a discard back: the run is held as before, and whatever was sent meanwhile stays when it
+// is released. It does nothing to a run that is held. The caller needs overrideShrinkGuard.
+func (i *Ingest) HoldAgain(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, comment string) (segment.Run, error) {
+	return i.decide(ctx, who, t, id, comment, segment.RunDiscarded, (*decision).holdAgain)
+}
+
+// DiscardedFor is how long what a discarded run holds is kept, so that the discard can be taken back.
+const DiscardedFor = 10 * time.Minute
+
+// HoldableUntil returns until when a discarded run can be held again; the zero time if it can't be.
+func (i *Ingest) HoldableUntil(run segment.Run) time.Time {
+	seg, ok := i.store.Segment(run.Env, run.Segment)
+	if !ok || seg.Discarded == nil || seg.Discarded.Run != run.ID || !i.now().Before(seg.Discarded.Until) {
+		return time.Time{}
+	}
+	return seg.Discarded.Until
+}
+
+// decision is what becomes of a hold in one write.
 type decision struct {
 	i     *Ingest
 	tx    store.Tx
+	who   catalog.Caller
 	place place // with a clone of the segment
 	run   segment.Run
-	held  []segment.Run // of the segment, as far as the ledger knew
+	// joined are the runs that joined the hold, as far as the ledger knew.
+	joined []segment.Run
 	// uncounted says that what the run did is still to be counted.
 	uncounted bool
 }
 
-func (d *decision) release() (note string, err error) {
-	seg, id := d.place.seg, d.run.ID
+// held ends the segment's hold, if it is that of the run, and returns it.
+func (d *decision) held() (catalog.Hold, error) {
+	seg := d.place.seg
+	if seg.Hold == nil || seg.Hold.Run != d.run.ID {
+		return catalog.Hold{}, fault.Conflictf("run %s of segment %s is not held any more", d.run.ID, seg.Key)
+	}
+	hold := *seg.Hold
+	seg.Hold = nil
+	return hold, nil
+}
+
+func (d *decision) release() error {
+	hold, err := d.held()
+	if err != nil {
+		return err
+	}
+	env, seg, id := d.place.env.ID, d.place.seg, d.run.ID
 	var effect store.Effect
-	if seg.Hold.Whole {
-		effect, err = d.tx.Publish(d.place.env.ID, seg.Key, store.Publication{Session: id, Reason: segment.PointRelease, Run: id})
-		d.tx.CloseSession(d.place.env.ID, seg.Key, id)
+	if hold.Whole {
+		effect, err = d.tx.Publish(env, seg.Key, store.Publication{Session: id, Reason: segment.PointRelease, Run: id})
+		d.tx.CloseSession(env, seg.Key, id)
 	} else {
-		effect, err = d.tx.Settle(d.place.env.ID, seg.Key, id)
+		effect, err = d.tx.Settle(env, seg.Key, id)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	d.run.State, d.uncounted = segment.RunLive, effect.Uncounted
 	if d.run.Mode == segment.Replace {
@@ -55,50 +92,100 @@ func (d *decision) release() (note string, err error) {
 	} else {
 		d.share(effect)
 	}
-	if seg.Source != nil && seg.Hold.Whole {
+	if seg.Source != nil && hold.Whole {
 		tools := d.run.Kind == segment.ReplaceRun
 		seg.Source.Drifted = !tools
 		seg.Source.Partial = seg.Source.Partial && !tools
 	}
-	return "released with run " + string(id), nil
+	d.done(hold, "released a held sync of", "released with run ")
+	return nil
 }
 
 // share counts what was released with the runs that brought it: what joined the hold with those that
 // joined, the rest with the one that opened it.
 func (d *decision) share(effect store.Effect) {
-	for n := range d.held {
-		r := &d.held[n]
-		if r.Hold != nil && r.Hold.Joined == d.run.ID {
-			removed := min(r.Parked, effect.Removed)
-			effect.Removed -= removed
-			r.Parked = 0
-			r.Count(r.Added, removed)
-		}
+	for n := range d.joined {
+		r := &d.joined[n]
+		removed := min(r.Parked, effect.Removed)
+		effect.Removed -= removed
+		r.Parked = 0
+		r.Count(r.Added, removed)
 	}
 	room := d.run.Received - d.run.Skipped
 	added := min(effect.Added, room)
 	d.run.Count(added, min(effect.Removed, room-added))
 }
 
-func (d *decision) discard() (note string, err error) {
-	d.run.State = segment.RunDiscarded
-	if d.place.seg.Source != nil {
-		d.place.seg.Source.Drifted = true
+// discard keeps the session open, so that nothing is missing in it if the run is held again.
+func (d *decision) discard() error {
+	hold, err := d.held()
+	if err != nil {
+		return err
 	}
-	d.tx.CloseSession(d.place.env.ID, d.place.seg.Key, d.run.ID)
-	return "discarded with run " + string(d.run.ID), nil
+	seg := d.place.seg
+	d.run.State = segment.RunDiscarded
+	if _, open := d.tx.Session(seg.Env, seg.Key, d.run.ID); open {
+		seg.Discarded = &catalog.Discarded{Hold: hold, Until: d.i.now().Add(DiscardedFor)}
+	} else if seg.Source != nil {
+		seg.Source.Drifted = true
+	}
+	d.done(hold, "discarded a held sync of", "discarded with run ")
+	return nil
 }
 
-// decide ends a hold.
-func (i *Ingest) decide(ctx context.Context, who catalog.Caller, t Target, id segment.RunID, comment string, end func(*decision) (string, error)) (segment.Run, error) {
+func (d *decision) holdAgain() error {
+	seg, id := d.place.seg, d.run.ID
+	was := seg.Discarded
+	kept := was != nil && d.i.now().Before(was.Until)
+	switch {
+	case seg.Hold != nil && seg.Hold.Run == id:
+		d.run.State = segment.RunHeld
+		return nil
+	case kept && was.Run == id:
+		hold := was.Hold
+		seg.Hold, seg.Discarded = &hold, nil
+		d.run.State = segment.RunHeld
+		d.done(hold, "took back the discard of a held sync of", "held again with run ")
+		return nil
+	case d.run.State != segment.RunDiscarded:
+		return fault.Conflictf("run %s of segment %s is %s; only a discarded run can be held again", id, seg.Key, d.run.State)
+	case kept && d.run.Hold != nil && d.run.Hold.Joined == was.Run:
+		return fault.Conflictf("run %s of segment %s was discarded with run %s; hold that one again", id, seg.Key, was.Run)
+	case seg.Hold != nil:
+		return fault.Conflictf("run %s of segment %s can't be held again, because run %s is held since; decide about that one, and sync again what is missing", id, seg.Key, seg.Hold.Run)
+	}
+	return fault.Conflictf("run %s of segment %s can't be held again: what it held is kept for %d minutes, or until another run is held or all members are exchanged; sync again", id, seg.Key, DiscardedFor/time.Minute)
+}
+
+// done stages that a decision was made.
+func (d *decision) done(hold catalog.Hold, verb, note string) {
+	d.tx.PutSegment(d.place.seg)
+	d.tx.Record(d.run)
+	for _, r := range d.joined {
+		r.State, r.Note = d.run.State, joinNotes(r.Note, note+string(d.run.ID))
+		d.tx.Record(r)
+	}
+	description := fmt.Sprintf("Run `%s`, held because of %s: %d to be added, %d to be removed.", d.run.ID, hold.Reason, d.run.Hold.Added, d.run.Hold.Removed)
+	if more := hold.Removed - d.run.Hold.Removed; more > 0 {
+		description += fmt.Sprintf(" Later syncs added %d removals to it.", more)
+	}
+	d.tx.Audit(d.i.auditOf(d.who, d.place, verb, description, d.run.Comment, policy.OverrideShrinkGuard))
+}
+
+// decide makes a decision about a run. The runs that joined its hold are in the state of.
+func (i *Ingest) decide(
+	ctx context.Context, who catalog.Caller, t Target, id segment.RunID, comment string, of segment.RunState, how func(*decision) error,
+) (segment.Run, error) {
 	p, err := t.find(i.store, who, policy.OverrideShrinkGuard)
 	if err != nil {
 		return segment.Run{}, err
 	}
-	held, err := i.heldRuns(ctx, segmentID{p.env.ID, p.seg.Key})
+	at := segmentID{p.env.ID, p.seg.Key}
+	joined, err := i.holding(ctx, at, id, of)
 	if err != nil {
-		return segment.Run{}, err
+		return segment.Run{}, unavailable(err)
 	}
+	joined = slices.DeleteFunc(joined, func(r segment.Run) bool { return r.ID == id })
 	before, ok, err := i.store.Run(ctx, p.env.ID, id)
 	if err != nil {
 		return segment.Run{}, unavailable(fmt.Errorf("read run %s: %w", id, err))
@@ -112,8 +199,10 @@ func (i *Ingest) decide(ctx context.Context, who catalog.Caller, t Target, id se
 		if err != nil {
 			return err
 		}
-		d = &decision{i: i, tx: tx, place: now, run: before, held: slices.Clone(held)}
-		return d.stage(who, comment, end)
+		now.seg = now.seg.Clone()
+		d = &decision{i: i, tx: tx, who: who, place: now, run: before, joined: slices.Clone(joined)}
+		d.run.Comment = comment
+		return how(d)
 	})
 	switch {
 	case errors.Is(err, store.ErrSuperseded), errors.Is(err, store.ErrStale), errors.Is(err, store.ErrNoSession):
@@ -121,7 +210,7 @@ func (i *Ingest) decide(ctx context.Context, who catalog.Caller, t Target, id se
 	case err != nil:
 		return segment.Run{}, unavailable(fmt.Errorf("decide on run %s: %w", id, err))
 	}
-	i.closeJoined(ctx, segmentID{p.env.ID, p.seg.Key}, id, d.run.State)
+	i.turnLate(ctx, at, id, of, d.run.State)
 	if d.uncounted {
 		i.counted(ctx, p, rev)
 	}
@@ -129,39 +218,6 @@ func (i *Ingest) decide(ctx context.Context, who catalog.Caller, t Target, id se
 		return now, nil
 	}
 	return d.run, nil
-}
-
-func (d *decision) stage(who catalog.Caller, comment string, end func(*decision) (string, error)) error {
-	p, id := d.place, d.run.ID
-	if p.seg.Hold == nil || p.seg.Hold.Run != id {
-		return fault.Conflictf("run %s of segment %s is not held any more", id, p.seg.Key)
-	}
-	hold := *p.seg.Hold
-	d.place.seg = p.seg.Clone()
-	d.run.Comment = comment
-	note, err := end(d)
-	if err != nil {
-		return err
-	}
-	d.place.seg.Hold = nil
-	d.tx.PutSegment(d.place.seg)
-	d.tx.Record(d.run)
-	for _, r := range d.held {
-		if r.Hold != nil && r.Hold.Joined == id {
-			r.State, r.Note = d.run.State, joinNotes(r.Note, note)
-			d.tx.Record(r)
-		}
-	}
-	verb := "released a held sync of"
-	if d.run.State == segment.RunDiscarded {
-		verb = "discarded a held sync of"
-	}
-	description := fmt.Sprintf("Run `%s`, held because of %s: %d to be added, %d to be removed.", id, hold.Reason, d.run.Hold.Added, d.run.Hold.Removed)
-	if more := hold.Removed - d.run.Hold.Removed; more > 0 {
-		description += fmt.Sprintf(" Later syncs added %d removals to it.", more)
-	}
-	d.tx.Audit(d.i.auditOf(who, p, verb, description, comment, policy.OverrideShrinkGuard))
-	return nil
 }
 
 // counted waits a while until the effect of a publication is in the ledger.
@@ -180,11 +236,8 @@ func (i *Ingest) heldRuns(ctx context.Context, id segmentID) ([]segment.Run, err
 	if !ok || seg.Hold == nil {
 		return nil, nil
 	}
-	runs, _, err := i.store.Runs(ctx, id.env, store.RunQuery{Segment: id.key, State: segment.RunHeld})
-	if err != nil {
-		return nil, unavailable(fmt.Errorf("list held runs of segment %s: %w", id.key, err))
-	}
-	return runs, nil
+	runs, err := i.holding(ctx, id, seg.Hold.Run, segment.RunHeld)
+	return runs, unavailable(err)
 }
 
 // belongs reports whether a run opened a hold or joined it.
@@ -204,23 +257,48 @@ func endHold(tx store.Tx, id segmentID, hold segment.RunID, held []segment.Run, 
 	}
 }
 
-// closeJoined gives the runs that belong to a hold which has ended its state, if they came between
-// the look at the ledger and the write that ended it. Failing to do so is only logged: the members
-// are what they should be.
-func (i *Ingest) closeJoined(ctx context.Context, id segmentID, hold segment.RunID, state segment.RunState) {
-	runs, _, err := i.store.Runs(ctx, id.env, store.RunQuery{Segment: id.key, State: segment.RunHeld})
-	runs = slices.DeleteFunc(runs, func(r segment.Run) bool { return !belongs(r, hold) })
+// holding returns the runs in a state that opened a hold or joined it.
+func (i *Ingest) holding(ctx context.Context, id segmentID, hold segment.RunID, state segment.RunState) ([]segment.Run, error) {
+	runs, _, err := i.store.Runs(ctx, id.env, store.RunQuery{Segment: id.key, State: state})
+	if err != nil {
+		return nil, fmt.Errorf("list the runs of segment %s that are %s: %w", id.key, state, err)
+	}
+	return slices.DeleteFunc(runs, func(r segment.Run) bool { return !belongs(r, hold) }), nil
+}
+
+// turnLate gives the runs that belong to a hold the state that it has now, if they came between the look
+// at the ledger and the write that decided about it. Failing to do so is only logged: the members are
+// what they should be.
+func (i *Ingest) turnLate(ctx context.Context, id segmentID, hold segment.RunID, from, to segment.RunState) {
+	runs, err := i.holding(ctx, id, hold, from)
 	if err == nil && len(runs) > 0 {
 		_, err = i.store.Update(ctx, store.Scope{Env: id.env}, func(tx store.Tx) error {
+			seg, ok := tx.Segment(id.env, id.key)
+			if held := ok && seg.Hold != nil && seg.Hold.Run == hold; held != (to == segment.RunHeld) {
+				return nil // somebody decided otherwise meanwhile
+			}
 			for _, r := range runs {
-				r.State = state
+				r.State = to
 				tx.Record(r)
 			}
 			return nil
 		})
 	}
 	if err != nil {
-		i.log.WarnContext(ctx, "runs of a hold that ended are still called held", "segment", id.key, "run", hold, "err", err)
+		i.log.WarnContext(ctx, "runs of a hold have not the state that it has", "segment", id.key, "run", hold, "err", err)
+	}
+}
+
+// dropDiscarded ends for good what somebody decided against, where something newer stands in for it or time is over.
+// Like endHold it comes last, and the segment must be put by the caller.
+func dropDiscarded(tx store.Tx, seg *catalog.Segment) {
+	if seg.Discarded == nil {
+		return
+	}
+	tx.CloseSession(seg.Env, seg.Key, seg.Discarded.Run)
+	seg.Discarded = nil
+	if seg.Source != nil {
+		seg.Source.Drifted = true
 	}
 }
 

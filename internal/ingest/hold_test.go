@@ -182,6 +182,9 @@ type pushing struct {
 	t               *testing.T
 	rt              *rapid.T
 	members, parked map[string]bool
+	// discarded is what would wait if the discard of a run were taken back; nil if none can be.
+	discarded map[string]bool
+	run       segment.RunID // that was discarded
 }
 
 var trial = ingest.Target{Project: "web", Environment: "production", Segment: "rudderstack-trial"}
@@ -191,6 +194,15 @@ func (p *pushing) step() {
 	open := exists && seg.Hold != nil
 	if open && rapid.Bool().Draw(p.rt, "decide") {
 		p.decide(seg)
+		return
+	}
+	if p.discarded != nil && rapid.Bool().Draw(p.rt, "take back") {
+		run, err := p.HoldAgain(p.t.Context(), owner, trial, p.run, "")
+		if err != nil || run.State != segment.RunHeld {
+			p.rt.Fatalf("%+v, %v", run, err)
+		}
+		wantBalanced(p.rt, run)
+		p.parked, p.discarded = p.discarded, nil
 		return
 	}
 	var changes []string
@@ -210,22 +222,26 @@ func (p *pushing) step() {
 		switch {
 		case run.State == segment.RunHeld && !open:
 			p.parked[k] = add
+			p.discarded = nil
 		case open && !add:
 			p.parked[k] = false
 		default:
 			p.members[k] = add
 			delete(p.parked, k)
+			delete(p.discarded, k)
 		}
 	}
 }
 
 func (p *pushing) decide(seg *catalog.Segment) {
 	decide := p.Discard
+	p.discarded, p.run = p.parked, seg.Hold.Run
 	if rapid.Bool().Draw(p.rt, "release") {
 		decide = p.Release
 		maps.Copy(p.members, p.parked)
+		p.discarded = nil
 	}
-	clear(p.parked)
+	p.parked = map[string]bool{}
 	run, err := decide(p.t.Context(), owner, trial, seg.Hold.Run, "")
 	if err != nil {
 		p.rt.Fatal(err)

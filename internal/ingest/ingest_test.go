@@ -40,21 +40,14 @@ type house struct {
 
 func newHouse(t testing.TB) house {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	db, err := pebblestore.Open("data", vfs.NewMem(), log, func(err error) { t.Errorf("store failed: %v", err) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(e.Close(), db.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	_, err = e.Update(t.Context(), store.Account, func(tx store.Tx) error {
+	h, _ := openHouse(t, vfs.NewMem())
+	return furnish(t, h)
+}
+
+// furnish makes the project of a new house.
+func furnish(t testing.TB, h house) house {
+	t.Helper()
+	_, err := h.store.Update(t.Context(), store.Account, func(tx store.Tx) error {
 		tx.PutProject(&catalog.Project{ID: catalog.NewID(), Key: "web", Name: "Web", Tags: []string{}, ContextKinds: []catalog.ContextKind{{Key: "user", Name: "User"}}})
 		for id, key := range map[segment.EnvID]catalog.EnvKey{production: "production", staging: "staging"} {
 			tx.PutEnvironment(&catalog.Environment{
@@ -67,7 +60,27 @@ func newHouse(t testing.TB) house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return house{Ingest: ingest.New(e, func() time.Time { return clock }, log), store: e}
+	return h
+}
+
+// openHouse opens what is on a disk. A house on what a crash leaves of it may be opened beside.
+func openHouse(t testing.TB, disk vfs.FS) (house, *pebblestore.Store) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	db, err := pebblestore.Open("data", disk, log, func(err error) { t.Errorf("store failed: %v", err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(t.Context(), db, db, engine.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(e.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return house{Ingest: ingest.New(e, func() time.Time { return clock }, log), store: e}, db
 }
 
 // may returns a caller with the two-action policy of a sync token, or whatever actions are named.

@@ -144,6 +144,7 @@ func (w *push) hold(tx store.Tx, n int, seg *catalog.Segment, run *segment.Run) 
 	run.Unchanged = 0
 	held := seg.Clone()
 	held.Hold = &catalog.Hold{Run: run.ID, At: w.ReceivedAt, Removed: effect.Removed, Reason: hold.Reason}
+	dropDiscarded(tx, held)
 	tx.PutSegment(held)
 	tx.Audit(w.ingest.heldAudit(w.who, place{w.project, w.env, held}, *run))
 	return nil

@@ -54,6 +54,7 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 			ended, after.Hold = after.Hold.Run, nil
 			endHold(tx, segmentID{p.env.ID, p.seg.Key}, ended, held, segment.RunSuperseded, "the members were rolled back: run "+string(run.ID))
 		}
+		dropDiscarded(tx, after)
 		if marksDiffer(now.seg, after) {
 			tx.PutSegment(after)
 		}
@@ -72,7 +73,7 @@ func (i *Ingest) Rollback(ctx context.Context, who catalog.Caller, t Target, id 
 		return segment.Run{}, unavailable(fmt.Errorf("roll segment %s back: %w", p.seg.Key, err))
 	}
 	if ended != "" {
-		i.closeJoined(ctx, segmentID{p.env.ID, p.seg.Key}, ended, segment.RunSuperseded)
+		i.turnLate(ctx, segmentID{p.env.ID, p.seg.Key}, ended, segment.RunHeld, segment.RunSuperseded)
 	}
 	// The members are those of the point by now; how many that are more or fewer takes a moment.
 	i.counted(ctx, p, run.Revision)

@@ -74,7 +74,7 @@ func (j *job) settle(ctx context.Context, staged store.Staged) (segment.Run, err
 				s.run.Revision = rev
 			}
 			if s.ended != "" {
-				j.i.closeJoined(ctx, j.id, s.ended, segment.RunSuperseded)
+				j.i.turnLate(ctx, j.id, s.ended, segment.RunHeld, segment.RunSuperseded)
 			}
 			return s.run, nil
 		}
@@ -132,7 +132,7 @@ func (s *settlement) stage(tx store.Tx) error {
 
 // marksDiffer reports whether what the write path notes in segments differs between two.
 func marksDiffer(a, b *catalog.Segment) bool {
-	return differ(a.Hold, b.Hold) || differ(a.Source, b.Source)
+	return differ(a.Hold, b.Hold) || differ(a.Discarded, b.Discarded) || differ(a.Source, b.Source)
 }
 
 func differ[T comparable](a, b *T) bool {
@@ -165,6 +165,7 @@ func (s *settlement) apply(tx store.Tx, p place, after *catalog.Segment) error {
 	}
 	if whole {
 		s.endHold(tx, p, after)
+		dropDiscarded(tx, after)
 	}
 	tx.CloseSession(s.id.env, s.id.key, s.name)
 	s.run.State = segment.RunLive
@@ -203,6 +204,7 @@ func (s *settlement) keep(tx store.Tx, p place, after *catalog.Segment) error {
 		return err
 	}
 	s.endHold(tx, p, after)
+	dropDiscarded(tx, after)
 	s.run.State, s.run.Hold = segment.RunHeld, s.hold
 	after.Hold = &catalog.Hold{Run: s.name, At: s.i.now(), Removed: s.hold.Removed, Reason: s.hold.Reason, Whole: s.im.Mode == Whole}
 	tx.Audit(s.i.heldAudit(s.who, p, s.run))

@@ -41,6 +41,7 @@ var answers = map[string]answer{
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/rejects":                         {status: 200, free: "rows of text", text: "text/csv"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/release":                        {status: 200, representation: "Run"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/discard":                        {status: 200, representation: "Run"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/hold":                           {status: 200, representation: "Run"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo":                            {status: 200, free: "muster's own"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo":                           {status: 200, representation: "Run"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports":                                      {status: 200, free: "muster's own"},

@@ -108,6 +108,8 @@ func driveWholeLists(t *testing.T, r *rest) {
 	same(t, "rows of the held difference", strings.Count(changes, "\n"), 1+1500)
 	r.raw(t, 200, "GET", path+"/runs/"+held["runId"].(string)+"/diff/contexts/ann", "")
 	r.raw(t, 200, "POST", path+"/runs/"+held["runId"].(string)+"/discard", `{"comment":"wrong file"}`)
+	same(t, "a run that is held again", r.raw(t, 200, "POST", path+"/runs/"+held["runId"].(string)+"/hold", `{"comment":"it was right"}`)["state"], "held")
+	r.raw(t, 200, "POST", path+"/runs/"+held["runId"].(string)+"/discard", `{}`)
 	again := load("replace", "ann\n")
 	r.raw(t, 200, "POST", path+"/runs/"+again["runId"].(string)+"/release", `{}`)
 	same(t, "members after the release", r.raw(t, 200, "GET", path+"/members", "")["totalCount"], 1)
