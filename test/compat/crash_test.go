@@ -22,7 +22,8 @@ import (
 )
 
 // TestKillLosesNothingAcknowledged kills the process with SIGKILL while tools push changes, send whole
-// lists in pages and by imports, and people roll lists back and release or discard what the guard holds.
+// lists in pages and by imports, and people roll lists back, release or discard what the guard holds, and
+// take that back.
 // It starts the process again on the same directory and demands of every segment exactly the members
 // that follow from what was acknowledged; the one request to each that was not answered is in whole or
 // not at all. MUSTER_CRASH_ROUNDS says how often.
@@ -90,15 +91,17 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 type state struct {
 	members map[string]bool
 	waits   map[string]bool // removals that are held; nil: nothing is
-	list    []string        // of the whole list whose pages are on their way
-	page    int             // of it that comes next
+	dropped map[string]bool // removals that will be held if the discard of run is taken back; nil: none can be
+	run     string
+	list    []string // of the whole list whose pages are on their way
+	page    int      // of it that comes next
 	session int
 	journal map[string]bool // what was sent meanwhile: true for an add
 }
 
 func (st *state) clone() *state {
 	c := *st
-	c.members, c.waits, c.journal = maps.Clone(st.members), maps.Clone(st.waits), maps.Clone(st.journal)
+	c.members, c.waits, c.dropped, c.journal = maps.Clone(st.members), maps.Clone(st.waits), maps.Clone(st.dropped), maps.Clone(st.journal)
 	return &c
 }
 
@@ -111,6 +114,9 @@ func (st *state) set(keys []string, in bool) {
 		}
 		if st.journal != nil {
 			st.journal[k] = in
+		}
+		if in {
+			delete(st.dropped, k)
 		}
 	}
 }
@@ -259,18 +265,29 @@ func newBulk(t *testing.T, s *server) *worker {
 	return w
 }
 
-// newHeld sends what the guard holds, joins it, and releases or discards it.
+// newHeld sends what the guard holds, joins it, releases or discards it, and takes discards back.
 func newHeld(t *testing.T, s *server) *worker {
 	w := newWorker(s, "held", "rudderstack-held", 60, func(t *testing.T, rng *rand.Rand, w *worker) bool {
 		after := w.now.clone()
 		in := slices.Sorted(maps.Keys(w.now.members))
+		if w.now.dropped != nil {
+			switch rng.IntN(3) {
+			case 0: // what came meanwhile stays
+				keys := w.some(rng, 5)
+				after.set(keys, true)
+				return w.push(t, after, keys, nil)
+			case 1:
+				after.waits, after.dropped = after.dropped, nil
+				return w.decide(t, after, "hold")
+			}
+		}
 		if w.now.waits == nil {
 			if len(in) < 40 {
 				after.set(w.universe, true)
 				return w.push(t, after, w.universe, nil)
 			}
 			keys := in[:len(in)*6/10]
-			after.waits = map[string]bool{}
+			after.waits, after.dropped = map[string]bool{}, nil
 			for _, k := range keys {
 				after.waits[k] = true
 			}
@@ -295,7 +312,7 @@ func newHeld(t *testing.T, s *server) *worker {
 			after.waits = nil
 			return w.decide(t, after, "release")
 		default:
-			after.waits = nil
+			after.waits, after.dropped = nil, after.waits
 			return w.decide(t, after, "discard")
 		}
 	})
@@ -307,13 +324,16 @@ func newHeld(t *testing.T, s *server) *worker {
 	return w
 }
 
-// decide ends the hold.
+// decide ends the hold, or takes its discard back.
 func (w *worker) decide(t *testing.T, after *state, how string) bool {
-	hold, _, ok := w.about(t)
-	if !ok {
-		return false
+	if how != "hold" {
+		hold, _, ok := w.about(t)
+		if !ok {
+			return false
+		}
+		after.run = hold
 	}
-	_, _, done := w.send(t, after, http.MethodPost, w.path("/runs/"+hold+"/"+how), jsonType, `{"comment":"a test"}`)
+	_, _, done := w.send(t, after, http.MethodPost, w.path("/runs/"+after.run+"/"+how), jsonType, `{"comment":"a test"}`)
 	return done
 }
 
@@ -529,6 +549,8 @@ func (w *worker) stays(t *testing.T) {
 		if !w.decide(t, after, "discard") {
 			t.Fatalf("the hold of %s can't be discarded", w.key)
 		}
+	case !maps.Equal(w.now.dropped, w.maybe.dropped): // whether what was discarded knows of it is not known
+		w.now.dropped = nil
 	}
 }
 
