@@ -140,6 +140,52 @@ test('a held sync is released by a person', async ({ page, place, server }) => {
   expect(await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-churn`)).toMatchObject({ _unboundedMetadata: { includedCount: 1100 } });
 });
 
+test('a held sync is discarded, which is taken back, and then released', async ({ page, place, server }) => {
+  const key = 'rudderstack-lapsed';
+  const segment = () => server.api('GET', `/segments/${place.project}/${place.environment}/${key}`);
+  await push(server, place, 'lapsed', 'Lapsed', { add: keysOf(2000) });
+  await push(server, place, 'lapsed', 'Lapsed', { remove: keysOf(900) });
+  await page.goto(at(place, `segments/${key}/syncs`));
+  await page.getByRole('row', { name: /Held/ }).getByRole('link').click();
+  await page.getByRole('button', { name: 'Discard this sync' }).click();
+  const said = page.getByRole('status').filter({ hasText: /^Discarded. The 2,000 members of .+ stay. Undo$/ });
+  await expect(said).toBeVisible();
+  await expect(page.getByRole('img', { name: 'State: Discarded' })).toBeVisible();
+  expect(await segment()).toMatchObject({ _muster: { state: 'live', drifted: true, hold: null } });
+  // What comes meanwhile stays.
+  await push(server, place, 'lapsed', 'Lapsed', { add: [...keysOf(1), 'newcomer'] });
+  await said.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByText('Held again. Nothing has changed.')).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('This sync would remove 899 members');
+  expect(await segment()).toMatchObject({ _unboundedMetadata: { includedCount: 2001 }, _muster: { state: 'held', drifted: false } });
+
+  // Who comes to the page later finds the way back there.
+  await page.getByRole('button', { name: 'Discard this sync' }).click();
+  await expect(page.getByText(/^Discarded: nothing changed\. .* It can be held again until /)).toBeVisible();
+  await page.reload();
+  await inBothThemes(page, () => expectAccessible(page));
+  await page.getByRole('button', { name: 'Hold again' }).click();
+  await page.getByRole('button', { name: 'Release: remove 899…' }).click();
+  await page.getByRole('button', { name: 'Release and remove 899' }).click();
+  await expect(page.getByText('Released: 899 members left and 0 joined.')).toBeVisible();
+  expect(await segment()).toMatchObject({ _unboundedMetadata: { includedCount: 1102 }, _muster: { state: 'live', drifted: false } });
+});
+
+test('a discard is final once another sync is held', async ({ page, place, server }) => {
+  const key = 'rudderstack-final';
+  await push(server, place, 'final', 'Final', { add: keysOf(2000) });
+  await push(server, place, 'final', 'Final', { remove: keysOf(900) });
+  await page.goto(at(place, `segments/${key}/syncs`));
+  await page.getByRole('row', { name: /Held/ }).getByRole('link').click();
+  await page.getByRole('button', { name: 'Discard this sync' }).click();
+  const undo = page.getByRole('status').getByRole('button', { name: 'Undo' });
+  await expect(undo).toBeVisible();
+  await push(server, place, 'final', 'Final', { remove: keysOf(1000) });
+  await undo.click();
+  await expect(page.getByText(/^The sync stays discarded\. Run .* can't be held again, because run .* is held since/)).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Hold again' })).toHaveCount(0);
+});
+
 test('members go back to a point, and forward again', async ({ page, place, server }) => {
   await server.api('POST', `/segments/${place.project}/${place.environment}`, { key: 'vips', name: 'VIPs', unbounded: true });
   await replace(server, place, 'vips', keysOf(50));

@@ -81,6 +81,13 @@ export async function discardRun(at: SegmentPlace, runId: string, comment: strin
   }));
 }
 
+/** Holds a discarded sync again. */
+export async function holdRun(at: SegmentPlace, runId: string): Promise<Run> {
+  return answered(await api.POST('/api/v2/segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/hold', {
+    params: { path: { ...atSegment(at), runId } }, body: {},
+  }));
+}
+
 /** The newest syncs, for the Overview. */
 export function latestRunsQuery(at: SegmentPlace) {
   return queryOptions({ ...runsQuery(at, {}, 4), queryKey: ofSegment(at, 'latest') });

@@ -1,16 +1,17 @@
 import { TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { ActionButton } from '@/components/ActionButton';
 import { ConfirmDialog } from '@/components/ConfirmDialog';
 import { Note } from '@/components/Note';
 import { Panel } from '@/components/Panel';
+import { useDecided, useHoldAgain } from '@/features/segments/api/decide';
 import { useRefusal } from '@/features/segments/api/permission';
-import { discardRun, releaseRun, runDiffQuery, runQuery, type Run } from '@/features/segments/api/runs';
-import { ofSegment, segmentQuery, usesQuery, type SegmentPlace } from '@/features/segments/api/segment';
+import { discardRun, releaseRun, runDiffQuery, type Run } from '@/features/segments/api/runs';
+import { segmentQuery, usesQuery, type SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/DecidePanel.module.css';
-import { environmentQuery, inEnvironment } from '@/lib/api/environment';
+import { environmentQuery } from '@/lib/api/environment';
 import { counted, digits } from '@/lib/number';
 import { sentence } from '@/lib/sentence';
 import { exactTime } from '@/lib/time';
@@ -19,7 +20,6 @@ import { toolName } from '@/lib/api/tools';
 
 /** Releases a held sync or discards it. Neither is the usual thing to do, and waiting is safe. */
 export function DecidePanel({ at, run }: { at: SegmentPlace; run: Run }) {
-  const client = useQueryClient();
   const [comment, setComment] = useState('');
   const [asking, ask] = useState(false);
   const { data: segment } = useQuery(segmentQuery(at));
@@ -30,12 +30,8 @@ export function DecidePanel({ at, run }: { at: SegmentPlace; run: Run }) {
   const would = { removed: diff?.removed ?? run.hold?.would.removed ?? 0, added: diff?.added ?? run.hold?.would.added ?? 0 };
   const members = segment?._unboundedMetadata?.includedCount;
   const on = uses?.items.filter((use) => use.on).length ?? 0;
-  const decided = (now: Run) => {
-    client.setQueryData(runQuery(at, run._id).queryKey, now);
-    void client.invalidateQueries({ queryKey: ofSegment(at) });
-    // What counts held syncs shows the decision with the page that made it, not when the news of it come round.
-    for (const what of ['runs', 'segments', 'summary']) void client.invalidateQueries({ queryKey: inEnvironment(at, what) });
-  };
+  const decided = useDecided(at);
+  const holdAgain = useHoldAgain(at, run._id);
   const release = useMutation({
     mutationFn: () => releaseRun(at, run._id, comment),
     onSuccess: (now) => {
@@ -49,7 +45,10 @@ export function DecidePanel({ at, run }: { at: SegmentPlace; run: Run }) {
     onSuccess: (now) => {
       decided(now);
       const freshAt = segment?._muster?.freshAt;
-      toast(`Discarded. ${members === undefined ? 'The members' : `The ${counted(members, 'member')}`}${freshAt === undefined ? '' : ` of ${exactTime(freshAt)}`} stay.`);
+      toast(
+        `Discarded. ${members === undefined ? 'The members' : `The ${counted(members, 'member')}`}${freshAt === undefined ? '' : ` of ${exactTime(freshAt)}`} stay.`,
+        now.holdableUntil === undefined ? undefined : { run: () => void holdAgain() },
+      );
     },
   });
   const act = would.removed > 0 ? `remove ${digits(would.removed)}` : `add ${digits(would.added)}`;

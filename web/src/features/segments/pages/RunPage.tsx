@@ -13,6 +13,7 @@ import { segmentQuery, type SegmentPlace } from '@/features/segments/api/segment
 import { useSegmentLive } from '@/features/segments/api/useSegmentLive';
 import { useSegmentPlace } from '@/features/segments/api/useSegmentPlace';
 import { DecidePanel } from '@/features/segments/components/DecidePanel';
+import { DiscardedNote } from '@/features/segments/components/DiscardedNote';
 import { HoldPanel } from '@/features/segments/components/HoldPanel';
 import { LiveRun } from '@/features/segments/components/LiveRun';
 import { RunDiff } from '@/features/segments/components/RunDiff';
@@ -86,9 +87,7 @@ function Finished({ at, run }: { at: SegmentPlace; run: Run }) {
           </Note>
         </div>
       )}
-      {run.state === 'discarded' && (
-        <div style={{ marginBottom: 20 }}><Note tone="info"><b>Discarded: nothing changed.</b> {tool ? `${tool} does not know about this: its next sync applies on top, and is checked again.` : 'The members stay as they were.'}</Note></div>
-      )}
+      {run.state === 'discarded' && <div style={{ marginBottom: 20 }}><DiscardedNote at={at} run={run} /></div>}
       {run.error !== undefined && <div style={{ marginBottom: 20 }}><Note tone="bad"><b>Nothing changed.</b> {sentence(run.error)}</Note></div>}
       <Columns
         aside={changes && (
