@@ -109,6 +109,7 @@ var decisions = []decision{
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo", path: seg + "/big/runs/{delta}/undo", needs: []string{"rollbackSegment" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", needs: []string{view}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports", path: seg + "/big/imports", body: "x\n", form: "text/csv", needs: []string{"updateIncluded" + onBig}},
+	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/diff/file", path: seg + "/big/imports/diff/file", body: "x\n", form: "text/csv", needs: []string{"updateIncluded" + onBig, "exportMembers" + onBig}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}", path: seg + "/big/imports/{import}", needs: []string{view}},
 	{call: "GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports", path: seg + "/big/exports", needs: []string{view}},
 	{call: "POST /segments/{projectKey}/{environmentKey}/{segmentKey}/exports", path: seg + "/big/exports", needs: []string{view, "exportMembers" + onBig}},

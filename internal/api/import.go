@@ -98,32 +98,15 @@ func importOf(at segmentPath, run segment.Run) importJSON {
 // startImport takes a list into a segment: as a form with a file, as LaunchDarkly's clients send it,
 // or as the body itself.
 func (s *server) startImport(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
-	at := segmentPathOf(r)
-	im, err := s.importRequest(r)
-	if err != nil {
-		return err
-	}
 	dry, err := truth(r.URL.Query(), "dryRun")
 	if err != nil {
 		return err
 	}
-	// Before anything of the list is read: whoever may not import sends it for nothing.
-	if err := s.ingest.Authorise(who, im); err != nil {
-		return err
-	}
-	body := newUpload(w, r.Body, s.maxImport)
-	defer body.done()
-	list, err := listOf(r, body, &im)
+	im, list, done, err := s.listIn(w, r, who)
 	if err != nil {
 		return err
 	}
-	list = allowed{list, func() error {
-		now, err := s.caller(r)
-		if err != nil {
-			return err
-		}
-		return s.ingest.Authorise(now, im)
-	}}
+	defer done()
 	if dry {
 		p, err := s.ingest.DryRun(r.Context(), who, im, list)
 		if err != nil {
@@ -135,9 +118,47 @@ func (s *server) startImport(w http.ResponseWriter, r *http.Request, who catalog
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", at.links()["self"].Href+"/imports/"+string(run.ID))
+	w.Header().Set("Location", segmentPathOf(r).links()["self"].Href+"/imports/"+string(run.ID))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// getImportChanges sends what a list would do, context by context.
+func (s *server) getImportChanges(w http.ResponseWriter, r *http.Request, who catalog.Caller) error {
+	im, list, done, err := s.listIn(w, r, who)
+	if err != nil {
+		return err
+	}
+	defer done()
+	changes, free, err := s.ingest.DryRunChanges(r.Context(), who, im, list)
+	if err != nil {
+		return err
+	}
+	defer free()
+	return s.sendChanges(w, r, "import", changes)
+}
+
+// listIn returns an import and the list in the body of its request, of which done must be told.
+func (s *server) listIn(w http.ResponseWriter, r *http.Request, who catalog.Caller) (im ingest.Import, list io.Reader, done func(), err error) {
+	if im, err = s.importRequest(r); err != nil {
+		return im, nil, nil, err
+	}
+	// Before anything of the list is read: whoever may not import sends it for nothing.
+	if err := s.ingest.Authorise(who, im); err != nil {
+		return im, nil, nil, err
+	}
+	body := newUpload(w, r.Body, s.maxImport)
+	if list, err = listOf(r, body, &im); err != nil {
+		body.done()
+		return im, nil, nil, err
+	}
+	return im, allowed{list, func() error {
+		now, err := s.caller(r)
+		if err != nil {
+			return err
+		}
+		return s.ingest.Authorise(now, im)
+	}}, body.done, nil
 }
 
 // importRequest reads what the address and the headers say of an import.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,53 @@ func TestADryRunChangesNothing(t *testing.T) {
 		t.Errorf("%s members after a dry run", got)
 	}
 	a.must(t, 200, "", "GET", listPath+"/imports", "").want(t, "totalCount", "1")
+}
+
+func TestWhatAnImportWouldDoIsToldKeyByKey(t *testing.T) {
+	for name, make := range map[string]func(testing.TB) *account{
+		"members of a big segment": func(t testing.TB) *account {
+			a := bigAccount(t)
+			a.decided(t, a.load(t, "", "ann\nbob\n\"x, y\"\n"))
+			return a
+		},
+		"targets in a definition": func(t testing.TB) *account {
+			a := newAccount(t)
+			a.must(t, 201, "Segment", "POST", "/segments/default/production", `{"key":"big","name":"Big"}`)
+			a.must(t, 200, "Segment", "PATCH", listPath, `[{"op":"add","path":"/included","value":["ann","bob","x, y"]}]`)
+			return a
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := make(t)
+			before := fmt.Sprint(a.must(t, 200, "", "GET", listPath, "").at("version"))
+			for query, want := range map[string][]string{
+				"?mode=replace": {"change,key,hash", `added,"a, b",`, "added,eve,", "removed,ann,", `removed,"x, y",`},
+				"?mode=merge":   {"change,key,hash", `added,"a, b",`, "added,eve,"},
+				"":              {"change,key,hash", `added,"a, b",`, "added,eve,"},
+				"?mode=remove":  {"change,key,hash", "removed,bob,"},
+			} {
+				r := httptest.NewRequest("POST", "/api/v2"+listPath+"/imports/diff/file"+query, strings.NewReader("bob\neve\n\"a, b\"\neve\nbob\n\xff\n"))
+				r.Header.Set("Authorization", a.token)
+				r.Header.Set("Content-Type", "text/csv")
+				w := httptest.NewRecorder()
+				a.api.ServeHTTP(w, r)
+				rows := strings.Split(strings.TrimSuffix(w.Body.String(), "\n"), "\n")
+				slices.Sort(rows[1:])
+				slices.Sort(want[1:])
+				if w.Code != 200 || !slices.Equal(rows, want) {
+					t.Errorf("%q: %d %q, want %q", query, w.Code, rows, want)
+				}
+			}
+			if r := a.load(t, "/diff/file?mode=none", "bob\n"); r.status != 400 {
+				t.Errorf("%d %s", r.status, r.text)
+			}
+			a.must(t, 200, "", "GET", listPath, "").want(t, "version", before)
+			writer := a.as(a.newToken(t, `{"name":"x","serviceToken":true,"inlineRole":[{"effect":"allow","actions":["updateIncluded"],"resources":["proj/*:env/*:segment/*"]}]}`))
+			if r := writer.load(t, "/diff/file", "bob\n"); r.status != 403 {
+				t.Errorf("who may not export members got %d %s", r.status, r.text)
+			}
+		})
+	}
 }
 
 // formPart is a field of a form, or its file if it has a file name.

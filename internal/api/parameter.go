@@ -131,18 +131,20 @@ var (
 	runStateParam = &openapi.Parameter{
 		Name: "state", In: "query", Enum: []any{"received", "staged", "live", "held", "discarded", "rejected", "superseded", "rolledBack"}, Doc: "Only runs in this state.",
 	}
-	importParams = parameters{
+	listParams = parameters{
 		choiceParam("mode", "What the list does: its keys join, are all members from then on, or leave.", "merge", "replace", "remove"),
 		queryParam("column", "The column of the keys in a CSV or in objects: its name, or its index from 0."),
 		truthParam("header", "Whether the first row of a CSV is a header; found out if absent."),
 		{Name: "separator", In: "query", Enum: []any{"comma", "semicolon", "tab"}, Doc: "What stands between the fields of a CSV; found out if absent, by the names of the columns."},
 		queryParam("contextKind", "Of which kind the keys are, if the segment lists targets of several."),
-		queryParam("comment", "Kept with the run."),
 		truthParam("override", "Import into a synced segment, whose members belong to its tool."),
-		truthParam("waitOnApprovals", "Wait in the status `ready` for the instruction `processBigSegmentImport`."),
-		dryRunParam, idempotencyParam,
 		{Name: "Content-Encoding", In: "header", Enum: []any{"gzip", "zstd", "identity"}, Doc: "How the list is compressed."},
 	}
+	importParams = append(slices.Clip(listParams),
+		queryParam("comment", "Kept with the run."),
+		truthParam("waitOnApprovals", "Wait in the status `ready` for the instruction `processBigSegmentImport`."),
+		dryRunParam, idempotencyParam,
+	)
 )
 
 // importForm is what a form with a list may hold. readForm reads it as it comes.

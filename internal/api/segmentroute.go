@@ -133,6 +133,12 @@ func listRoutes() []route {
 			}),
 		},
 		{
+			method: "POST", path: atSegment + "/imports/diff/file", actions: needs(policy.UpdateIncluded, policy.ExportMembers), serve: (*server).getImportChanges,
+			id: "createBigSegmentImportDiffFile", summary: "Download everything that an import would do",
+			details: "The same list and parameters as with `dryRun`, which tells the numbers. Nothing is changed.",
+			params:  listParams, takes: importBodies, answers: givesText(columnsOfChanges, "text/csv"),
+		},
+		{
 			method: "GET", path: atSegment + "/imports/{importId}", actions: needs(policy.ViewProject), serve: (*server).getImport,
 			id: "getBigSegmentImport", summary: "Get an import", answers: gives[importJSON](),
 		},

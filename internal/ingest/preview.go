@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"slices"
 
 	"muster/internal/catalog"
@@ -59,6 +61,89 @@ func (i *Ingest) DryRun(ctx context.Context, who catalog.Caller, im Import, body
 		return out, unavailable(fmt.Errorf("look at what was done to segment %s lately: %w", p.seg.Key, err))
 	}
 	return out, nil
+}
+
+// DryRunChanges yields everything that an import would do now, in no useful order, until free is called. The
+// caller needs exportMembers beside what the import needs.
+func (i *Ingest) DryRunChanges(ctx context.Context, who catalog.Caller, im Import, body io.Reader) (changes iter.Seq2[segment.Change, error], free func(), err error) {
+	p, err := i.importable(i.store, who, im)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := who.Check(policy.ExportMembers, p.resource()); err != nil {
+		return nil, nil, err
+	}
+	how, targets := im.loadMode(), map[string]bool(nil)
+	if !p.seg.Unbounded {
+		kind, err := im.kindIn(p.seg)
+		if err != nil {
+			return nil, nil, err
+		}
+		how, targets = store.LoadReplace, setOf(p.seg.IncludedOf(kind))
+	}
+	load, err := i.store.Load(ctx, how)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	w := load.Writer()
+	err = cmp.Or(new(Preview).read(ctx, im, body, w), w.Close())
+	switch {
+	case err != nil:
+	case p.seg.Unbounded:
+		changes, err = i.changesOfMembers(ctx, p, load)
+	default:
+		changes, err = changesOfList(ctx, im.Mode, targets, load)
+	}
+	if err != nil {
+		load.Discard()
+		return nil, nil, unavailable(err)
+	}
+	return changes, load.Discard, nil
+}
+
+func (i *Ingest) changesOfMembers(ctx context.Context, p place, load store.Load) (iter.Seq2[segment.Change, error], error) {
+	now, err := i.store.Snapshot(p.env.ID, p.seg.Ref())
+	if err != nil {
+		return nil, fmt.Errorf("read members of segment %s: %w", p.seg.Key, err)
+	}
+	after, err := load.Over(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("compare list with segment %s: %w", p.seg.Key, err)
+	}
+	return after.Changes(ctx, now), nil
+}
+
+// changesOfList yields what a list would do to the targets in a definition.
+func changesOfList(ctx context.Context, mode ImportMode, targets map[string]bool, load store.Load) (iter.Seq2[segment.Change, error], error) {
+	listed, err := load.Over(ctx, nil) // each key once
+	if err != nil {
+		return nil, fmt.Errorf("sort list: %w", err)
+	}
+	return func(yield func(segment.Change, error) bool) {
+		left := maps.Clone(targets) // of a whole list
+		for c, err := range listed.All(nil) {
+			if err != nil {
+				yield(c, err)
+				return
+			}
+			key := string(c.Key)
+			delete(left, key)
+			if targets[key] != (mode == Remove) {
+				continue
+			}
+			if mode == Remove {
+				c.Ops = segment.Uninclude
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+		for key := range left {
+			if mode == Whole && !yield(segment.Change{Hash: segment.HashOf(key), Ops: segment.Uninclude, Key: []byte(key)}, nil) {
+				return
+			}
+		}
+	}, nil
 }
 
 // previewOfMembers compares the list with what the engine keeps, and returns how many members that is.

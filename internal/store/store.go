@@ -297,6 +297,9 @@ type Load interface {
 	// Compare sorts what was added and says how a segment's members would change, nil meaning nobody.
 	// Nothing is written.
 	Compare(context.Context, Members) (segment.Diff, error)
+	// Over sorts what was added and returns what a segment's members would be with the list among them, nil
+	// meaning nobody. It lies in a file, which goes with Discard.
+	Over(context.Context, Members) (Members, error)
 	// Seal sorts what was added into a list that can be published or applied in the write that closes
 	// the session. The excluded contexts of a segment survive a replace. It compares with the members
 	// as they are; the effect of the commit is exact, whatever happened since.

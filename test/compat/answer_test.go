@@ -46,6 +46,7 @@ var answers = map[string]answer{
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/runs/{runId}/undo":                           {status: 200, representation: "Run"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports":                                      {status: 200, free: "muster's own"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports":                                     {status: 204, free: "no body"},
+	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/diff/file":                           {status: 200, free: "rows of text", text: "text/csv"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/imports/{importId}":                           {status: 200, representation: "Import"},
 	"GET /segments/{projectKey}/{environmentKey}/{segmentKey}/exports":                                      {status: 200, free: "muster's own"},
 	"POST /segments/{projectKey}/{environmentKey}/{segmentKey}/exports":                                     {status: 200, free: "no body", empty: true},

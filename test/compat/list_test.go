@@ -13,9 +13,18 @@ import (
 // text asks for something that is not JSON.
 func (r *rest) text(t testing.TB, method, path string) (body string, header http.Header) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, r.url+"/api/v2"+path, http.NoBody)
+	return r.send(t, method, path, "", "")
+}
+
+// send sends a text and returns the text of the answer.
+func (r *rest) send(t testing.TB, method, path, contentType, text string) (body string, header http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, r.url+"/api/v2"+path, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
 	req.Header.Set("Authorization", r.token)
 	resp, err := (&http.Client{Transport: r.checks, Timeout: patience}).Do(req)
@@ -84,6 +93,8 @@ func driveWholeLists(t *testing.T, r *rest) {
 	if !strings.Contains(rejects, "2,the key is not UTF-8") {
 		t.Errorf("rejects %q", rejects)
 	}
+	would, _ := r.send(t, "POST", path+"/imports/diff/file?mode=replace", "text/csv", "ann\nzoe\n")
+	same(t, "rows of what a list would do", strings.Count(would, "\n"), 1+1500+1)
 	r.raw(t, 200, "PATCH", path+"/guard", `{"shrinkPercent":20,"comment":"careful"}`)
 	same(t, "a limit of the segment", r.raw(t, 200, "GET", path+"/guard", "")["shrinkPercent"], 20)
 	r.raw(t, 200, "PATCH", "/projects/default/environments/production/guard", `{"windowSeconds":300}`)

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { keysOf, push, segment } from './sample';
 import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, test } from './test';
 
@@ -119,6 +121,11 @@ test('a list is uploaded: nothing changes before the last button, and the import
   await inBothThemes(page, () => expectAccessible(page));
   const members = async () =>
     (await server.api<{ _unboundedMetadata: { includedCount: number } }>('GET', `/segments/${place.project}/${place.environment}/beta`))._unboundedMetadata.includedCount;
+  const whole = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download the full diff' }).click();
+  const changes = readFileSync(await (await whole).path(), 'utf8').trimEnd().split('\n');
+  expect(changes[0]).toBe('change,key,hash');
+  expect(changes.slice(1).sort()).toEqual([...keysOf(3000).slice(12).map((key) => `added,${key},`), 'removed,gone-1,', 'removed,gone-2,'].sort());
   expect(await members()).toBe(14);
   await page.setViewportSize({ width: 360, height: 780 });
   await expectNoSidewaysScroll(page);

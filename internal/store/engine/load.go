@@ -21,6 +21,7 @@ type load struct {
 	e       *Engine
 	mode    store.LoadMode
 	builder *roster.Builder
+	over    []*staged // what was laid over members
 }
 
 // Load begins a load.
@@ -46,6 +47,9 @@ func (l *load) Writer() store.LoadWriter { return l.builder.Writer() }
 func (l *load) Writers() int { return l.e.o.Workers }
 
 func (l *load) Discard() {
+	for _, st := range l.over {
+		st.Discard()
+	}
 	if err := l.builder.Discard(); err != nil {
 		l.e.o.Logger.Warn("scratch file was not removed", "error", err)
 	}
@@ -64,15 +68,40 @@ func (l *load) meaning() roster.Meaning {
 
 // Compare says how a segment's members would change.
 func (l *load) Compare(ctx context.Context, now store.Members) (segment.Diff, error) {
-	m := &members{}
-	if now != nil {
-		var ok bool
-		if m, ok = now.(*members); !ok {
-			return segment.Diff{}, fmt.Errorf("members of %s are of another store", now.Ref())
-		}
+	m, err := oursOrNobody(now)
+	if err != nil {
+		return segment.Diff{}, err
 	}
 	_, diff, err := l.builder.Build(ctx, nil, l.meaning(), baseOf(m), 0)
 	return diff, err
+}
+
+func oursOrNobody(now store.Members) (*members, error) {
+	if now == nil {
+		return &members{}, nil
+	}
+	return ours(now)
+}
+
+// Over returns what a segment's members would be with the list among them.
+func (l *load) Over(ctx context.Context, now store.Members) (store.Members, error) {
+	m, err := oursOrNobody(now)
+	if err != nil {
+		return nil, err
+	}
+	st, err := l.seal(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	l.over = append(l.over, st)
+	out := &members{env: m.env, ref: m.ref, revision: m.revision, counts: m.counts, layers: []layer{{file: st.file}}}
+	if st.file.roster.Kind() == roster.Full {
+		out.counts = st.file.roster.Counts()
+		return out, nil
+	}
+	out.layers = append(out.layers, m.layers...)
+	out.counts.Included += int64(st.diff.Added) - int64(st.diff.Removed)
+	return out, nil
 }
 
 // Seal sorts what was added into a file. A list of all members heals a membership that can't be read:

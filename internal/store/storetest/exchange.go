@@ -229,6 +229,7 @@ func (r *random) seal(rt *rapid.T) {
 	if err != nil {
 		rt.Fatalf("compare: %v", err)
 	}
+	r.checkOver(rt, load, m, l, now)
 	staged, diff, err := load.Seal(r.t.Context(), env, c.key, c.id)
 	if err != nil {
 		rt.Fatalf("seal: %v", err)
@@ -240,6 +241,36 @@ func (r *random) seal(rt *rapid.T) {
 		}
 	}
 	r.sealed[c.id] = &sealedList{staged, l}
+}
+
+// checkOver compares what a list would make of members, and each change that this is, with the map model.
+func (r *random) checkOver(rt *rapid.T, load store.Load, m store.Members, l *list, now memberSet) {
+	over, err := load.Over(r.t.Context(), m)
+	if err != nil {
+		rt.Fatalf("lay the list over the members: %v", err)
+	}
+	after := maps.Clone(now)
+	if l.mode == store.LoadReplace {
+		after = l.over(now, nil)
+	} else {
+		after.apply(l.changes())
+	}
+	if got := over.Counts(); got != after.counts() {
+		rt.Fatalf("the list over the members counts %+v, want %+v", got, after.counts())
+	}
+	turned := maps.Clone(now)
+	for ch, err := range over.Changes(r.t.Context(), m) {
+		if err != nil {
+			rt.Fatalf("changes of the list: %v", err)
+		}
+		turned.apply([]segment.Change{ch})
+		if ch.Ops.Settled() != 0 && len(ch.Key) == 0 {
+			rt.Fatalf("who would join has no key: %+v", ch)
+		}
+	}
+	if !maps.Equal(turned, after) {
+		rt.Fatalf("the changes of the list make %v of %v, want %v", turned, now, after)
+	}
 }
 
 func (r *random) keepList(rt *rapid.T) {

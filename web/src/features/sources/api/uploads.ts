@@ -76,33 +76,42 @@ const types: Record<Form, string> = { csv: 'text/csv', ndjson: 'application/x-nd
 interface Sending {
   file: File;
   reading: Reading;
-  dryRun: boolean;
+  /** What is done with it. */
+  to: 'import' | 'dryRun' | 'diff';
   /** Called with the bytes sent so far. */
   onSent: (bytes: number) => void;
   signal: AbortSignal;
 }
 
 /** Sends a list; only this kind of request tells how far it is. */
-function send(place: Place, segment: string, { file, reading, dryRun, onSent, signal }: Sending): Promise<Response> {
+function send(place: Place, segment: string, { file, reading, to, onSent, signal }: Sending): Promise<Response> {
   const { form, encoding } = formOf(file.name);
-  const query = new URLSearchParams({ mode: reading.mode, dryRun: String(dryRun) });
+  const query = new URLSearchParams({ mode: reading.mode });
+  if (to === 'dryRun') query.set('dryRun', 'true');
   if (reading.column !== '') query.set('column', reading.column);
   if (reading.header !== undefined) query.set('header', String(reading.header));
   if (reading.separator !== undefined) query.set('separator', reading.separator);
   if (reading.override) query.set('override', 'true');
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', `/api/v2/segments/${[place.project, place.environment, segment].map(encodeURIComponent).join('/')}/imports?${query.toString()}`);
+    request.open('POST', `/api/v2/segments/${[place.project, place.environment, segment].map(encodeURIComponent).join('/')}/imports${to === 'diff' ? '/diff/file' : ''}?${query.toString()}`);
+    request.responseType = 'blob'; // a difference may be larger than what fits into memory
     request.setRequestHeader('Content-Type', types[form]);
     request.setRequestHeader('X-Requested-With', 'muster');
     if (encoding) request.setRequestHeader('Content-Encoding', encoding);
+    let whole = false;
+    request.upload.onload = () => {
+      whole = true;
+    };
     request.upload.onprogress = (event) => onSent(event.loaded);
     request.onload = () => {
       const location = request.getResponseHeader('Location');
       const empty = request.status === 204;
-      resolve(new Response(empty ? null : request.responseText, { status: request.status, headers: location === null ? {} : { Location: location } }));
+      resolve(new Response(empty ? null : (request.response as Blob), { status: request.status, headers: location === null ? {} : { Location: location } }));
     };
-    request.onerror = () => reject(new ApiError(0, 'unreachable', `The file could not be sent. If it was moved or changed, choose ${file.name} again to go on.`));
+    request.onerror = () => reject(new ApiError(0, 'unreachable', whole
+      ? 'The answer broke off. Try again.'
+      : `The file could not be sent. If it was moved or changed, choose ${file.name} again to go on.`));
     request.onabort = () => reject(new DOMException('The upload was stopped.', 'AbortError'));
     signal.addEventListener('abort', () => request.abort());
     request.send(file);
@@ -110,15 +119,22 @@ function send(place: Place, segment: string, { file, reading, dryRun, onSent, si
 }
 
 /** What a list would change. */
-export async function preview(place: Place, segment: string, sending: Omit<Sending, 'dryRun'>): Promise<Preview> {
-  const response = await send(place, segment, { ...sending, dryRun: true });
+export async function preview(place: Place, segment: string, sending: Omit<Sending, 'to'>): Promise<Preview> {
+  const response = await send(place, segment, { ...sending, to: 'dryRun' });
   if (!response.ok) throw await readError(response);
   return (await response.json()) as Preview;
 }
 
+/** All that a list would change, context by context. It is sent once more: nothing was kept of it. */
+export async function changesOf(place: Place, segment: string, sending: Omit<Sending, 'to'>): Promise<Blob> {
+  const response = await send(place, segment, { ...sending, to: 'diff' });
+  if (!response.ok) throw await readError(response);
+  return response.blob();
+}
+
 /** Imports a list and returns the id of the import: from then on it is the server's work. */
-export async function importList(place: Place, segment: string, sending: Omit<Sending, 'dryRun'>): Promise<string> {
-  const response = await send(place, segment, { ...sending, dryRun: false });
+export async function importList(place: Place, segment: string, sending: Omit<Sending, 'to'>): Promise<string> {
+  const response = await send(place, segment, { ...sending, to: 'import' });
   if (!response.ok) throw await readError(response);
   const id = response.headers.get('Location')?.split('/').at(-1);
   if (id === undefined) throw new ApiError(response.status, 'unknown', 'The server took the list and did not say where its import is.');

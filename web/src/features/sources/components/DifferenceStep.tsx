@@ -1,15 +1,18 @@
 import { Button } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
+import { IconDownload } from '@tabler/icons-react';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 
 import { ActionButton } from '@/components/ActionButton';
 import { DiffStrip } from '@/components/DiffStrip';
 import { Note } from '@/components/Note';
 import { Progress } from '@/components/Progress';
-import { importList, preview, type Preview, type Reading } from '@/features/sources/api/uploads';
+import { changesOf, importList, preview, segmentQuery, type Preview, type Reading } from '@/features/sources/api/uploads';
 import classes from '@/features/sources/components/Source.module.css';
 import { Step } from '@/features/sources/components/Steps';
 import upload from '@/features/sources/components/Upload.module.css';
+import { environmentQuery } from '@/lib/api/environment';
+import { environmentResource, tagged, useRefused } from '@/lib/api/permission';
 import { counted, digits } from '@/lib/number';
 import type { Place } from '@/lib/place';
 import { sentence } from '@/lib/sentence';
@@ -39,8 +42,10 @@ export function DifferenceStep({ place, segment, members, file, reading, refused
   };
   const check = useMutation({ mutationFn: async () => ({ plan: await preview(place, segment, sending()), now: await members() }) });
   const run = useMutation({ mutationFn: () => importList(place, segment, sending()), onSuccess: onImport });
-  const error = run.error ?? check.error;
-  const sendingNow = check.isPending || run.isPending;
+  const diff = useMutation({ mutationFn: () => changesOf(place, segment, sending()), onSuccess: save });
+  const mayNotExport = useMayNotExport(place, segment);
+  const error = run.error ?? diff.error ?? check.error;
+  const sendingNow = check.isPending || run.isPending || diff.isPending;
   return (
     <Step title="Check the difference" state="on">
       {check.isSuccess && <Difference plan={check.data.plan} now={check.data.now} />}
@@ -48,11 +53,35 @@ export function DifferenceStep({ place, segment, members, file, reading, refused
       {error && <Note tone="bad" role="alert">{sentence(error.message)}</Note>}
       <div className={classes.row}>
         {check.data && check.data.plan.skipped < check.data.plan.received
-          ? <Button loading={run.isPending} onClick={() => run.mutate()}>{lastButton(reading, check.data.plan, check.data.now)}</Button>
+          ? <Button loading={run.isPending} disabled={diff.isPending} onClick={() => run.mutate()}>{lastButton(reading, check.data.plan, check.data.now)}</Button>
           : <ActionButton refused={refused} loading={check.isPending} onClick={() => check.mutate()}>Check the difference</ActionButton>}
+        {check.data && check.data.plan.added + check.data.plan.removed > 0 && (
+          <ActionButton
+            variant="default" leftSection={<IconDownload size={16} aria-hidden />} refused={mayNotExport} loading={diff.isPending} disabled={run.isPending}
+            onClick={() => diff.mutate()}
+          >
+            Download the full diff
+          </ActionButton>
+        )}
       </div>
     </Step>
   );
+}
+
+/** Why the person who is signed in may not download keys of members. */
+function useMayNotExport(place: Place, key: string): string | undefined {
+  const { data: segment } = useQuery(segmentQuery(place, key));
+  const { data: environment } = useQuery(environmentQuery(place));
+  return useRefused('exportMembers', segment && environment && `${environmentResource(place, environment)}:${tagged(`segment/${key}`, segment.tags)}`, 'this segment');
+}
+
+/** Has the browser save a difference. */
+function save(rows: Blob) {
+  const anchor = document.createElement('a');
+  anchor.href = URL.createObjectURL(rows);
+  anchor.download = 'diff-import.csv';
+  anchor.click();
+  URL.revokeObjectURL(anchor.href);
 }
 
 /** What the last button does, with the number that it does it to. */
