@@ -10,6 +10,18 @@ export async function push(server: Server, place: Place, cohort: string, name: s
   });
 }
 
+/** Pushes one page of all members of a cohort, as Mixpanel does: with the last one they replace those of the segment. */
+export async function pushPage(server: Server, place: Place, cohort: string, name: string, page: { keys: string[]; number: number; of: number; session: string }) {
+  const { _id } = await server.api<{ _id: string }>('GET', `/projects/${place.project}/environments/${place.environment}`);
+  await server.api('POST', `/segment-targets/mixpanel?environmentId=${_id}`, {
+    action: 'members',
+    parameters: {
+      mixpanel_cohort_id: cohort, mixpanel_cohort_name: name, mixpanel_session_id: page.session,
+      page_info: { page_count: page.number, total_pages: page.of }, members: page.keys.map((mixpanel_distinct_id) => ({ mixpanel_distinct_id })),
+    },
+  });
+}
+
 export function keysOf(count: number, from = 0): string[] {
   return Array.from({ length: count }, (_, i) => `user-${String(from + i).padStart(6, '0')}@example.org`);
 }

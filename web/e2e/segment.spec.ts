@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import type { Locator } from '@playwright/test';
 
-import { keysOf, push, replace, segment } from './sample';
+import { keysOf, push, pushPage, replace, segment } from './sample';
 import { freePort, Server } from './server';
 import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, signIn, test } from './test';
 
@@ -70,6 +70,39 @@ test('a sync is seen as it happens, and members by their key', async ({ page, pl
   await page.getByLabel('Search members').fill('cy');
   await page.getByRole('button', { name: 'Why not in?' }).click();
   await expect(page.getByRole('dialog').getByRole('list', { name: 'Timeline in this segment' }).getByRole('listitem')).toHaveCount(2);
+});
+
+test('a full sync that comes page by page is syncing wherever its segment is shown, until it is published', async ({ page, context, place, server }) => {
+  const paged = (session: string, number: number, of: number, keys: string[]) => pushPage(server, place, 'paged', 'Paged', { session, number, of, keys });
+  await paged('first', 1, 1, keysOf(40));
+  const list = await context.newPage();
+  await list.goto(at(place, 'segments'));
+  await page.goto(at(place, 'segments/mixpanel-paged'));
+  const pills = [list.getByRole('row', { name: /Paged/ }), page.getByRole('main')].map((where) => where.getByRole('img', { name: /^State: / }).first());
+  for (const pill of pills) await expect(pill).toHaveAccessibleName('State: Live');
+  for (const one of [page, list]) await expect(one.getByText('Connected', { exact: true })).toBeVisible();
+
+  await paged('second', 1, 2, keysOf(30, 10));
+  const card = page.getByRole('region', { name: 'Full replace from Mixpanel' });
+  await expect(card.getByRole('img', { name: 'State: Syncing' })).toBeVisible();
+  await expect(card).toContainText('Readers still see the 40 members');
+  await expect(card.getByRole('progressbar', { name: 'Sync progress' })).toHaveAttribute('aria-valuetext', '30 received');
+  for (const pill of pills) await expect(pill).toHaveAccessibleName('State: Syncing');
+  await page.reload();
+  for (const pill of [...pills, card.getByRole('img', { name: /^State: / })]) await expect(pill).toHaveAccessibleName('State: Syncing');
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+
+  await paged('second', 2, 2, keysOf(30, 40));
+  for (const pill of pills) await expect(pill).toHaveAccessibleName('State: Live');
+  await expect(card.getByRole('img', { name: 'State: Syncing' })).toHaveCount(0);
+  await expect(page.getByRole('list', { name: 'Latest syncs' }).getByText('+30')).toBeVisible();
+  await expect(list.getByRole('row', { name: /Paged/ }).getByRole('cell').nth(1)).toContainText('60');
+
+  // Syncs that come at the same moment are counted each.
+  await page.getByRole('link', { name: 'Syncs', exact: true }).last().click();
+  await expect(page.getByRole('table', { name: 'Syncs' }).getByRole('row')).toHaveCount(3);
+  await Promise.all([0, 1, 2].map((n) => paged(`at once ${n}`, 1, 1, keysOf(60 + n, 10))));
+  await expect(page.getByRole('button', { name: '3 new syncs. Show' })).toBeVisible();
 });
 
 /** The lines in which a text stands. */

@@ -4,8 +4,10 @@ import { useEffect, useState } from 'react';
 import { latestRunsQuery, isUnderWay, type Run } from '@/features/segments/api/runs';
 import { ofSegment, type SegmentPlace } from '@/features/segments/api/segment';
 import { LiveRun } from '@/features/segments/components/LiveRun';
+import { lookOf } from '@/features/segments/components/runWords';
 import classes from '@/features/segments/components/Syncs.module.css';
 import { useLive } from '@/lib/live/useLive';
+import { digits } from '@/lib/number';
 
 /** What is over quicker needs no card. */
 const worthACard = 1000;
@@ -17,17 +19,23 @@ export function LiveRuns({ at }: { at: SegmentPlace }) {
   const client = useQueryClient();
   const { data: latest } = useQuery(latestRunsQuery(at));
   const [heard, setHeard] = useState<Record<string, Run>>({});
-  const [said, setSaid] = useState('');
+  const listed = new Map(latest?.items.map((run) => [run._id, run]));
+  // Several events may come between two paints, so each begins with what the one before left.
   useLive('run', (run) => {
     if (run.segmentKey !== at.segment) return;
-    const known = heard[run._id];
-    if (known === undefined && (!isUnderWay(run) || run.kind === 'rollback' || run.kind === 'edit')) return;
-    setHeard({ ...heard, [run._id]: run });
-    if (!isUnderWay(run)) setSaid(run.state === 'live' ? `Sync finished: ${run.added} added, ${run.removed} removed` : `Sync ended: ${run.state}`);
+    const before = listed.get(run._id);
+    const shown = hasACard(run) || (before !== undefined && isUnderWay(before));
+    setHeard((all) => (shown || all[run._id] ? { ...all, [run._id]: run } : all));
   });
-  const shown = { ...Object.fromEntries((latest?.items ?? []).filter(isUnderWay).map((run) => [run._id, run])), ...heard };
-  const runs = Object.values(shown).filter((run) => isUnderWay(run) || run.state !== 'live' || (run.liveAt ?? 0) - run.receivedAt >= worthACard);
-  const ended = Object.values(heard).filter((run) => !isUnderWay(run)).map((run) => run._id).join(' ');
+  const shown = new Map([...listed].filter(([, run]) => isUnderWay(run)));
+  for (const run of Object.values(heard)) {
+    // The list knows how one ended whose end was not heard, because the connection broke.
+    if (!isUnderWay(run) || shown.has(run._id) || !listed.has(run._id)) shown.set(run._id, run);
+  }
+  const runs = [...shown.values()].filter((run) => isUnderWay(run) || run.state !== 'live' || (run.liveAt ?? 0) - run.receivedAt >= worthACard);
+  const over = Object.values(heard).filter((run) => !isUnderWay(run));
+  const said = over.at(-1);
+  const ended = over.map((run) => run._id).join(' ');
   useEffect(() => {
     if (ended === '') return;
     const timer = setTimeout(() => {
@@ -38,8 +46,18 @@ export function LiveRuns({ at }: { at: SegmentPlace }) {
   }, [ended, client, at]);
   return (
     <>
-      <span role="status" className="mantine-visually-hidden" style={{ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)' }}>{said}</span>
+      <span role="status" className="mantine-visually-hidden" style={{ position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)' }}>{said && endOf(said)}</span>
       {runs.length > 0 && <div className={classes.live}>{runs.map((run) => <LiveRun key={run._id} at={at} run={run} />)}</div>}
     </>
   );
+}
+
+/** Whether news of a sync are reason enough to show it: those that are over at once are not. */
+function hasACard(run: Run): boolean {
+  return isUnderWay(run) && run.kind !== 'rollback' && run.kind !== 'edit';
+}
+
+/** How a sync ended, for who only listens. */
+function endOf(run: Run): string {
+  return run.state === 'live' ? `Sync finished: ${digits(run.added)} added, ${digits(run.removed)} removed` : `Sync ended: ${lookOf(run).word}`;
 }

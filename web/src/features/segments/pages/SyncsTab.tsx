@@ -30,9 +30,9 @@ export function SyncsTab() {
   const { data, error, isPlaceholderData, refetch } = useQuery(runsQuery(at, search));
   const [fresh, setFresh] = useState<readonly string[]>([]);
   useLive('run', (run) => {
-    if (run.segmentKey !== at.segment || isUnderWay(run) || fresh.includes(run._id)) return;
+    if (run.segmentKey !== at.segment || isUnderWay(run)) return;
     if (data?.items.some((known) => known._id === run._id)) return;
-    setFresh([...fresh, run._id]);
+    setFresh((before) => (before.includes(run._id) ? before : [...before, run._id]));
   });
   const show = (next: RunsSearch) => void navigate({ to: page, params: at, search: next, replace: true });
   const unseen = fresh.filter((id) => data?.items.every((known) => known._id !== id));
