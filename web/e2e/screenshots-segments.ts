@@ -1,23 +1,11 @@
 import { request } from 'node:http';
 
 import { inEachLook, picture, pictureOf } from './pictures';
-import { keysOf, push, replace, sample, segment } from './sample';
+import { keysOf, push, pushPage, replace, sample, segment } from './sample';
 import type { Server } from './server';
 import { at, expect, test, type Place } from './test';
 
 const customers = (count: number) => Buffer.from(['no;customer;joined', ...keysOf(count, 7).map((key, i) => `${1000 + i};${key};2026-11-02`), '9001;;2026-11-03', '9002;;2026-11-04'].join('\n'));
-
-/** One page of all members of a cohort, as Mixpanel sends it. */
-async function sendPage(server: Server, place: Place, session: string, [index, total]: readonly [number, number], members: readonly string[]) {
-  const { _id } = await server.api<{ _id: string }>('GET', `/projects/${place.project}/environments/${place.environment}`);
-  await server.api('POST', '/segment-targets/mixpanel', {
-    environmentId: _id, action: 'members',
-    parameters: {
-      mixpanel_cohort_id: 'newsletter', mixpanel_cohort_name: 'Newsletter, EU consent', mixpanel_session_id: session,
-      page_info: { page_count: index, total_pages: total }, members: members.map((id) => ({ mixpanel_distinct_id: id })),
-    },
-  });
-}
 
 /** Begins to upload a list and breaks off. */
 async function brokenList(server: Server, place: Place, key: string) {
@@ -125,8 +113,9 @@ inEachLook((look) => {
 
     await test.step('a full sync on its way, and a list that broke off', async () => {
       const runOf = async (key: string) => (await server.api<{ items: { _id: string }[] }>('GET', `${api}/${key}/runs`)).items[0]?._id ?? '';
-      await sendPage(server, place, 'first', [1, 1], keysOf(4000));
-      await sendPage(server, place, 'second', [1, 3], keysOf(2000, 1200));
+      const paged = (session: string, of: number, keys: string[]) => pushPage(server, place, 'newsletter', 'Newsletter, EU consent', { session, number: 1, of, keys });
+      await paged('first', 1, keysOf(4000));
+      await paged('second', 3, keysOf(2000, 1200));
       await page.goto(at(place, 'segments/mixpanel-newsletter'));
       await expect(page.getByRole('progressbar', { name: 'Sync progress' })).toBeVisible();
       await picture(page, 'segment-syncing', look);

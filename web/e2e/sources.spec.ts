@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+
+import type { Page } from '@playwright/test';
 
 import { keysOf, push, segment } from './sample';
 import { at, expect, expectAccessible, expectNoSidewaysScroll, inBothThemes, test } from './test';
@@ -141,4 +144,59 @@ test('a list is uploaded: nothing changes before the last button, and the import
   await inBothThemes(page, () => expectAccessible(page));
   await page.getByRole('link', { name: 'Open segment' }).click();
   await expect(page).toHaveURL(/\/segments\/beta$/);
+});
+
+/** Tells how far what is shown as under way is. */
+const percentOf = (page: Page) => page.getByRole('progressbar', { name: 'Sync progress' }).getAttribute('aria-valuenow').then(Number);
+
+test('while a list is sent the page says how much of it is gone, and asks before it is left', async ({ page, place, server }) => {
+  await segment(server, place, 'beta', 'Beta programme', keysOf(2));
+  await page.goto(at(place, 'segments/upload?segment=beta'));
+  await page.getByLabel('Choose a file').setInputFiles({ name: 'beta.csv', mimeType: 'text/csv', buffer: Buffer.from(['key', ...keysOf(20_000)].join('\n')) });
+  await page.getByRole('button', { name: 'Check the difference' }).click();
+  const add = page.getByRole('button', { name: 'Add 19,998 members' });
+  await expect(add).toBeVisible();
+  const browser = await page.context().newCDPSession(page);
+  const upload = (bytesPerSecond: number) => browser.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond });
+  await upload(50_000);
+  await add.click();
+  await expect.poll(() => percentOf(page)).toBeGreaterThan(0);
+  await expect(page.getByText(/% · [\d,]+ of 480,003 bytes sent$/)).toBeVisible();
+  expect(await percentOf(page)).toBeLessThan(100);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Contexts', exact: true }).click();
+  const question = page.getByRole('dialog', { name: 'Stop sending the list?' });
+  await expect(question).toContainText('Not all of it has been sent. If you leave now, nobody joins or leaves.');
+  await expectAccessible(page);
+  await question.getByRole('button', { name: 'Stay' }).click();
+  expect(await percentOf(page)).toBeLessThan(100);
+  await upload(-1);
+  await expect(page.getByText('The import is done.')).toBeVisible();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Contexts', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Contexts' })).toBeVisible();
+});
+
+test('the page of an import says how much of the list has been read, also after a reload', async ({ page, place, server }) => {
+  await segment(server, place, 'beta', 'Beta programme');
+  const imports = `/segments/${place.project}/${place.environment}/beta/imports`;
+  const list = ['key', ...keysOf(100_000), ''].join('\n');
+  const half = list.length / 2;
+  const upload = request(`${server.url}/api/v2${imports}`, {
+    method: 'POST', headers: { 'Authorization': server.token, 'Content-Type': 'text/csv', 'Content-Length': list.length },
+  });
+  upload.write(list.slice(0, half));
+  const read = async () => (await server.api<{ items: { id: string; progress?: { bytesRead: number } }[] }>('GET', imports)).items[0];
+  await expect.poll(async () => (await read())?.progress?.bytesRead).toBe(half);
+  await page.goto(at(place, `segments/upload?segment=beta&import=${(await read())?.id}`));
+  await expect(page.getByText(/^50 % · [\d,]+ rows read$/)).toBeVisible();
+  await expect(page.getByText('The list is being read. You can close this page.')).toBeVisible();
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  const more = list.length * 0.75;
+  upload.write(list.slice(half, more));
+  await expect.poll(() => percentOf(page)).toBe(75);
+  await page.reload();
+  await expect.poll(() => percentOf(page)).toBe(75);
+  await expectAccessible(page);
+  upload.end(list.slice(more));
+  await expect(page.getByText('The import is done.')).toBeVisible();
+  await expect(page.getByText('100,000 members joined, 0 left, 0 rows were left out.')).toBeVisible();
 });

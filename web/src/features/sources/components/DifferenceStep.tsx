@@ -9,6 +9,7 @@ import { Note } from '@/components/Note';
 import { Progress } from '@/components/Progress';
 import { changesOf, importList, preview, segmentQuery, type Preview, type Reading } from '@/features/sources/api/uploads';
 import classes from '@/features/sources/components/Source.module.css';
+import { StopSending } from '@/features/sources/components/StopSending';
 import { Step } from '@/features/sources/components/Steps';
 import upload from '@/features/sources/components/Upload.module.css';
 import { environmentQuery } from '@/lib/api/environment';
@@ -50,6 +51,7 @@ export function DifferenceStep({ place, segment, members, file, reading, refused
     <Step title="Check the difference" state="on">
       {check.isSuccess && <Difference plan={check.data.plan} now={check.data.now} />}
       {sendingNow && <Progress percent={file.size === 0 ? undefined : (100 * sent) / file.size} done={sent} what={`of ${digits(file.size)} bytes sent`} />}
+      <StopSending sending={run.isPending} />
       {error && <Note tone="bad" role="alert">{sentence(error.message)}</Note>}
       <div className={classes.row}>
         {check.data && check.data.plan.skipped < check.data.plan.received

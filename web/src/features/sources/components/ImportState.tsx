@@ -64,7 +64,7 @@ function State({ data }: { data: Import }) {
       const { bytesRead = 0, bytesTotal = 0, rows = 0 } = data.progress ?? {};
       return (
         <>
-          <p>The list is here. You can close this page.</p>
+          <p>{bytesTotal > 0 && bytesRead >= bytesTotal ? 'The list is here and is being sorted.' : 'The list is being read.'} You can close this page.</p>
           <Progress percent={bytesTotal > 0 ? (100 * bytesRead) / bytesTotal : undefined} done={rows} what="rows read" />
         </>
       );
