@@ -272,7 +272,7 @@ test('lists of people, tokens and roles are accessible, narrow, and reached by k
   await page.getByRole('button', { name: 'Delete role', exact: true }).click();
   await expect(page).toHaveURL(/\/access\/roles$/);
   await page.goto(`/ui/access/roles/${key}`);
-  await expect(page.getByRole('heading', { level: 1, name: `There is no role “${key}”.` })).toBeVisible();
+  await expect(page.getByRole('heading', { name: `There is no role “${key}”.` })).toBeVisible();
 });
 
 test('who may not is told what it needs', async ({ page, context, server }) => {

@@ -84,7 +84,7 @@ function Sample({ title, mark, keys, total }: { title: string; mark: string; key
   return (
     <section className={classes.sample} aria-label={title}>
       <h3>{title}{keys.length > 0 && total > keys.length && ` · ${digits(keys.length)} of ${digits(total)}`}</h3>
-      {keys.length === 0 ? <p className={classes.hint}>{total === 0 ? 'Nobody' : 'Their keys are not known any more.'}</p> : (
+      {keys.length === 0 ? <p className={classes.hint}>{total === 0 ? 'Nobody' : 'Not known any more: muster keeps the keys of members, not of all who ever were.'}</p> : (
         <ul tabIndex={0}>{keys.map((key) => <li key={key} title={key}><span data-mark={mark} aria-hidden>{mark}</span> {key}</li>)}</ul>
       )}
     </section>

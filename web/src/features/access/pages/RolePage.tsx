@@ -22,8 +22,8 @@ export function RolePage() {
   if (error instanceof ApiError && error.status === 404) {
     return (
       <>
-        <PageHeader title={`There is no role “${key}”.`} above={above} />
-        <Panel><EmptyState title="Nothing here">It was deleted, or you may not see it. Needs <code>viewRole</code> on it.</EmptyState></Panel>
+        <PageHeader title="Nothing here" above={above} />
+        <Panel><EmptyState title={`There is no role “${key}”.`}>It was deleted, or you may not see it. Needs <code>viewRole</code> on it.</EmptyState></Panel>
       </>
     );
   }

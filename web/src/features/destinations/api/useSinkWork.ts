@@ -29,8 +29,8 @@ export function useSinkWork(at: SinkPlace, name: string) {
     },
   });
   return {
-    verify: useMutation(work(() => verifySink(at, false), () => `A sample of ${name} is compared with the truth. What comes of it is shown here.`)),
-    resync: useMutation(work(() => verifySink(at, true), () => `Everybody in ${name} is compared with the truth, and what differs is put right.`)),
+    verify: useMutation(work(() => verifySink(at, false), () => `Comparing a sample of ${name} with the members here. Its page shows the result.`)),
+    resync: useMutation(work(() => verifySink(at, true), () => `Comparing everybody in ${name} with the members here. What differs is put right.`)),
     pause: useMutation(work(() => pauseSink(at, true), () => `Paused ${name}. SDKs that read it call it stale after two minutes.`)),
     resume: useMutation(work(() => pauseSink(at, false), () => `Resumed ${name}. It goes on where it stopped.`)),
     turnOn: useMutation(work(async () => changeSink(at, (sink ?? await client.query(sinkQuery(at))).version, { on: true }), () => `Turned ${name} on. It is being filled.`)),

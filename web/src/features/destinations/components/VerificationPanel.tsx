@@ -14,7 +14,7 @@ export function VerificationPanel({ verification }: { verification: Verification
       <div className={classes.text}>
         {verification
           ? <Result of={verification} />
-          : <p className={classes.quiet}>It was not compared with the truth since the server started. Verify compares a sample of about 2,000 contexts and changes nothing.</p>}
+          : <p className={classes.quiet}>It was not compared with the members here since the server started. Verify compares a sample of about 2,000 contexts and changes nothing.</p>}
       </div>
     </Panel>
   );

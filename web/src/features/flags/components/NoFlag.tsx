@@ -10,7 +10,7 @@ import type { FlagPlace } from '@/features/flags/api/flag';
 export function NoFlag({ at }: { at: FlagPlace }) {
   return (
     <>
-      <PageHeader title="Nothing here" />
+      <PageHeader title="Nothing here" above={[<Link key="flags" to="/projects/$project/environments/$environment/flags" params={at}>Flags</Link>]} />
       <Panel>
         <EmptyState
           title={`There is no flag “${at.flag}” in this project.`}

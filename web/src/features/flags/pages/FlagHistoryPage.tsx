@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 
@@ -25,6 +25,7 @@ export function FlagHistoryPage() {
     void navigate({ to: '/projects/$project/environments/$environment/flags/$flag/history', params: at, search: { entry }, replace: true, resetScroll: false });
   return (
     <Panel title="Changes in all environments">
+      {!entries && !error && <Skeleton height={160} aria-busy />}
       {error && !entries && <ErrorState title="The history could not be loaded. Nothing of it is lost." error={error} onRetry={() => void refetch()} />}
       {entries?.length === 0 && !hasNextPage && <EmptyState title="Nothing is written down of this flag">What people and tools change from now on stands here.</EmptyState>}
       {entries && entries.length > 0 && (

@@ -19,7 +19,7 @@ export function CloseKeys({ contextKey, near, tool, onShow }: CloseKeysProps) {
       {near.map((key) => (
         <div key={key} className={classes.near}>
           <code>{key}</code> differs {differenceOf(contextKey, key)}.{' '}
-          <Button variant="subtle" size="compact-sm" onClick={() => onShow(key)}>Show that key</Button>
+          <Button variant="subtle" size="compact-sm" px={0} onClick={() => onShow(key)}>Show that key</Button>
         </div>
       ))}
       Keys must match byte for byte: send the same key from {tool ?? 'where the members come from'} and from your SDK.

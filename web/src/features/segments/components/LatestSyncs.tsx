@@ -1,3 +1,4 @@
+import { Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
@@ -15,9 +16,10 @@ const root = '/projects/$project/environments/$environment/segments/$segment/syn
 
 /** The last four syncs. */
 export function LatestSyncs({ at }: { at: SegmentPlace }) {
-  const { data } = useQuery(latestRunsQuery(at));
+  const { data, error } = useQuery(latestRunsQuery(at));
   return (
     <Panel title="Latest syncs" actions={<Link to={root} params={at}>All</Link>}>
+      {!data && !error && <Skeleton height={44} aria-busy />}
       {data?.items.length === 0 && <p className={classes.none}>No sync yet.</p>}
       <Happenings label="Latest syncs">
         {data?.items.map((run) => (

@@ -21,7 +21,10 @@ export function NoSegment({ at }: { at: SegmentPlace }) {
   const here = environments.find((one) => one.key === at.environment)?.name ?? at.environment;
   return (
     <>
-      <PageHeader title="Nothing here" />
+      <PageHeader
+        title="Nothing here"
+        above={[<Link key="segments" to="/projects/$project/environments/$environment/segments" params={at}>Segments</Link>]}
+      />
       <Panel>
         <EmptyState
           title={`There is no segment “${at.segment}” in ${here}.`}

@@ -1,3 +1,4 @@
+import { Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 
 import { DiffStrip } from '@/components/DiffStrip';
@@ -28,6 +29,7 @@ export function RunDiff({ at, run }: { at: SegmentPlace; run: Run }) {
   }
   return (
     <Panel title={held ? 'What would change' : 'What changed'}>
+      {!error && !diff && <Skeleton height={240} aria-busy />}
       {error && !diff && <ErrorState title="What it changes could not be worked out." error={error} onRetry={() => void refetch()} />}
       {diff && (
         <DiffStrip

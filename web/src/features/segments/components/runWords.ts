@@ -14,8 +14,8 @@ export function kindOf(run: Run): string {
 }
 
 const looks: Record<Run['state'], { state: State; word: string }> = {
-  received: { state: 'syncing', word: 'Receiving' },
-  staged: { state: 'syncing', word: 'Staged' },
+  received: { state: 'syncing', word: 'Syncing' },
+  staged: { state: 'syncing', word: 'Syncing' },
   live: { state: 'live', word: 'Live' },
   held: { state: 'held', word: 'Held' },
   discarded: { state: 'off', word: 'Discarded' },

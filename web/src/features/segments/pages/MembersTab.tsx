@@ -98,7 +98,7 @@ function NobodyFound({ at, prefix, onWhyNot, onClear }: { at: SegmentPlace | und
         title="Nobody is in this segment"
         actions={at && <Button variant="default" renderRoot={(root) => <Link {...root} to="/projects/$project/environments/$environment/segments/upload" params={at} search={{ segment: at.segment }} />}>Upload a list</Button>}
       >
-        Flags serve everybody as if the segment were not there.
+        A rule with “is in” matches nobody now, one with “is not in” everybody.
       </EmptyState>
     );
   }

@@ -19,7 +19,7 @@ import { useLive } from '@/lib/live/useLive';
 const page = '/projects/$project/environments/$environment/segments/$segment/syncs';
 
 const stateNames: Record<(typeof runStates)[number], string> = {
-  live: 'Live', received: 'Receiving', staged: 'Staged', held: 'Held', discarded: 'Discarded', rejected: 'Refused', superseded: 'Superseded', rolledBack: 'Rolled back',
+  live: 'Live', received: 'Syncing, receiving', staged: 'Syncing, staged', held: 'Held', discarded: 'Discarded', rejected: 'Refused', superseded: 'Superseded', rolledBack: 'Rolled back',
 };
 
 /** Every sync of a segment, the ones under way on top. */

@@ -39,7 +39,7 @@ export function ConnectPage() {
   }
   return (
     <>
-      <PageHeader title={`Connect ${key}`} above={above} />
+      <PageHeader title={data ? 'Nothing here' : `Connect ${key}`} above={above} />
       <Panel>
         {error && <ErrorState title="The tool could not be loaded. Those that push keep working." error={error} onRetry={() => void refetch()} />}
         {data && (

@@ -54,12 +54,20 @@ export function SourcePage() {
       </>
     );
   }
+  const missing = error instanceof ApiError && error.status === 404;
   return (
     <>
-      <PageHeader title={key} above={above} />
+      <PageHeader title={missing ? 'Nothing here' : key} above={above} />
       <Panel>
-        {error instanceof ApiError && error.status === 404
-          ? <EmptyState title={`There is no source “${key}” here`}>Sources lists the tools that push to this environment.</EmptyState>
+        {missing
+          ? (
+              <EmptyState
+                title={`There is no source “${key}” here`}
+                actions={<Button variant="default" renderRoot={(root) => <Link {...root} to="/projects/$project/environments/$environment/sources" params={place} />}>All sources</Button>}
+              >
+                Sources lists the tools that push to this environment.
+              </EmptyState>
+            )
           : error && <ErrorState title="The source could not be loaded. Its syncs keep working." error={error} onRetry={() => void refetch()} />}
         {!error && <Skeleton height={320} aria-hidden />}
       </Panel>

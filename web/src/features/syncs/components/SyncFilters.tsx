@@ -19,6 +19,12 @@ interface SyncFiltersProps {
   onChange: (search: SyncsSearch) => void;
 }
 
+/** The word of a state where those of a sync under way are told apart. */
+function wordOf(state: (typeof runStates)[number]): string {
+  const { word } = looks[state];
+  return state === 'received' ? `${word}, receiving` : state === 'staged' ? `${word}, staged` : word;
+}
+
 /** Which syncs are listed; all of it stands in the address. */
 export function SyncFilters({ place, search, total, onChange }: SyncFiltersProps) {
   const { data: tools } = useQuery(toolsQuery);
@@ -41,7 +47,7 @@ export function SyncFilters({ place, search, total, onChange }: SyncFiltersProps
           searchLater(event.currentTarget.value);
         }}
       />
-      {filter('State', 'state', runStates.map((state) => ({ value: state, label: looks[state].word })))}
+      {filter('State', 'state', runStates.map((state) => ({ value: state, label: wordOf(state) })))}
       {filter('Tool', 'tool', (tools?.items ?? []).map((tool) => ({ value: tool.key, label: tool.name })))}
       <SegmentFilter key={search.segment ?? ''} place={place} value={search.segment} className={classes.segment} onChange={(segment) => change({ segment })} />
       <span className={classes.total} role="status">{total !== undefined && counted(total, 'sync')}</span>
