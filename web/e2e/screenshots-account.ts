@@ -135,7 +135,7 @@ inEachLook((look) => {
 
   test('the API reference', async ({ page }) => {
     await page.goto('/ui/api/');
-    await expect(page.getByRole('link', { name: /^Segments/ })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Segments', exact: true })).toBeVisible();
     await picture(page, 'reference', look);
     await page.goto('/ui/api/#patchSegment');
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

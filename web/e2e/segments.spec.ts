@@ -16,6 +16,7 @@ test('an empty environment shows the three ways in, and one of them makes a segm
   await expectAccessible(page);
   await dialog.getByRole('button', { name: /^Add people by hand/ }).click();
   await expect(page).toHaveURL(/\/segments\/new\?by=hand$/);
+  await expect(dialog.getByLabel('Name')).toBeFocused();
   await page.reload();
   await dialog.getByLabel('Name').fill('Beta testers');
   await expect(dialog.getByLabel('Key')).toHaveValue('beta-testers');

@@ -30,7 +30,7 @@ test('a bad delta is undone, but for whom somebody changed since, and members’
 
   await page.goto(at(place, `segments/${key}/members?context=${encodeURIComponent(others[0] ?? '')}`));
   const past = page.getByRole('dialog').getByRole('list', { name: 'Timeline in this segment' }).getByRole('listitem');
-  await expect(past).toHaveText([/An undo of a sync brought this key back/, /RudderStack removed this key, this sync, undone by a later sync/, /RudderStack added this key/]);
+  await expect(past).toHaveText([/An undo of a sync brought this key back/, /RudderStack removed this key in this sync, undone by a later sync/, /RudderStack added this key/]);
 
   await replace(server, place, key, others, { override: true });
   await page.goto(at(place, `segments/${key}/syncs/${later?._id}`));

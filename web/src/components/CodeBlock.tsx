@@ -12,10 +12,12 @@ interface CodeBlockProps {
   secret?: string | readonly string[];
   /** The name of the copying button, where "Copy" would not tell which. */
   copyLabel?: string;
+  /** Copying is what comes next, so its button has the focus. */
+  copyNext?: boolean;
 }
 
 /** Something to paste elsewhere. */
-export function CodeBlock({ label, code, secret, copyLabel = 'Copy' }: CodeBlockProps) {
+export function CodeBlock({ label, code, secret, copyLabel = 'Copy', copyNext }: CodeBlockProps) {
   const { copied, copy } = useCopy();
   const [open, show] = useState(false);
   const secrets = typeof secret === 'string' ? [secret] : (secret ?? []);
@@ -25,7 +27,7 @@ export function CodeBlock({ label, code, secret, copyLabel = 'Copy' }: CodeBlock
       <figcaption className={classes.head}>
         <span>{label}</span>
         {secrets.length > 0 && <Button variant="subtle" size="compact-sm" onClick={() => show(!open)}>{open ? 'Hide' : 'Show'}</Button>}
-        <Button variant="subtle" size="compact-sm" leftSection={<IconCopy size={15} aria-hidden />} onClick={() => copy(code)}>
+        <Button variant="subtle" size="compact-sm" leftSection={<IconCopy size={15} aria-hidden />} autoFocus={copyNext} onClick={() => copy(code)}>
           {copied ? 'Copied' : copyLabel}
         </Button>
       </figcaption>

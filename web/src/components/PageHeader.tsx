@@ -22,9 +22,11 @@ export function PageHeader({ title, above = [], beside, facts, actions }: PageHe
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · muster`;
+    // What had the focus went with what the title said before, as a held sync that was decided.
+    if (document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
   }, [title]);
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement?.closest('nav')) heading.current?.focus({ preventScroll: true });
+    if (document.activeElement?.closest('nav')) heading.current?.focus({ preventScroll: true });
   }, []);
   return (
     <div className={classes.header}>

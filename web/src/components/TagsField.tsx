@@ -17,7 +17,7 @@ export function TagsField({ value, onChange, offered, refused }: TagsFieldProps)
     <TagsInput
       label="Tags" value={value} data={offered} maxDropdownHeight={220} inputWrapperOrder={['label', 'input', 'error', 'description']}
       placeholder={value.length === 0 ? 'Add a tag' : undefined} description={refused} readOnly={refused !== undefined}
-      openOnFocus={false} dropdownOpened={opened} onDropdownOpen={() => setOpened(true)} onDropdownClose={() => setOpened(false)}
+      splitChars={[',', ' ']} openOnFocus={false} dropdownOpened={opened} onDropdownOpen={() => setOpened(true)} onDropdownClose={() => setOpened(false)}
       onChange={(tags) => {
         setOpened(false);
         onChange(tags);

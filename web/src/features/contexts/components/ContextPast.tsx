@@ -49,7 +49,7 @@ function Change({ place, change }: { place: Place; change: ContextChange }) {
     >
       {causeOf(change, change.tool ? toolName(change.tool) : undefined)}
       {change.runId !== undefined && (
-        <>, <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...place, segment: change.segmentKey, run: change.runId }}>this sync</Link></>
+        <> in <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...place, segment: change.segmentKey, run: change.runId }}>this sync</Link></>
       )}
     </Happening>
   );

@@ -49,7 +49,9 @@ export function NewFlagForm({ place, environment, use, onCancel }: NewFlagFormPr
       await navigate({ to: flagPage, params: { ...place, flag: flag.key } });
       toast(`Created ${flag.name}. It is off in every environment.`);
     },
-    onSettled: () => void client.invalidateQueries({ queryKey: inEnvironment(place, 'flags') }),
+    onSettled: () => {
+      for (const what of ['flags', 'summary']) void client.invalidateQueries({ queryKey: inEnvironment(place, what) });
+    },
   });
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
@@ -82,7 +84,7 @@ export function NewFlagForm({ place, environment, use, onCancel }: NewFlagFormPr
       </p>
       {use !== undefined && (
         <div className={classes.serves}>
-          <Note tone="info">In {environment} its rule 1 serves the members of <code>{use}</code> the first variation; everyone else gets the last.</Note>
+          <Note tone="info">In {environment} its rule 1 serves the members of <code>{use}</code> {kind === 'boolean' ? <><code>true</code>; everyone else gets <code>false</code></> : 'the first variation; everyone else gets the last'}.</Note>
         </div>
       )}
       <Group justify="flex-end" mt={20} gap={8}>

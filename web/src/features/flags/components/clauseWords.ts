@@ -37,8 +37,8 @@ export const testOf = (id: string): Test => ({ op: id.replace(/^!/, ''), negate:
 
 /** What a clause asks, in words: "in High-intent shoppers", "country is one of DE, FR". */
 export function clauseWords(clause: Clause, segmentName: (key: string) => string): string {
-  if (clause.op === segmentMatch) return `${clause.negate ? 'not in' : 'in'} ${clause.values.map((key) => segmentName(String(key))).join(' or ')}`;
-  return `${subjectOf(clause)} ${testWords(clause)} ${clause.values.map((value) => shownValue(value, clause)).join(', ')}`;
+  if (clause.op === segmentMatch) return `${clause.negate ? 'not in' : 'in'} ${clause.values.map((key) => segmentName(String(key))).join(' or ') || '…'}`;
+  return `${subjectOf(clause)} ${testWords(clause)} ${clause.values.map((value) => shownValue(value, clause)).join(', ') || '…'}`;
 }
 
 /** The attribute that a clause asks for; with its kind, unless that is a user. */

@@ -47,6 +47,7 @@ function NewSegment({ place, by, onCancel }: { place: Place; by: NewSegmentWay; 
   const create = useMutation({
     mutationFn: () => createSegment(place, { key, name: name.trim(), description: description.trim(), contextKind: contextKind.trim() }),
     onSuccess: async (segment) => {
+      void client.invalidateQueries({ queryKey: inEnvironment(place, 'summary') });
       await client.invalidateQueries({ queryKey: inEnvironment(place, 'segments') });
       await (by === 'list'
         ? navigate({ to: '/projects/$project/environments/$environment/segments/upload', params: place, search: { segment: segment.key } })
@@ -61,14 +62,14 @@ function NewSegment({ place, by, onCancel }: { place: Place; by: NewSegmentWay; 
   return (
     <form onSubmit={submit} noValidate>
       {create.error && <Note tone="bad" role="alert">{sentence(create.error.message)}</Note>}
-      <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} error={tried && name.trim() === '' && 'Type a name.'} data-autofocus />
+      <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} error={tried && name.trim() === '' && 'Type a name.'} autoFocus data-autofocus />
       <TextInput
         label="Key" mt={12} description="Flags refer to it, so it never changes." inputWrapperOrder={['label', 'input', 'error', 'description']}
         value={key} onChange={(event) => setOwnKey(event.currentTarget.value)} error={tried && key === '' && 'Type a key.'} spellCheck={false}
       />
       <TextInput label="Description" mt={12} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
       <TextInput
-        label="Context kind" mt={12} description="What the keys name; it never changes." inputWrapperOrder={['label', 'input', 'error', 'description']}
+        label="Context kind" mt={12} description="What a key stands for, as user or device. It never changes." inputWrapperOrder={['label', 'input', 'error', 'description']}
         value={contextKind} onChange={(event) => setContextKind(event.currentTarget.value)} error={tried && contextKind.trim() === '' && 'Type a context kind.'}
       />
       <Group justify="flex-end" mt={20} gap={8}>

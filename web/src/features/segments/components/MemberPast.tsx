@@ -23,7 +23,7 @@ export function MemberPast({ at, timeline }: { at: SegmentPlace; timeline: Timel
           >
             {changeWords(item, item.tool ? toolName(item.tool) : undefined)}
             {item.runId && (
-              <>, <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...at, run: item.runId }}>this sync</Link></>
+              <> in <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...at, run: item.runId }}>this sync</Link></>
             )}
             {item.undone && (
               <>, undone by <Link to="/projects/$project/environments/$environment/segments/$segment/syncs/$run" params={{ ...at, run: item.undone }}>a later sync</Link></>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 
 import { CodeBlock } from '@/components/CodeBlock';
 import { EmptyState } from '@/components/EmptyState';
@@ -21,7 +21,7 @@ export function NoSegments({ place, environment }: { place: Place; environment: 
       {data && (
         <div className={classes.call}>
           <CodeBlock label="Or by a call, with an access token in MUSTER_TOKEN" code={callOf(data._id)} />
-          <p>This page shows the call the moment it arrives.</p>
+          <p>Make the token under <Link to="/access/tokens">Access</Link>, with the role Writer. This page shows the call the moment it arrives.</p>
         </div>
       )}
     </div>

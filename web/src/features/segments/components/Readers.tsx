@@ -52,7 +52,12 @@ export function Readers({ at, revision }: { at: SegmentPlace; revision: number |
       <DataTable
         label="Who reads it" columns={columns} rows={rows} rowKey={(reader) => reader.id}
         foot={uses && uses.totalCount > mostFlags && <AllFlags at={at} total={uses.totalCount} />}
-        empty={<p className={classes.none}>No flag uses this segment yet, and no SDK, relay or sink is connected to the environment.</p>}
+        empty={(
+          <p className={classes.none}>
+            No flag uses this segment yet, and no SDK, relay or sink is connected to the environment.{' '}
+            <Link to="/projects/$project/environments/$environment/flags" params={at} search={{ create: true, use: at.segment }}>Use it in a flag</Link>
+          </p>
+        )}
       />
     </section>
   );

@@ -34,7 +34,7 @@ export function RunDiff({ at, run }: { at: SegmentPlace; run: Run }) {
       {diff && (
         <DiffStrip
           // Who was in before is known of a sync that says who is in: others leave alone whom they do not name.
-          now={held || run.mode === 'replace' ? diff.unchanged + diff.removed : undefined} leave={diff.removed} join={diff.added} limit={limit}
+          now={held || run.mode === 'replace' ? diff.unchanged + diff.removed : undefined} leave={diff.removed} join={diff.added} limit={held ? limit : undefined}
           labels={held ? wouldLabels : didLabels} samples={{ leave: diff.samples.removed, join: diff.samples.added }}
         />
       )}

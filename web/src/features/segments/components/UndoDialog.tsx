@@ -1,5 +1,6 @@
 import { Button, Group, Modal } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 
 import { DiffStrip } from '@/components/DiffStrip';
 import { ErrorState } from '@/components/ErrorState';
@@ -38,11 +39,16 @@ export function UndoDialog({ at, run, opened, onClose }: UndoDialogProps) {
 function Preview({ at, run, onClose }: Omit<UndoDialogProps, 'opened'>) {
   const client = useQueryClient();
   const { data: segment } = useQuery(segmentQuery(at));
-  const { data: would, error, isPlaceholderData, refetch } = useQuery({ ...undoQuery(at, run._id, segment?._muster?.revision), placeholderData: (before) => before });
+  // What is undone can't be undone again: the dialog that goes away need not ask.
+  const [isDone, setDone] = useState(false);
+  const { data: would, error, isPlaceholderData, refetch } = useQuery({
+    ...undoQuery(at, run._id, segment?._muster?.revision), enabled: !isDone, placeholderData: (before) => before,
+  });
   const tool = toolOf(segment);
   const undo = useMutation({
     mutationFn: (seen: Undo) => undoRun(at, run._id, seen.revision),
     onSuccess: async (done) => {
+      setDone(true);
       onClose();
       toast(`Undone: ${resultOf(done)}.`);
       await client.invalidateQueries({ queryKey: ofSegment(at) });

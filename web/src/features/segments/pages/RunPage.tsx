@@ -61,7 +61,7 @@ export function RunPage() {
             {run.tool && <ToolMark name={toolName(run.tool)} />}
             <span>{kindOf(run)}</span>
             <span>received {exactTime(run.receivedAt)}</span>
-            {run.actor && <span>{run.actor.kind === 'token' ? 'token ' : 'by '}{run.actor.name}</span>}
+            {run.actor && <span>{run.actor.kind === 'token' ? `with the token “${run.actor.name}”` : `by ${run.actor.name}`}</span>}
           </>
         )}
       />

@@ -55,7 +55,7 @@ export function FirstRunPage() {
         <TextInput label="Your name" autoComplete="name" autoFocus {...field('name')} />
         <TextInput label="Email" type="email" autoComplete="username" mt={12} {...field('email')} />
         <PasswordInput
-          label="Password" autoComplete="new-password" mt={12} description={`${shortestPassword} characters or more`}
+          label="Password" autoComplete="new-password" mt={12} description={tried && wrong.password ? undefined : `${shortestPassword} characters or more`}
           inputWrapperOrder={['label', 'input', 'error', 'description']} visibilityToggleButtonProps={{ 'aria-label': 'Show what is typed' }}
           {...field('password')}
         />

@@ -31,7 +31,7 @@ export function TokenStep({ place, environment, tool, token, secret, onToken }: 
       <p>It can create segments and add or remove their members in {environment}, and nothing else.</p>
       {secret !== undefined && (
         <>
-          <CodeBlock label="Shown once" code={secret} secret={secret} copyLabel="Copy token" />
+          <CodeBlock label="Shown once" code={secret} secret={secret} copyLabel="Copy token" copyNext />
           <p className={classes.small}>Copy it now. It will not be shown again.</p>
         </>
       )}
