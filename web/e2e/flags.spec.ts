@@ -144,9 +144,10 @@ test('a segment is used in a new flag of numbers', async ({ page, place, server 
   await page.goto(at(place, 'segments/vip/flags'));
   await page.getByRole('link', { name: 'Use it in a flag' }).click();
   const dialog = page.getByRole('dialog');
-  await expect(dialog).toContainText('serves the members of vip the first variation');
+  await expect(dialog).toContainText('serves the members of vip true; everyone else gets false.');
   await dialog.getByLabel('Name', { exact: true }).fill('Discount');
   await dialog.getByText('Number', { exact: true }).click();
+  await expect(dialog).toContainText('serves the members of vip the first variation; everyone else gets the last.');
   await dialog.getByLabel('Value of variation 1').fill('twenty');
   await dialog.getByRole('button', { name: 'Create', exact: true }).click();
   await expect(dialog.getByText('Type a number.')).toHaveCount(2);

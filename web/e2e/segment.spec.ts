@@ -15,7 +15,7 @@ test('name, description and tags are edited and survive the next sync', async ({
   await expect(page.getByLabel('Context kind')).toHaveValue('user');
   await page.getByLabel('Name', { exact: true }).fill('Shoppers');
   await page.getByRole('textbox', { name: 'Description' }).fill('Cart over 80 EUR');
-  await page.getByRole('combobox', { name: 'Tags' }).fill('growth');
+  await page.getByRole('combobox', { name: 'Tags' }).pressSequentially('growth autumn'); // two of them: a tag has no blanks
   await page.keyboard.press('Enter');
   await expect(page.getByText('3 unsaved changes')).toBeVisible();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
@@ -24,7 +24,7 @@ test('name, description and tags are edited and survive the next sync', async ({
 
   await push(server, place, 'intent', 'High intent, renamed there', { add: ['cy'] });
   const segment = await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-intent`);
-  expect(segment).toMatchObject({ name: 'Shoppers', description: 'Cart over 80 EUR', tags: ['growth'], _unboundedMetadata: { includedCount: 3 } });
+  expect(segment).toMatchObject({ name: 'Shoppers', description: 'Cart over 80 EUR', tags: ['autumn', 'growth'], _unboundedMetadata: { includedCount: 3 } });
   await expect(page.getByText(/^Edited by .+ on .+RudderStack calls it “High intent, renamed there”; syncs will not change this field\./)).toBeVisible();
   await page.getByRole('button', { name: 'Follow the tool again' }).first().click();
   await expect(page.getByLabel('Name', { exact: true })).toHaveValue('High intent, renamed there');
@@ -169,6 +169,7 @@ test('a held sync is released by a person', async ({ page, place, server }) => {
   await expect(page.getByRole('button', { name: 'Cancel' })).toBeFocused();
   await page.getByRole('button', { name: 'Release and remove 900' }).click();
   await expect(page.getByText('Released: 900 members left and 0 joined.')).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1, name: 'Delta of Churn risk' })).toBeFocused();
   await expect(page.getByRole('button', { name: 'Discard this sync' })).toHaveCount(0);
   expect(await server.api('GET', `/segments/${place.project}/${place.environment}/rudderstack-churn`)).toMatchObject({ _unboundedMetadata: { includedCount: 1100 } });
 });

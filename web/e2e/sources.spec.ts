@@ -36,7 +36,7 @@ test('a tool is connected: its token is made, its calls are shown as they come, 
   await inBothThemes(page, () => expectAccessible(page));
   await page.getByRole('button', { name: 'Create token' }).click();
   const shown = page.getByRole('figure', { name: 'Shown once' });
-  await expect(shown.getByRole('button', { name: 'Copy token' })).toBeVisible();
+  await expect(shown.getByRole('button', { name: 'Copy token' })).toBeFocused();
   await expect(shown).toContainText('…');
   await shown.getByRole('button', { name: 'Show' }).click();
   const token = (await shown.locator('pre').textContent()) ?? '';

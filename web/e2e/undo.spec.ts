@@ -9,6 +9,8 @@ test('a bad delta is undone, but for whom somebody changed since, and members’
   await push(server, place, 'intent', 'High intent', { add: [first] });
   const { items: [later, bad] } = await server.api<{ items: { _id: string }[] }>('GET', `/segments/${place.project}/${place.environment}/${key}/runs`);
 
+  const refused: string[] = [];
+  page.on('response', (response) => response.status() === 409 && refused.push(response.url()));
   await page.goto(at(place, `segments/${key}/syncs/${bad?._id}`));
   await expect(page.getByRole('region', { name: 'Left' }).getByRole('listitem')).toHaveCount(4);
   await page.getByRole('button', { name: 'Undo this sync…' }).click();
@@ -23,6 +25,7 @@ test('a bad delta is undone, but for whom somebody changed since, and members’
   await expect(page.getByRole('img', { name: 'State: Rolled back' })).toBeVisible();
   expect(await server.api('GET', `/segments/${place.project}/${place.environment}/${key}`)).toMatchObject({ _unboundedMetadata: { includedCount: 6 }, _muster: { drifted: true } });
 
+  expect(refused).toEqual([]);
   await page.getByRole('link', { name: 'a later sync' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Undo of a sync of High intent');
   await expect(page.getByText('This sync undid another sync.')).toBeVisible();

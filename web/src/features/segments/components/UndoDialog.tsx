@@ -39,21 +39,25 @@ export function UndoDialog({ at, run, opened, onClose }: UndoDialogProps) {
 function Preview({ at, run, onClose }: Omit<UndoDialogProps, 'opened'>) {
   const client = useQueryClient();
   const { data: segment } = useQuery(segmentQuery(at));
-  // What is undone can't be undone again: the dialog that goes away need not ask.
-  const [isDone, setDone] = useState(false);
+  // What is undone can't be undone again: from then on the dialog need not ask what it would do.
+  const [sent, setSent] = useState(false);
   const { data: would, error, isPlaceholderData, refetch } = useQuery({
-    ...undoQuery(at, run._id, segment?._muster?.revision), enabled: !isDone, placeholderData: (before) => before,
+    ...undoQuery(at, run._id, segment?._muster?.revision), enabled: !sent, placeholderData: (before) => before,
   });
   const tool = toolOf(segment);
   const undo = useMutation({
     mutationFn: (seen: Undo) => undoRun(at, run._id, seen.revision),
+    onMutate: () => setSent(true),
     onSuccess: async (done) => {
-      setDone(true);
       onClose();
       toast(`Undone: ${resultOf(done)}.`);
+      client.removeQueries({ queryKey: ofSegment(at, 'run', run._id, 'undo') });
       await client.invalidateQueries({ queryKey: ofSegment(at) });
     },
-    onError: () => refetch(),
+    onError: () => {
+      setSent(false);
+      return refetch();
+    },
   });
   const nothing = would !== undefined && would.added + would.removed === 0;
   return (

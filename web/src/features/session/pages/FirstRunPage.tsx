@@ -1,5 +1,5 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useEffect, useState, type SyntheticEvent } from 'react';
 
@@ -15,6 +15,7 @@ const shortestPassword = 12;
 export function FirstRunPage() {
   const navigate = useNavigate();
   const client = useQueryClient();
+  const { data: firstRun } = useQuery(firstRunQuery);
   const [owner, setOwner] = useState(() => ({ name: '', email: '', password: '', code: codeOfAddress() }));
   const [tried, setTried] = useState(false);
   const create = useMutation({
@@ -29,6 +30,7 @@ export function FirstRunPage() {
     document.title = 'Set up muster';
   }, []);
 
+  if (firstRun?.open === false && create.isIdle) return <AuthFrame title="Set up muster"><AlreadySetUp /></AuthFrame>;
   const wrong = {
     name: owner.name.trim() === '' && 'Type your name.',
     email: !/^\S+@\S+$/.test(owner.email.trim()) && 'Type an email address, as ana@example.org.',
@@ -74,13 +76,17 @@ function codeOfAddress(): string {
   return /^#code=([\w-]+)$/.exec(window.location.hash)?.[1] ?? '';
 }
 
+function AlreadySetUp() {
+  return (
+    <Note tone="bad" role="alert">
+      <b>This server is already set up.</b> <Link to="/sign-in">Sign in instead.</Link>
+    </Note>
+  );
+}
+
 function Refused({ error }: { error: Error }) {
   if (error instanceof ApiError && (error.status === 404 || error.status === 409)) {
-    return (
-      <Note tone="bad" role="alert">
-        <b>This server is already set up.</b> <Link to="/sign-in">Sign in instead.</Link>
-      </Note>
-    );
+    return <AlreadySetUp />;
   }
   return <Note tone="bad" role="alert"><b>{sentence(error.message)}</b></Note>;
 }
