@@ -5,10 +5,11 @@ import { Link } from '@tanstack/react-router';
 import { Count } from '@/components/Count';
 import { Happening, Happenings } from '@/components/Happenings';
 import { Panel } from '@/components/Panel';
+import { effectOf, looks } from '@/components/runWords';
 import { latestRunsQuery, type Run } from '@/features/segments/api/runs';
 import type { SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/LatestSyncs.module.css';
-import { effectOf, lookOf, summaryOf } from '@/features/segments/components/runWords';
+import { summaryOf } from '@/features/segments/components/runWords';
 import { counted } from '@/lib/number';
 import { exactTime } from '@/lib/time';
 
@@ -33,7 +34,7 @@ export function LatestSyncs({ at }: { at: SegmentPlace }) {
 }
 
 function Title({ run }: { run: Run }) {
-  if (run.state !== 'live') return lookOf(run).word;
+  if (run.state !== 'live') return looks[run.state].word;
   const { added, removed } = effectOf(run);
   if (added === 0 && removed === 0) return 'No change';
   return <>{added > 0 && <Count value={added} change />} {removed > 0 && <Count value={-removed} change />}</>;

@@ -3,10 +3,11 @@ import { Link } from '@tanstack/react-router';
 
 import { Panel } from '@/components/Panel';
 import { Progress } from '@/components/Progress';
+import { kindOf, looks, spanOf, tookOf } from '@/components/runWords';
 import { StatePill } from '@/components/StatePill';
 import { isUnderWay, type Run } from '@/features/segments/api/runs';
 import { segmentQuery, type SegmentPlace } from '@/features/segments/api/segment';
-import { holdWords, kindOf, lookOf, spanOf, tookOf } from '@/features/segments/components/runWords';
+import { holdWords } from '@/features/segments/components/runWords';
 import classes from '@/features/segments/components/Syncs.module.css';
 import { counted, digits, signed } from '@/lib/number';
 import { exactTime } from '@/lib/time';
@@ -15,7 +16,7 @@ import { toolName } from '@/lib/api/tools';
 /** One sync while it goes on, and how it ended. */
 export function LiveRun({ at, run }: { at: SegmentPlace; run: Run }) {
   const title = `${kindOf(run)}${run.tool ? ` from ${toolName(run.tool)}` : ''}`;
-  const look = lookOf(run);
+  const look = looks[run.state];
   return (
     <Panel title={title} actions={<StatePill state={look.state} word={isUnderWay(run) ? 'Syncing' : look.word} />}>
       {isUnderWay(run) ? <UnderWay at={at} run={run} /> : <Ended at={at} run={run} />}

@@ -1,10 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 
+import { looks } from '@/components/runWords';
 import { latestRunsQuery, isUnderWay, type Run } from '@/features/segments/api/runs';
 import { ofSegment, type SegmentPlace } from '@/features/segments/api/segment';
 import { LiveRun } from '@/features/segments/components/LiveRun';
-import { lookOf } from '@/features/segments/components/runWords';
 import classes from '@/features/segments/components/Syncs.module.css';
 import { useLive } from '@/lib/live/useLive';
 import { digits } from '@/lib/number';
@@ -59,5 +59,5 @@ function hasACard(run: Run): boolean {
 
 /** How a sync ended, for who only listens. */
 function endOf(run: Run): string {
-  return run.state === 'live' ? `Sync finished: ${digits(run.added)} added, ${digits(run.removed)} removed` : `Sync ended: ${lookOf(run).word}`;
+  return run.state === 'live' ? `Sync finished: ${digits(run.added)} added, ${digits(run.removed)} removed` : `Sync ended: ${looks[run.state].word}`;
 }

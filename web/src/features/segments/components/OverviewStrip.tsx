@@ -2,11 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 
 import { Count } from '@/components/Count';
 import { Freshness } from '@/components/Freshness';
+import { spanOf } from '@/components/runWords';
 import { Stat, StatStrip } from '@/components/StatStrip';
 import { membersOf, neverOf } from '@/features/segments/api/facts';
 import { followersQuery, type SegmentPlace } from '@/features/segments/api/segment';
 import type { Segment } from '@/features/segments/api/segments';
-import { spanOf } from '@/features/segments/components/runWords';
 import { digits } from '@/lib/number';
 import { exactTime, longDuration, shortDuration } from '@/lib/time';
 

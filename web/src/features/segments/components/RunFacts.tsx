@@ -1,8 +1,8 @@
 import { CopyText } from '@/components/CopyText';
 import { Fact, Facts } from '@/components/Facts';
 import { Panel } from '@/components/Panel';
+import { spanOf, tookOf } from '@/components/runWords';
 import type { Run } from '@/features/segments/api/runs';
-import { spanOf, tookOf } from '@/features/segments/components/runWords';
 import { digits } from '@/lib/number';
 import { exactTime } from '@/lib/time';
 

@@ -2,11 +2,11 @@ import { Link } from '@tanstack/react-router';
 
 import { Count } from '@/components/Count';
 import type { Column } from '@/components/DataTable';
+import { effectOf, kindOf, looks, tookWords } from '@/components/runWords';
 import { StatePill } from '@/components/StatePill';
 import type { Run } from '@/features/segments/api/runs';
 import type { SegmentPlace } from '@/features/segments/api/segment';
 import classes from '@/features/segments/components/Syncs.module.css';
-import { effectOf, kindOf, lookOf, spanOf, tookOf } from '@/features/segments/components/runWords';
 import { exactTime } from '@/lib/time';
 
 /** The columns of the list of a segment's syncs. */
@@ -30,8 +30,8 @@ export function runColumns(at: SegmentPlace): Column<Run>[] {
       key: 'skipped', label: 'Skipped', numeric: true, priority: 2,
       cell: (run) => (run.skipped > 0 ? <Link {...toRun(run)} hash="skipped" title="See why"><Count value={run.skipped} /></Link> : <Count value={null} />),
     },
-    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: (run) => (tookOf(run) === undefined ? '–' : spanOf(tookOf(run) ?? 0)) },
+    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: (run) => tookWords(run) },
     { key: 'by', label: 'By', priority: 3, cell: (run) => <span className={classes.by}>{run.actor?.name ?? '–'}</span> },
-    { key: 'state', label: 'State', card: 'state', cell: (run) => <StatePill {...lookOf(run)} why={run.error} /> },
+    { key: 'state', label: 'State', card: 'state', cell: (run) => <StatePill {...looks[run.state]} why={run.error} /> },
   ];
 }

@@ -6,6 +6,7 @@ import { ErrorState } from '@/components/ErrorState';
 import { Note } from '@/components/Note';
 import { PageHeader } from '@/components/PageHeader';
 import { Panel } from '@/components/Panel';
+import { kindOf, looks } from '@/components/runWords';
 import { StatePill } from '@/components/StatePill';
 import { ToolMark } from '@/components/ToolMark';
 import { isUnderWay, runDiffQuery, runQuery, type Run } from '@/features/segments/api/runs';
@@ -18,7 +19,7 @@ import { HoldPanel } from '@/features/segments/components/HoldPanel';
 import { LiveRun } from '@/features/segments/components/LiveRun';
 import { RunDiff } from '@/features/segments/components/RunDiff';
 import { RunFacts } from '@/features/segments/components/RunFacts';
-import { heldTitle, kindOf, lookOf } from '@/features/segments/components/runWords';
+import { heldTitle } from '@/features/segments/components/runWords';
 import { SkippedRows } from '@/features/segments/components/SkippedRows';
 import { UndoPanel } from '@/features/segments/components/UndoPanel';
 import { UsingFlags } from '@/features/segments/components/UsingFlags';
@@ -55,7 +56,7 @@ export function RunPage() {
     <>
       <PageHeader
         title={run === undefined ? 'Sync' : held ? heldTitle(held, would) : `${kindOf(run)} of ${name}`} above={above}
-        beside={run && <StatePill {...lookOf(run)} why={run.error} />}
+        beside={run && <StatePill {...looks[run.state]} why={run.error} />}
         facts={run && (
           <>
             {run.tool && <ToolMark name={toolName(run.tool)} />}

@@ -4,8 +4,8 @@ import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
+import { looks } from '@/components/runWords';
 import { runStates, syncsSearch, type SyncsSearch } from '@/features/syncs/api/runs';
-import { looks } from '@/features/syncs/components/runWords';
 import { SegmentFilter } from '@/features/syncs/components/SegmentFilter';
 import classes from '@/features/syncs/components/Syncs.module.css';
 import { toolsQuery } from '@/lib/api/tools';

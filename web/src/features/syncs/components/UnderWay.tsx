@@ -2,9 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 
 import { Panel } from '@/components/Panel';
 import { Progress } from '@/components/Progress';
+import { kindOf, looks } from '@/components/runWords';
 import { StatePill } from '@/components/StatePill';
 import { runsQuery } from '@/features/syncs/api/runs';
-import { kindOf, looks, percentOf } from '@/features/syncs/components/runWords';
+import { percentOf } from '@/features/syncs/components/percentOf';
 import { nameOf, SegmentName } from '@/features/syncs/components/SegmentName';
 import classes from '@/features/syncs/components/Syncs.module.css';
 import type { Place } from '@/lib/place';

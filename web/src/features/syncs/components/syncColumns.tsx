@@ -3,11 +3,11 @@ import { Link } from '@tanstack/react-router';
 import { Count } from '@/components/Count';
 import type { Column } from '@/components/DataTable';
 import { Freshness } from '@/components/Freshness';
+import { effectOf, kindOf, looks, tookWords } from '@/components/runWords';
 import { StatePill } from '@/components/StatePill';
 import { ToolMark } from '@/components/ToolMark';
 import type { Run } from '@/features/syncs/api/runs';
 import { nameOf, SegmentName } from '@/features/syncs/components/SegmentName';
-import { effectOf, kindOf, looks, tookOf } from '@/features/syncs/components/runWords';
 import classes from '@/features/syncs/components/Syncs.module.css';
 import type { Place } from '@/lib/place';
 
@@ -21,7 +21,7 @@ export function syncColumns(place: Place, toolName: (key: string) => string): Co
     { key: 'by', label: 'By', priority: 2, cell: (run) => (run.tool ? <ToolMark name={toolName(run.tool)} /> : <span className={classes.by}>{run.actor?.name ?? '–'}</span>) },
     { key: 'change', label: 'Change', numeric: true, card: 'figure', cell: (run) => <Change run={run} /> },
     { key: 'unchanged', label: 'Unchanged', numeric: true, priority: 3, cell: (run) => <Count value={run.unchanged} /> },
-    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: (run) => <span className={classes.took}>{tookOf(run)}</span> },
+    { key: 'took', label: 'Took', numeric: true, priority: 3, cell: (run) => <span className={classes.took}>{tookWords(run)}</span> },
     { key: 'when', label: 'When', card: 'fresh', cell: (run) => <Freshness at={run.receivedAt} /> },
     { key: 'state', label: 'State', card: 'state', cell: (run) => <StatePill {...looks[run.state]} why={run.error} /> },
   ];

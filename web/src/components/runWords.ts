@@ -1,6 +1,8 @@
 import type { State } from '@/components/StatePill';
-import type { Run } from '@/features/syncs/api/runs';
+import type { components } from '@/lib/api/schema';
 import { digits } from '@/lib/number';
+
+type Run = components['schemas']['Run'];
 
 /** What kind of sync it is, in words. */
 export function kindOf(run: Run): string {
@@ -32,17 +34,21 @@ export function effectOf(run: Run): { added: number; removed: number; unapplied:
   return { added: run.added, removed: run.removed, unapplied: false };
 }
 
-/** From the first byte to visible: "< 1 ms", "9 ms", "1.4 s", "3 min"; a dash while it is on its way or when it never was. */
-export function tookOf(run: Run): string {
-  if (run.liveAt === undefined) return '–';
-  const ms = run.liveAt - run.receivedAt;
+/** From the first byte to visible, in milliseconds; undefined while it is on its way or when it never was. */
+export function tookOf(run: Run): number | undefined {
+  return run.liveAt === undefined ? undefined : run.liveAt - run.receivedAt;
+}
+
+/** A span of time as short as it is: "9 ms", "1.4 s", "3 min". Moments are known to the millisecond, so none took no time. */
+export function spanOf(ms: number): string {
   if (ms < 1) return '< 1 ms';
   if (ms < 1000) return `${digits(Math.round(ms))} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${digits(Math.round(ms / 60_000))} min`;
 }
 
-/** How much of it has come, in percent; undefined when nobody knows how long it is. */
-export function percentOf(run: Run): number | undefined {
-  return run.progress?.bytesTotal ? (100 * run.progress.bytesRead) / run.progress.bytesTotal : undefined;
+/** How long it took, in words: a dash while it is on its way or when it never was visible. */
+export function tookWords(run: Run): string {
+  const took = tookOf(run);
+  return took === undefined ? '–' : spanOf(took);
 }
