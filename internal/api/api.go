@@ -72,6 +72,8 @@ type server struct {
 	version   string
 	publicURL string
 	document  func() (written, error) // of the API, made once
+	// differences holds one thing for each difference that is being downloaded.
+	differences chan struct{}
 }
 
 // Options are what an operator sets.
@@ -93,7 +95,7 @@ func New(rooms Rooms, o Options, now func() time.Time, log *slog.Logger) http.Ha
 		admin: rooms.Admin, ingest: rooms.Ingest, history: rooms.History, delivery: rooms.Delivery, relays: rooms.Relays, activity: rooms.Activity, usage: rooms.Usage,
 		access: rooms.Access, webhooks: rooms.Webhooks, sinks: rooms.Sinks, maxImport: o.MaxImport, rates: rates{limits: o.Rates, now: now}, limits: o.Limits, now: now, log: log,
 		sessions: o.Sessions, proxies: o.Proxies, version: o.Version, publicURL: o.PublicURL, tools: rooms.Tools,
-		mux: http.NewServeMux(), document: sync.OnceValues(writeDocument),
+		mux: http.NewServeMux(), document: sync.OnceValues(writeDocument), differences: make(chan struct{}, maxDifferences),
 	}
 	for _, rt := range routes() {
 		s.mux.Handle(rt.method+" "+prefix+rt.path, s.wrap(rt))

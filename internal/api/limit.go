@@ -46,6 +46,7 @@ func (s *server) ownLimits() []fault.Limit {
 		{Name: "maxAuditPageItems", Value: maxAuditLimit},
 		{Name: "maxMemberPageItems", Value: maxMemberLimit},
 		{Name: "maxContextPageItems", Value: maxContextLimit},
+		{Name: "maxDifferencesAtOnce", Value: maxDifferences},
 	}
 	if n := s.rates.limits.All; n > 0 {
 		own = append(own, fault.Limit{Name: "maxRequestsPerWindow", Value: int64(n), Setting: "--rate-limit"})

@@ -222,11 +222,11 @@ var refuseNobody = []string{
 	"maxSessions", "leastGravesOfAMove", "maxHoldAgainSeconds",
 }
 
-// elsewhere are limits that no request of this test goes beyond: 32 exports would have to be at work at
-// one moment, and 64 MiB to come out of a body, which the tests of lists do. Those of relays and stores
+// elsewhere are limits that no request of this test goes beyond: 32 exports or eight differences would have to be at
+// work at one moment, which the test of differences sees to, and 64 MiB to come out of a body, which the tests of lists do. Those of relays and stores
 // need what this account lacks.
 var elsewhere = []string{
-	"maxExportsWaiting", "maxInflation", "maxRelayConfigs", "maxPayloadFilters", "maxPayloadFilterRules", "maxPayloadFilterRegexBytes", "maxPersistentStores", "maxStorePasswordBytes", "maxRedisDatabase", "maxPort",
+	"maxExportsWaiting", "maxDifferencesAtOnce", "maxInflation", "maxRelayConfigs", "maxPayloadFilters", "maxPayloadFilterRules", "maxPayloadFilterRegexBytes", "maxPersistentStores", "maxStorePasswordBytes", "maxRedisDatabase", "maxPort",
 	"maxStoreNodes", "maxStoreCertificateBytes", "maxStoreMembersPerSecond",
 }
 

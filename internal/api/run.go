@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"muster/internal/catalog"
+	"muster/internal/fault"
 	"muster/internal/history"
 	"muster/internal/segment"
 )
@@ -281,8 +282,18 @@ func (s *server) getHeldChanges(w http.ResponseWriter, r *http.Request, who cata
 // columnsOfChanges says what [server.sendChanges] sends.
 const columnsOfChanges = "The columns `change`, which is `added`, `removed`, `excluded` or `unexcluded`, `key`, and `hash`: SHA-256 of a key that is not known, base64"
 
+// maxDifferences is how many differences are downloaded at once. Each reads two memberships whole, and a
+// client may take an hour for it.
+const maxDifferences = 8
+
 // sendChanges sends a difference, context by context.
 func (s *server) sendChanges(w http.ResponseWriter, r *http.Request, of string, changes iter.Seq2[segment.Change, error]) error {
+	select {
+	case s.differences <- struct{}{}:
+		defer func() { <-s.differences }()
+	default:
+		return fault.Unavailablef("%d differences are being downloaded; try again when one of them is complete", maxDifferences)
+	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="diff-`+of+`.csv"`)
 	rows := csv.NewWriter(newPacedReply(w))
