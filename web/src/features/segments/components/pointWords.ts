@@ -9,7 +9,7 @@ export function nameOfPoint(point: Point): string {
 /** How long the point stays. */
 export function staysUntil(point: Point): string {
   if (point.kept) return 'Kept.';
-  return point.expiresAt === undefined ? '' : `Kept until ${dayOf(point.expiresAt)}.`;
+  return point.expiresAt === undefined ? '' : `Until ${dayOf(point.expiresAt)}.`;
 }
 
 /** What made the point: what its members gave way to. */
