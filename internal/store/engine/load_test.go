@@ -106,6 +106,29 @@ func TestListsAreComparedWithMembersInSeveralLayers(t *testing.T) {
 				wantSamples(t, now, diff.AddedKeys, tt.added, 0)
 				wantSamples(t, now, diff.RemovedKeys, tt.removed, segment.Include)
 			}
+			files := d.files(t)
+			over, err := l.Over(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			added, removed := 0, 0
+			for c, err := range over.Changes(t.Context(), now) {
+				switch {
+				case err != nil || len(c.Key) == 0 || segment.HashOf(c.Key) != c.Hash:
+					t.Fatalf("%+v, %v", c, err)
+				case c.Ops == segment.Include:
+					added++
+				case c.Ops == segment.Uninclude:
+					removed++
+				}
+			}
+			if added != tt.added || removed != tt.removed || over.Counts().Included != now.Counts().Included+int64(added-removed) {
+				t.Errorf("laid over the members it adds %d, removes %d and leaves %+v", added, removed, over.Counts())
+			}
+			l.Discard()
+			if left := d.files(t); left != files {
+				t.Errorf("%d files are left, want %d", left, files)
+			}
 		})
 	}
 }
