@@ -1,6 +1,8 @@
 # Each target is something anyone could type. `make run` and `make test` are the two that matter.
 .PHONY: build run test race lint fuzz bench web dev docs screenshots setup FORCE
 
+export GOFLAGS += -trimpath # no folder of a machine in the binary, and what was compiled in one folder serves in another
+
 FUZZTIME ?= 60s
 GOLANGCI = go tool -modfile=tools/go.mod golangci-lint
 
