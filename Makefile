@@ -17,13 +17,14 @@ run: build ## serve from ./muster-data on 127.0.0.1:8080, Redis protocol on 127.
 # it, and with it in `make race`. vet has run by then, GORACE saves a second at the end of each package, and the
 # timeout is for a machine that is busy with other things.
 LONG = TestDiskErrors|TestPowerCuts|TestAChangeItsAuditEntryAndItsLogEntryAreThereTogether|TestNoRequestBreaksARoute|TestBodiesAsTheyCome|TestWhoeverGoesBeyondALimitIsToldWhichOne|TestNothingThatFitsIntoABodyTakesLong|TestMemoryIsThatOfTheChanges|TestCountsAreBounded|TestLargeChangesComeInPages|TestRosterAnswersWhatWasWritten|TestRosterOfContrivedHashes|TestNoFlippedByteChangesAnAnswer
-ENGINE = ./internal/store/engine # takes longest, so that others run beside it
+ENGINE = ./internal/store/engine # what takes longest comes first, so that others run beside it
+SLOW = $(ENGINE) ./internal/sink/redissink ./internal/sink/dynamosink ./internal/api
 
 test race: export MUSTER_TEST_ALL = 1 # what is missing fails instead of being skipped
 
 test: setup build ## every test there is, installing what is missing
 	go vet ./... && cd test/compat && go vet ./...
-	GORACE=atexit_sleep_ms=100 RAPID_CHECKS=10 go test -vet=off -timeout 40m -race -skip '$(LONG)' $(ENGINE) ./...
+	GORACE=atexit_sleep_ms=100 RAPID_CHECKS=10 go test -vet=off -timeout 40m -race -skip '$(LONG)' $(SLOW) ./...
 	go test -vet=off -timeout 40m $(ENGINE) $$(go list ./... | grep -v -e /cmd/ -e /sink/) # of these two nothing was left out
 	cd test/compat && go test -vet=off -timeout 40m -count=1 ./...
 	cd web && npm run --silent test && npm run --silent e2e
