@@ -133,7 +133,7 @@ test('from an empty server to a flag that follows a tool, and through a bad sync
     await expect(page.getByText('Nothing has changed.')).toBeVisible();
     await expect(page.getByRole('row', { name: /High-intent banner/ })).toContainText('On');
     await page.getByRole('button', { name: 'Discard this sync' }).click();
-    await expect(page.getByText(/^Discarded\. The 1,501 members of .+ stay\.$/)).toBeVisible();
+    await expect(page.getByRole('status').filter({ hasText: /^Discarded\. The 1,501 members of .+ stay\. Undo$/ })).toBeVisible();
     await served(true);
   });
 
