@@ -157,11 +157,11 @@ func (l *loop) run() {
 			return
 		}
 		l.now = time.Now()
-		heard := l.heard[:0]
+		heard, stopping := l.heard[:0], false
 		for _, event := range events[:max(n, 0)] {
 			if int(event.Fd) == l.wake {
-				l.end(l.bidFarewell)
-				return
+				stopping = true
+				continue
 			}
 			l.mu.Lock()
 			c := l.conns[int(event.Fd)]
@@ -175,6 +175,10 @@ func (l *loop) run() {
 		}
 		clear(heard)
 		l.heard = heard
+		if stopping { // who was heard in this turn has been told
+			l.end(l.bidFarewell)
+			return
+		}
 		if l.now.Sub(ticked) >= loopTick {
 			ticked = l.now
 			for _, c := range l.silent() {
@@ -214,7 +218,7 @@ func (l *loop) hear(c *conn) bool {
 	n, err := rawRead(c.fd, l.in)
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-		c.whole = true
+		c.whole = true // as it was before: it would not be here otherwise
 		return true
 	case err != nil || n == 0:
 		l.hangUp(c)
@@ -243,7 +247,7 @@ func (l *loop) tell(c *conn) bool {
 		l.leave(c)
 		return false
 	}
-	if cap(c.out) <= keptBytes {
+	if 0 < cap(c.out) && cap(c.out) <= keptBytes {
 		l.spare = append(l.spare, c.out[:0])
 	}
 	c.out = nil

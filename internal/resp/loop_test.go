@@ -4,11 +4,13 @@ package resp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -162,12 +164,25 @@ func TestSilenceInALoopEndsAfterAnHour(t *testing.T) {
 }
 
 func TestStopAnswersWhatALoopHasHeard(t *testing.T) {
+	for name, tt := range map[string]struct{ say, want string }{
+		"at once":       {encode("PING"), "+PONG\r\n"},
+		"after waiting": {encode("PING") + encode("AUTH", "sdk-web"), "+PONG\r\n+OK\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) { stopBeside(t, tt.say, tt.want) })
+	}
+}
+
+// stopBeside lets a loop hear a client and the end of the server in one turn.
+func stopBeside(t *testing.T, say, want string) {
 	h := build(t)
 	l, err := newLoop(h.Server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.close()
+	ctx, stop := context.WithCancel(t.Context())
+	var open sync.WaitGroup
+	l.serve = func(c *conn) { open.Go(func() { h.attend(ctx, c) }) }
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -183,15 +198,19 @@ func TestStopAnswersWhatALoopHasHeard(t *testing.T) {
 	if !l.add(c) {
 		t.Fatal("the loop doesn't take the connection")
 	}
-	client.send(encode("PING"))
-	for n := 0; n == 0; { // until it has arrived
-		n, _, _ = unix.Recvfrom(c.fd, make([]byte, 1), unix.MSG_PEEK)
-		n = max(n, 0)
+	client.send(say)
+	for n := 0; n < len(say); { // until it has arrived
+		n, _, _ = unix.Recvfrom(c.fd, make([]byte, len(say)), unix.MSG_PEEK)
 	}
+	stop()
 	l.stop()
 	l.run()
-	client.expect("+PONG\r\n")
+	open.Wait()
+	client.expect(want)
 	client.expectClosed()
+	if n := h.Connections(); n != 0 {
+		t.Errorf("%d connections are open after the end", n)
+	}
 	if l.add(newConn(h.Server, socket, true)) {
 		t.Error("a loop that has ended takes another connection")
 	}
